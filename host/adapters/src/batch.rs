@@ -1,0 +1,42 @@
+//! What every store checks of a batch before it looks at the stream.
+
+use ringfence_core::audit::{Head, Record};
+use ringfence_core::ids::Digest;
+use ringfence_core::stores::StoreError;
+
+/// Whether records are of one stream, follow each other, and have the hashes of what they say.
+pub(crate) fn check(records: &[Record]) -> Result<(), StoreError> {
+    let wrong = |record: &Record, why: &str| {
+        let event = &record.event;
+        Err(StoreError::Damaged(format!("event {} of {} {why}", event.sequence, event.stream)))
+    };
+    for record in records {
+        if record.event.compute_hash() != record.event.hash {
+            return wrong(record, "has not the hash of its fields");
+        }
+        if record.payload.as_ref().is_some_and(|payload| Digest::of(payload) != record.event.payload_hash) {
+            return wrong(record, "has not the hash of its payload");
+        }
+    }
+    for pair in records.windows(2) {
+        let (before, after) = (&pair[0].event, &pair[1].event);
+        let follows = after.stream == before.stream
+            && Some(after.sequence) == before.sequence.checked_add(1)
+            && after.previous == before.hash;
+        if !follows {
+            return wrong(&pair[1], "does not follow the one before it in its batch");
+        }
+    }
+    Ok(())
+}
+
+/// Where a stream ends after a checked batch, or `Conflict` if the batch does not follow its head.
+pub(crate) fn follow(head: Head, records: &[Record]) -> Result<Head, StoreError> {
+    let (Some(first), Some(last)) = (records.first(), records.last()) else {
+        return Ok(head);
+    };
+    if first.event.sequence != head.sequence + 1 || first.event.previous != head.hash {
+        return Err(StoreError::Conflict(first.event.stream.to_string()));
+    }
+    Ok(Head { sequence: last.event.sequence, hash: last.event.hash })
+}

@@ -1,0 +1,131 @@
+//! Stores that forget: for tests, simulation, and the scratch log of a replay.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ringfence_core::audit::{Head, Record};
+use ringfence_core::ids::{Digest, StreamName};
+use ringfence_core::stores::{BlobStore, EventLog, Receipt, StateStore, StoreError, Versioned};
+
+use crate::batch;
+
+/// All stores in one, kept as long as the value lives.
+#[derive(Debug, Default)]
+pub struct InMemoryStore {
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    streams: BTreeMap<StreamName, Vec<Record>>,
+    writes: u64,
+    blobs: HashMap<Digest, Vec<u8>>,
+    state: BTreeMap<String, Versioned>,
+}
+
+impl InMemoryStore {
+    /// A store with nothing in it.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
+    fn head(&self, stream: &StreamName) -> Head {
+        let last = self.streams.get(stream).and_then(|records| records.last());
+        last.map_or_else(Head::default, |record| Head {
+            sequence: record.event.sequence,
+            hash: record.event.hash,
+        })
+    }
+
+    fn append(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
+        batch::check(&records)?;
+        let Some(first) = records.first() else {
+            return Ok(());
+        };
+        let stream = first.event.stream.clone();
+        batch::follow(self.head(&stream), &records)?;
+        self.streams.entry(stream).or_default().extend(records);
+        self.writes += 1;
+        Ok(())
+    }
+}
+
+impl EventLog for InMemoryStore {
+    fn append(&self, records: Vec<Record>) -> Receipt {
+        Receipt::settled(self.lock().append(records))
+    }
+
+    fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
+        Ok(self.lock().head(stream))
+    }
+
+    fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let tables = self.lock();
+        let records = tables.streams.get(stream).into_iter().flatten();
+        Ok(records.filter(|record| record.event.sequence >= from).take(limit).cloned().collect())
+    }
+
+    fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
+        let tables = self.lock();
+        Ok(tables.streams.keys().filter(|name| name.as_str().starts_with(prefix)).cloned().collect())
+    }
+
+    fn version(&self) -> Result<u64, StoreError> {
+        Ok(self.lock().writes)
+    }
+}
+
+impl BlobStore for InMemoryStore {
+    fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let digest = Digest::of(bytes);
+        self.lock().blobs.entry(digest).or_insert_with(|| bytes.to_vec());
+        Ok(digest)
+    }
+
+    fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.lock().blobs.get(digest).cloned())
+    }
+}
+
+impl StateStore for InMemoryStore {
+    fn get(&self, key: &str) -> Result<Option<Versioned>, StoreError> {
+        Ok(self.lock().state.get(key).cloned())
+    }
+
+    fn advance(&self, key: &str, next: Versioned) -> Result<(), StoreError> {
+        let mut tables = self.lock();
+        if tables.state.get(key).is_none_or(|there| there.revision < next.revision) {
+            tables.state.insert(key.to_owned(), next);
+        }
+        Ok(())
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let tables = self.lock();
+        let from = tables.state.range(prefix.to_owned()..);
+        let with_prefix = from.take_while(|(key, _)| key.starts_with(prefix));
+        let alive =
+            with_prefix.filter_map(|(key, there)| Some((key.clone(), there.value.as_ref()?.len() as u64)));
+        Ok(alive.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::promises;
+
+    #[tokio::test]
+    async fn the_store_in_memory_keeps_every_promise() {
+        promises::event_log(&InMemoryStore::new()).await;
+        promises::state_store(&InMemoryStore::new());
+        promises::blob_store(&InMemoryStore::new());
+    }
+}

@@ -1,0 +1,14 @@
+//! The adapters connect: everything that knows disks, databases and clocks, behind the traits of `ringfence-core`.
+//!
+//! Nothing is decided here. What reaches outside the host takes a permit that core has made; what is durable keeps
+//! the promises that [`promises`] checks.
+
+mod batch;
+pub mod files;
+pub mod in_memory;
+pub mod memory;
+pub mod promises;
+pub mod sqlite;
+pub mod system;
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,106 @@
+//! The stream of each caller's memory, as keys with values.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ringfence_core::audit::Fact;
+use ringfence_core::ids::{Agent, StreamName};
+use ringfence_core::stores::{EventLog, StateStore, StoreError, Versioned};
+
+/// How many events are applied at once, and after how many the cursor is kept.
+const PAGE: usize = 64;
+
+/// Follows the streams. All of it can be made again from them.
+pub(super) struct Projection {
+    log: Arc<dyn EventLog>,
+    state: Arc<dyn StateStore>,
+    /// Up to which event each stream is applied, as far as this process knows.
+    cursors: Mutex<HashMap<Agent, Cursor>>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Cursor {
+    applied: u64,
+    kept: u64,
+}
+
+/// Where it is kept up to which event a stream is applied. No key of a caller begins like this.
+fn cursor_key(agent: &Agent) -> String {
+    format!("memory-cursor/{agent}")
+}
+
+/// An agent's name has no slash, so no caller's keys begin like another's.
+fn state_key(agent: &Agent, key: &str) -> String {
+    format!("memory/{agent}/{key}")
+}
+
+impl Projection {
+    pub(super) fn new(log: Arc<dyn EventLog>, state: Arc<dyn StateStore>) -> Self {
+        Self { log, state, cursors: Mutex::default() }
+    }
+
+    /// Applies what was written to a caller's stream since the last time. Applying an event twice, or at the same
+    /// time as another process, changes nothing.
+    pub(super) fn catch_up(&self, agent: &Agent) -> Result<(), StoreError> {
+        let stream = StreamName::memory(agent);
+        let mut cursor = self.cursor(agent)?;
+        loop {
+            let records = self.log.read(&stream, cursor.applied + 1, PAGE)?;
+            for record in &records {
+                let sequence = record.event.sequence;
+                let Some(payload) = &record.payload else {
+                    continue;
+                };
+                let damaged = |why| StoreError::Damaged(format!("event {sequence} of {stream}: {why}"));
+                if let Fact::MemoryWritten { key, value } =
+                    serde_json::from_slice(payload).map_err(damaged)?
+                {
+                    let value = value.map(|content| content.0);
+                    self.state.advance(&state_key(agent, &key), Versioned { value, revision: sequence })?;
+                }
+            }
+            cursor.applied = records.last().map_or(cursor.applied, |record| record.event.sequence);
+            if cursor.applied - cursor.kept >= PAGE as u64 {
+                let next = Versioned { value: Some(Vec::new()), revision: cursor.applied };
+                self.state.advance(&cursor_key(agent), next)?;
+                cursor.kept = cursor.applied;
+            }
+            self.remember(agent, cursor);
+            if records.len() < PAGE {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The value under a key and its revision, if it was not deleted.
+    pub(super) fn get(&self, agent: &Agent, key: &str) -> Result<Option<(Vec<u8>, u64)>, StoreError> {
+        let there = self.state.get(&state_key(agent, key))?;
+        Ok(there.and_then(|there| Some((there.value?, there.revision))))
+    }
+
+    /// A caller's keys with a prefix, in order, with the sizes of their values.
+    pub(super) fn list(&self, agent: &Agent, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let start = state_key(agent, "").len();
+        let keys = self.state.list(&state_key(agent, prefix))?;
+        Ok(keys.into_iter().map(|(key, size)| (key[start..].to_owned(), size)).collect())
+    }
+
+    fn cursor(&self, agent: &Agent) -> Result<Cursor, StoreError> {
+        if let Some(cursor) = self.lock().get(agent) {
+            return Ok(*cursor);
+        }
+        let kept = self.state.get(&cursor_key(agent))?.map_or(0, |there| there.revision);
+        Ok(Cursor { applied: kept, kept })
+    }
+
+    fn remember(&self, agent: &Agent, cursor: Cursor) {
+        let mut cursors = self.lock();
+        let known = cursors.entry(agent.clone()).or_default();
+        known.applied = known.applied.max(cursor.applied);
+        known.kept = known.kept.max(cursor.kept);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Agent, Cursor>> {
+        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,191 @@
+//! Memory as skills see it, over both kinds of store.
+
+use ringfence_core::gate::Stop;
+use ringfence_core::gate::Untouchable;
+use ringfence_core::stores::read_facts;
+
+use super::*;
+use crate::in_memory::InMemoryStore;
+use crate::sqlite::SqliteStore;
+use crate::system::SystemClock;
+use crate::testing::{Run, TRACE, kind, refusal};
+
+struct Caller {
+    run: Run,
+}
+
+fn memory(store: &Arc<impl EventLog + StateStore + 'static>) -> MemoryOverLog {
+    let clock = Arc::new(SystemClock::new());
+    MemoryOverLog::new(Arc::clone(store) as _, Arc::clone(store) as _, clock)
+}
+
+impl Caller {
+    fn new(agent: &str, store: &Arc<impl EventLog + StateStore + 'static>) -> Self {
+        Self { run: Run::new(agent, Box::new(Untouchable), Box::new(memory(store)), None) }
+    }
+
+    async fn get(&mut self, key: &str) -> Result<Option<Entry>, Stop> {
+        let call = MemoryGet { key: key.into() };
+        self.run.gate.pass(call, |permit, outside| outside.memory.get(permit)).await
+    }
+
+    async fn set(&mut self, key: &str, value: &[u8]) -> Result<u64, Stop> {
+        let call = MemorySet { key: key.into(), value: Content(value.to_vec()) };
+        self.run.gate.pass(call, |permit, outside| outside.memory.set(permit)).await
+    }
+
+    async fn compare_and_set(&mut self, key: &str, expected: u64, value: &[u8]) -> Result<u64, Stop> {
+        let call = MemoryCompareAndSet { key: key.into(), expected, value: Content(value.to_vec()) };
+        self.run.gate.pass(call, |permit, outside| outside.memory.compare_and_set(permit)).await
+    }
+
+    async fn delete(&mut self, key: &str) -> Result<(), Stop> {
+        let call = MemoryDelete { key: key.into() };
+        self.run.gate.pass(call, |permit, outside| outside.memory.delete(permit)).await
+    }
+
+    async fn list(&mut self, prefix: &str) -> Result<Vec<String>, Stop> {
+        let call = MemoryList { prefix: prefix.into() };
+        self.run.gate.pass(call, |permit, outside| outside.memory.list(permit)).await
+    }
+
+    async fn value(&mut self, key: &str) -> Option<Vec<u8>> {
+        self.get(key).await.expect("an answer").map(|entry| entry.value.0)
+    }
+}
+
+#[tokio::test]
+async fn a_value_is_set_read_listed_and_deleted() {
+    let mut ada = Caller::new("ada", &Arc::new(InMemoryStore::new()));
+    assert_eq!(ada.value("k").await, None);
+    let first = ada.set("k", b"\xff\0 one").await.expect("set");
+    let second = ada.set("k", b"two").await.expect("set");
+    assert!(0 < first && first < second, "{first} {second}");
+    let entry = Entry { value: Content(b"two".to_vec()), revision: second };
+    assert_eq!(ada.get("k").await.expect("an answer"), Some(entry));
+    ada.set("k/a", b"\xff\0").await.expect("set");
+    assert_eq!(ada.value("k/a").await, Some(b"\xff\0".to_vec()));
+    assert_eq!(ada.list("k").await.expect("listed"), ["k", "k/a"]);
+    ada.delete("k").await.expect("deleted");
+    assert_eq!(ada.value("k").await, None);
+    assert_eq!(ada.list("").await.expect("listed"), ["k/a"]);
+}
+
+#[tokio::test]
+async fn compare_and_set_writes_only_over_the_revision_it_expects() {
+    let mut ada = Caller::new("ada", &Arc::new(InMemoryStore::new()));
+    let first = ada.compare_and_set("k", 0, b"one").await.expect("there was none");
+    let conflict = refusal(ada.compare_and_set("k", 0, b"x").await);
+    assert_eq!((conflict.kind, conflict.revision), (RefusalKind::Conflict, Some(first)));
+    let second = ada.compare_and_set("k", first, b"two").await.expect("it had this revision");
+    assert_eq!(refusal(ada.compare_and_set("k", first, b"x").await).revision, Some(second));
+    assert_eq!(ada.value("k").await, Some(b"two".to_vec()));
+    ada.delete("k").await.expect("deleted");
+    assert_eq!(refusal(ada.compare_and_set("k", second, b"x").await).revision, Some(0));
+    let third = ada.compare_and_set("k", 0, b"three").await.expect("there is none");
+    assert!(third > second, "a revision never comes back");
+}
+
+#[tokio::test]
+async fn no_caller_sees_the_keys_of_another() {
+    let store = Arc::new(InMemoryStore::new());
+    let (mut ada, mut adam) = (Caller::new("ada", &store), Caller::new("ada-m", &store));
+    ada.set("../ada-m/k", b"ada's").await.expect("a key like any other");
+    adam.set("k", b"adam's").await.expect("set");
+    adam.set("m/k", b"adam's").await.expect("set");
+    assert_eq!(ada.list("").await.expect("listed"), ["../ada-m/k"]);
+    assert_eq!(ada.value("k").await, None);
+    assert_eq!(ada.value("-m/k").await, None);
+    assert_eq!(ada.list("-m").await.expect("listed"), Vec::<String>::new());
+    assert_eq!(adam.list("").await.expect("listed"), ["k", "m/k"]);
+    assert_eq!(adam.value("k").await, Some(b"adam's".to_vec()));
+}
+
+#[tokio::test]
+async fn the_truth_is_the_stream_and_the_projection_can_be_made_again() {
+    let store = Arc::new(InMemoryStore::new());
+    let mut ada = Caller::new("ada", &store);
+    for number in 0..150 {
+        ada.set(&format!("k{}", number % 20), format!("{number}").as_bytes()).await.expect("set");
+    }
+    ada.delete("k3").await.expect("deleted");
+    ada.delete("k3").await.expect("nothing to delete");
+    let stream = StreamName::memory(&"ada".parse().expect("a name"));
+    assert_eq!(read_facts(&*store, &stream, 0).expect("facts").len(), 151, "a write is one event");
+    let first = EventLog::read(&*store, &stream, 1, 1).expect("records").remove(0).event;
+    assert_eq!((first.actor.as_str(), first.trace), ("ada", TRACE));
+
+    let clock = Arc::new(SystemClock::new());
+    let emptied = MemoryOverLog::new(Arc::clone(&store) as _, Arc::new(InMemoryStore::new()), clock);
+    let mut again = Caller { run: Run::new("ada", Box::new(Untouchable), Box::new(emptied), None) };
+    assert_eq!(again.list("").await.expect("listed"), ada.list("").await.expect("listed"));
+    assert_eq!(again.get("k9").await.expect("an answer"), ada.get("k9").await.expect("an answer"));
+    assert_eq!(again.value("k9").await, Some(b"149".to_vec()));
+    assert_eq!(again.value("k3").await, None);
+}
+
+#[tokio::test]
+async fn keys_and_values_beyond_their_limits_are_refused() {
+    let mut ada = Caller::new("ada", &Arc::new(InMemoryStore::new()));
+    for key in ["", "a\nb", "a\0", "\u{9b}", &"k".repeat(257)] {
+        assert_eq!(kind(ada.set(key, b"x").await), RefusalKind::Invalid, "{key:?}");
+        assert_eq!(kind(ada.get(key).await), RefusalKind::Invalid, "{key:?}");
+        assert_eq!(kind(ada.delete(key).await), RefusalKind::Invalid, "{key:?}");
+    }
+    ada.set(&"k".repeat(256), b"x").await.expect("the longest key");
+    let value = vec![0; 1 << 20];
+    assert_eq!(kind(ada.set("k", &vec![0; (1 << 20) + 1]).await), RefusalKind::Invalid);
+    for number in 0..15 {
+        ada.set(&format!("k{number}"), &value).await.expect("set");
+    }
+    let full = refusal(ada.set("k15", &value).await);
+    assert_eq!((full.kind, full.message.contains("16777216")), (RefusalKind::Invalid, true), "{full}");
+    ada.set("k0", &value).await.expect("what is replaced does not count");
+    ada.delete("k1").await.expect("deleted");
+    ada.set("k15", &value).await.expect("what was deleted does not count");
+    ada.run.leave(Limit::BytesIn, 100);
+    assert_eq!(kind(ada.get("k15").await), RefusalKind::Invalid);
+    assert_eq!(kind(ada.list("").await), RefusalKind::Invalid);
+}
+
+#[test]
+fn the_number_of_keys_has_a_limit() {
+    let keys: Vec<_> = (0..MAX_KEYS).map(|number| (format!("k{number}"), 1)).collect();
+    assert!(check_quota(&keys, "one more", 1).is_err());
+    assert!(check_quota(&keys, "k7", 1).is_ok(), "a key that is there can be set");
+    assert!(check_quota(&keys[1..], "one more", 1).is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_in_several_processes_lose_no_increment() {
+    const TASKS: usize = 4;
+    const EACH: u32 = 25;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ringfence.db");
+    let stores = [(); 2].map(|()| Arc::new(SqliteStore::open(&path).expect("a store")));
+    let tasks = (0..TASKS).map(|number| {
+        let mut ada = Caller::new("ada", &stores[number % 2]);
+        tokio::spawn(async move {
+            let mut done = 0;
+            while done < EACH {
+                let entry = ada.get("count").await.expect("an answer");
+                let (count, revision) = entry.map_or((0, 0), |entry| {
+                    let text = String::from_utf8(entry.value.0).expect("text");
+                    (text.parse::<u32>().expect("a number"), entry.revision)
+                });
+                match ada.compare_and_set("count", revision, format!("{}", count + 1).as_bytes()).await {
+                    Ok(_) => done += 1,
+                    Err(Stop::Tell(refusal)) => assert_eq!(refusal.kind, RefusalKind::Conflict, "{refusal}"),
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        task.await.expect("done");
+    }
+    let total = format!("{}", TASKS as u32 * EACH).into_bytes();
+    for store in &stores {
+        assert_eq!(Caller::new("ada", store).value("count").await, Some(total.clone()));
+    }
+}

@@ -1,0 +1,180 @@
+//! The embedded store: one SQLite file in WAL mode with `synchronous=FULL`. What a receipt settles is on the disk.
+//!
+//! One thread writes, and commits all that waits in one transaction. Other processes may have the same file open:
+//! the end of each stream is checked inside the transaction, and the primary key is the last line of defence.
+
+mod error;
+mod queue;
+mod rows;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread::{self, JoinHandle};
+
+use ringfence_core::audit::{Head, Record};
+use ringfence_core::ids::{Digest, StreamName};
+use ringfence_core::stores::{BlobStore, EventLog, Receipt, StateStore, StoreError, Versioned};
+use rusqlite::{Connection, OptionalExtension};
+
+use self::error::store_error;
+use self::queue::Queue;
+use self::writer::{Done, Job};
+use crate::batch;
+
+/// All three stores in one file. Readers see what is committed. Dropping it writes what still waits.
+#[derive(Debug)]
+pub struct SqliteStore {
+    queue: Arc<Queue<Job>>,
+    reader: Mutex<Connection>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl SqliteStore {
+    /// Opens the file, or makes it if there is none or an empty one. The folder must exist.
+    ///
+    /// # Errors
+    /// `Damaged` if the file is something else, from a newer Ringfence, or broken: it is left as it is;
+    /// `Unwritable` or `Locked` if it cannot be opened.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let connection = schema::open_writer(path)?;
+        let reader = Mutex::new(schema::open_reader(path)?);
+        let queue = Arc::new(Queue::new());
+        let taken = Arc::clone(&queue);
+        let writer = thread::Builder::new()
+            .name("sqlite-writer".into())
+            .spawn(move || writer::run(connection, &taken))
+            .map_err(|why| StoreError::Unwritable(format!("no thread to write with: {why}")))?;
+        Ok(Self { queue, reader, writer: Some(writer) })
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the writer do a job, and waits until it is durable.
+    fn do_now(&self, bytes: usize, job: impl FnOnce(mpsc::Sender<Done>) -> Job) -> Done {
+        let (done, result) = mpsc::channel();
+        self.queue.push(job(done), bytes);
+        result.recv().unwrap_or_else(|_| Err(StoreError::Unwritable("the store has stopped".into())))
+    }
+}
+
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Some(writer) = self.writer.take() {
+            // A writer that panicked has dropped its receipts, which says so to whoever waits.
+            drop(writer.join());
+        }
+    }
+}
+
+impl EventLog for SqliteStore {
+    /// Waits only while the queue is full. Batches are written in the order in which they were handed over.
+    fn append(&self, records: Vec<Record>) -> Receipt {
+        if let Err(error) = batch::check(&records) {
+            return Receipt::settled(Err(error));
+        }
+        let payload = |record: &Record| record.payload.as_ref().map_or(0, Vec::len);
+        let bytes = records.iter().map(|record| 512 + payload(record)).sum();
+        let (done, receipt) = Receipt::new();
+        self.queue.push(Job::Append { records, done }, bytes);
+        receipt
+    }
+
+    fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
+        rows::head(&self.reader(), stream)
+    }
+
+    fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
+        rows::read(&self.reader(), stream, from, limit)
+    }
+
+    /// Takes one look-up per stream, however long the streams are.
+    fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
+        let connection = self.reader();
+        let next = |sql: &str, from: &str| {
+            let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+            statement.query_row([from], |row| row.get::<_, String>(0)).optional().map_err(store_error)
+        };
+        let mut names = Vec::new();
+        let mut found = next("SELECT stream FROM events WHERE stream >= ? ORDER BY stream LIMIT 1", prefix)?;
+        while let Some(name) = found.filter(|name| name.starts_with(prefix)) {
+            found = next("SELECT stream FROM events WHERE stream > ? ORDER BY stream LIMIT 1", &name)?;
+            names.push(name.parse().map_err(|why| StoreError::Damaged(format!("a stream's name: {why}")))?);
+        }
+        Ok(names)
+    }
+
+    /// Changes with every commit but the reader's own, which makes none: this process's writes count too.
+    fn version(&self) -> Result<u64, StoreError> {
+        let connection = self.reader();
+        let mut statement = connection.prepare_cached("PRAGMA data_version").map_err(store_error)?;
+        rows::from_column(statement.query_row([], |row| row.get(0)).map_err(store_error)?, "version")
+    }
+}
+
+impl BlobStore for SqliteStore {
+    fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let digest = Digest::of(bytes);
+        self.do_now(bytes.len(), |done| Job::Put { digest, bytes: bytes.to_vec(), done })?;
+        Ok(digest)
+    }
+
+    fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes: Option<Vec<u8>> = {
+            let connection = self.reader();
+            let mut statement =
+                connection.prepare_cached("SELECT bytes FROM blobs WHERE hash = ?").map_err(store_error)?;
+            let found = statement.query_row([&digest.as_bytes()[..]], |row| row.get(0));
+            found.optional().map_err(store_error)?
+        };
+        if bytes.as_ref().is_some_and(|bytes| Digest::of(bytes) != *digest) {
+            return Err(StoreError::Damaged(format!("blob {digest} has other bytes than were put")));
+        }
+        Ok(bytes)
+    }
+}
+
+impl StateStore for SqliteStore {
+    fn get(&self, key: &str) -> Result<Option<Versioned>, StoreError> {
+        let connection = self.reader();
+        let sql = "SELECT value, revision FROM state WHERE key = ?";
+        let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+        let row = statement.query_row([key], |row| Ok((row.get(0)?, row.get(1)?)));
+        let Some((value, revision)) = row.optional().map_err(store_error)? else {
+            return Ok(None);
+        };
+        Ok(Some(Versioned { value, revision: rows::from_column(revision, "revision")? }))
+    }
+
+    fn advance(&self, key: &str, next: Versioned) -> Result<(), StoreError> {
+        if StateStore::get(self, key)?.is_some_and(|there| there.revision >= next.revision) {
+            return Ok(());
+        }
+        let bytes = key.len() + next.value.as_ref().map_or(0, Vec::len);
+        self.do_now(bytes, |done| Job::Advance { key: key.to_owned(), next, done })
+    }
+
+    fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        let connection = self.reader();
+        let sql = "SELECT key, length(value) FROM state WHERE key >= ? ORDER BY key";
+        let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+        let mut rows = statement.query([prefix]).map_err(store_error)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(store_error)? {
+            let key: String = row.get(0).map_err(store_error)?;
+            if !key.starts_with(prefix) {
+                break;
+            }
+            if let Some(size) = row.get::<_, Option<i64>>(1).map_err(store_error)? {
+                found.push((key, rows::from_column(size, "size")?));
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,124 @@
+//! Records as rows, and back.
+
+use ringfence_core::audit::{Event, Head, Record, TraceId};
+use ringfence_core::ids::{Digest, StreamName};
+use ringfence_core::ring::Ring;
+use ringfence_core::stores::StoreError;
+use ringfence_core::units::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+
+use super::error::{is_taken, store_error};
+
+/// Payloads up to this many bytes lie in the event's row.
+const MAX_INLINE: usize = 1024;
+
+/// A number as SQLite keeps it.
+pub(super) fn to_column(number: u64) -> Result<i64, StoreError> {
+    let too_large =
+        |_| StoreError::Damaged(format!("{number} is larger than any number that was ever written"));
+    i64::try_from(number).map_err(too_large)
+}
+
+fn malformed(what: &str) -> StoreError {
+    StoreError::Damaged(format!("a row holds a malformed {what}"))
+}
+
+/// A number as it was kept.
+pub(super) fn from_column(number: i64, what: &str) -> Result<u64, StoreError> {
+    u64::try_from(number).map_err(|_| malformed(what))
+}
+
+fn digest(bytes: &[u8], what: &str) -> Result<Digest, StoreError> {
+    bytes.try_into().map(Digest::from_bytes).map_err(|_| malformed(what))
+}
+
+/// Where a stream ends.
+pub(super) fn head(connection: &Connection, stream: &StreamName) -> Result<Head, StoreError> {
+    let sql = "SELECT sequence, hash FROM events WHERE stream = ? ORDER BY sequence DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+    let row = statement.query_row([stream.as_str()], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)));
+    let Some((sequence, hash)) = row.optional().map_err(store_error)? else {
+        return Ok(Head::default());
+    };
+    Ok(Head { sequence: from_column(sequence, "sequence")?, hash: digest(&hash, "hash")? })
+}
+
+/// Adds a record that was checked to follow the head.
+pub(super) fn insert(connection: &Connection, record: &Record) -> Result<(), StoreError> {
+    let event = &record.event;
+    let payload = record.payload.as_deref();
+    if let Some(large) = payload.filter(|payload| payload.len() > MAX_INLINE) {
+        insert_blob(connection, &event.payload_hash, large)?;
+    }
+    let sql = "INSERT INTO events VALUES (:stream, :sequence, :kind, :time, :actor, :ring, :trace,
+               :payload_hash, :previous, :hash, :payload)";
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+    let inserted = statement.execute(named_params! {
+        ":stream": event.stream.as_str(),
+        ":sequence": to_column(event.sequence)?,
+        ":kind": event.kind,
+        ":time": to_column(event.time.0)?,
+        ":actor": event.actor,
+        ":ring": event.ring.map(Ring::number),
+        ":trace": &event.trace.0.to_be_bytes()[..],
+        ":payload_hash": &event.payload_hash.as_bytes()[..],
+        ":previous": &event.previous.as_bytes()[..],
+        ":hash": &event.hash.as_bytes()[..],
+        ":payload": payload.filter(|payload| payload.len() <= MAX_INLINE),
+    });
+    match inserted {
+        Err(why) if is_taken(&why) => Err(StoreError::Conflict(event.stream.to_string())),
+        Err(why) => Err(store_error(why)),
+        Ok(_) => Ok(()),
+    }
+}
+
+/// Keeps bytes under their hash, once.
+pub(super) fn insert_blob(connection: &Connection, hash: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
+    let sql = "INSERT INTO blobs(hash, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING";
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+    statement.execute(params![&hash.as_bytes()[..], bytes]).map_err(store_error)?;
+    Ok(())
+}
+
+/// Records in order.
+pub(super) fn read(
+    connection: &Connection,
+    stream: &StreamName,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<Record>, StoreError> {
+    let sql = "SELECT sequence, kind, time, actor, ring, trace, payload_hash, previous, hash,
+                      coalesce(payload, (SELECT bytes FROM blobs WHERE blobs.hash = events.payload_hash))
+               FROM events WHERE stream = ? AND sequence >= ? ORDER BY sequence LIMIT ?";
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+    let from = i64::try_from(from).unwrap_or(i64::MAX);
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![stream.as_str(), from, limit]).map_err(store_error)?;
+    let mut records = Vec::new();
+    while let Some(row) = rows.next().map_err(store_error)? {
+        records.push(record(stream, row)?);
+    }
+    Ok(records)
+}
+
+fn record(stream: &StreamName, row: &Row<'_>) -> Result<Record, StoreError> {
+    let bytes = |index| row.get_ref(index)?.as_blob().map_err(rusqlite::Error::from);
+    let digest_at = |index, what| digest(bytes(index).map_err(store_error)?, what);
+    let ring: Option<u8> = row.get(4).map_err(store_error)?;
+    let ring = ring.map(|number| Ring::from_number(number).ok_or_else(|| malformed("ring")));
+    let trace = bytes(5).map_err(store_error)?.try_into().map_err(|_| malformed("trace"))?;
+    let event = Event {
+        stream: stream.clone(),
+        sequence: from_column(row.get(0).map_err(store_error)?, "sequence")?,
+        kind: row.get(1).map_err(store_error)?,
+        time: Timestamp(from_column(row.get(2).map_err(store_error)?, "time")?),
+        actor: row.get(3).map_err(store_error)?,
+        ring: ring.transpose()?,
+        trace: TraceId(u128::from_be_bytes(trace)),
+        payload_hash: digest_at(6, "payload hash")?,
+        previous: digest_at(7, "previous hash")?,
+        hash: digest_at(8, "hash")?,
+    };
+    Ok(Record { event, payload: row.get(9).map_err(store_error)? })
+}

@@ -1,0 +1,187 @@
+//! Opens the file: refuses what is not ours, is newer, or is damaged; makes the tables in a new one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ringfence_core::stores::StoreError;
+use rusqlite::{Connection, OpenFlags};
+
+use super::error::store_error;
+
+/// The one schema that this Ringfence knows.
+const SCHEMA: i64 = 1;
+
+/// How long another process may hold the file.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Files up to this size are checked page by page when they are opened.
+const CHECKED_BYTES: i64 = 1 << 20;
+
+const TABLES: &str = "
+    CREATE TABLE events(
+        stream TEXT NOT NULL,
+        sequence INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        time INTEGER NOT NULL,
+        actor TEXT NOT NULL,
+        ring INTEGER,
+        trace BLOB NOT NULL,
+        payload_hash BLOB NOT NULL,
+        previous BLOB NOT NULL,
+        hash BLOB NOT NULL,
+        payload BLOB,
+        PRIMARY KEY(stream, sequence)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE blobs(hash BLOB PRIMARY KEY NOT NULL, bytes BLOB NOT NULL) STRICT;
+    CREATE TABLE state(key TEXT PRIMARY KEY NOT NULL, value BLOB, revision INTEGER NOT NULL) STRICT;
+    PRAGMA user_version = 1;
+";
+
+/// The connection that writes. It makes the file if there is none.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    check_not_cut_off(path)?;
+    create(path)?;
+    let began = Instant::now();
+    loop {
+        match prepare(path) {
+            Err(StoreError::Locked(_)) if began.elapsed() < PATIENCE => {
+                thread::sleep(Duration::from_millis(20));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// The connection that reads.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path)?;
+    connection.pragma_update(None, "query_only", true).map_err(store_error)?;
+    Ok(connection)
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(store_error)?;
+    connection.busy_timeout(PATIENCE).map_err(store_error)?;
+    connection.pragma_update(None, "trusted_schema", false).map_err(store_error)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    Ok(connection)
+}
+
+/// SQLite takes an empty file for a new database and throws its write-ahead log away: then a file that was cut to
+/// nothing would be a silent empty start.
+fn check_not_cut_off(path: &Path) -> Result<(), StoreError> {
+    let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if size(&PathBuf::from(log)) > 0 && size(path) == 0 {
+        let why = "the file is empty or gone, but its write-ahead log (-wal) is there";
+        return Err(StoreError::Damaged(why.into()));
+    }
+    Ok(())
+}
+
+/// Makes the file, for its owner alone; the files beside it get the same permissions from SQLite.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let unwritable = |why: io::Error| StoreError::Unwritable(why.to_string());
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(file) => {
+            file.sync_all().map_err(unwritable)?;
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = File::open(folder.unwrap_or(Path::new("."))).map_err(unwritable)?;
+            folder.sync_all().map_err(unwritable)
+        }
+        Err(why) if why.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(why) => Err(unwritable(why)),
+    }
+}
+
+fn prepare(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path)?;
+    let version = check_version(&connection)?;
+    if connection.is_readonly("main").map_err(store_error)? {
+        return Err(StoreError::Unwritable("the file is read-only".into()));
+    }
+    // Counts for a new file alone. On smaller pages a row of 1 KiB spills over onto a page of its own.
+    connection.pragma_update(None, "page_size", 8192).map_err(store_error)?;
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
+        .map_err(store_error)?;
+    if mode != "wal" {
+        return Err(StoreError::Unwritable(format!(
+            "its file system allows no write-ahead log, only {mode}"
+        )));
+    }
+    connection.pragma_update(None, "synchronous", "full").map_err(store_error)?;
+    connection.pragma_update(None, "cell_size_check", true).map_err(store_error)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(store_error)?;
+    if version == 0 {
+        create_tables(&connection)?;
+    }
+    check_pages(&connection)?;
+    check_tables(&connection)?;
+    Ok(connection)
+}
+
+/// The file's schema; 0 if it is empty.
+fn check_version(connection: &Connection) -> Result<i64, StoreError> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get(0)).map_err(store_error);
+    let newest: i64 = number("PRAGMA user_version")?;
+    if newest > SCHEMA {
+        let why = format!("written by a newer Ringfence: schema {newest}; this one knows {SCHEMA}");
+        return Err(StoreError::Damaged(why));
+    }
+    // In this order: another process may make the tables and set the version, at once, between both questions.
+    let tables: i64 = number("SELECT count(*) FROM sqlite_schema")?;
+    let version: i64 = number("PRAGMA user_version")?;
+    if version == 0 && tables > 0 {
+        return Err(StoreError::Damaged("it is the database of another program".into()));
+    }
+    if version < 0 {
+        return Err(StoreError::Damaged(format!("there is no schema {version}")));
+    }
+    Ok(version)
+}
+
+fn create_tables(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(store_error)?;
+    let made = check_version(connection).and_then(|version| match version {
+        0 => connection.execute_batch(TABLES).map_err(store_error),
+        _ => Ok(()),
+    });
+    let made = made.and_then(|()| connection.execute_batch("COMMIT").map_err(store_error));
+    if made.is_err() && !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK").map_err(store_error)?;
+    }
+    made
+}
+
+/// Looks at every page of a small file. A large one is checked as it is read.
+fn check_pages(connection: &Connection) -> Result<(), StoreError> {
+    let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(store_error);
+    if number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?) > CHECKED_BYTES {
+        return Ok(());
+    }
+    let found: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(store_error)?;
+    if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
+}
+
+fn check_tables(connection: &Connection) -> Result<(), StoreError> {
+    for sql in [
+        "SELECT stream, sequence, kind, time, actor, ring, trace, payload_hash, previous, hash, payload FROM events",
+        "SELECT hash, bytes FROM blobs",
+        "SELECT key, value, revision FROM state",
+    ] {
+        let missing = |why: rusqlite::Error| match store_error(why) {
+            StoreError::Damaged(why) => StoreError::Damaged(format!("a table is missing: {why}")),
+            other => other,
+        };
+        connection.prepare(sql).map_err(missing)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,311 @@
+//! What the embedded store promises beyond the promises of every store: other handles, and files and disks that fail.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use ringfence_core::audit::Verifier;
+
+use super::*;
+use crate::promises::{self, head_of, record, records};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("ringfence.db")
+    }
+
+    fn open(&self) -> SqliteStore {
+        SqliteStore::open(&self.file()).expect("a store")
+    }
+
+    fn refusal(&self) -> StoreError {
+        SqliteStore::open(&self.file()).expect_err("no store")
+    }
+}
+
+impl SqliteStore {
+    /// Does something to the connection that writes, in a transaction of its own.
+    fn disturb(&self, how: &str) -> Done {
+        self.do_now(0, |done| Job::Disturb { how: how.into(), done })
+    }
+}
+
+fn name(text: &str) -> StreamName {
+    text.parse().expect("a stream's name")
+}
+
+#[tokio::test]
+async fn the_embedded_store_keeps_every_promise() {
+    let folder = Folder::new();
+    let store = folder.open();
+    promises::event_log(&store).await;
+    promises::blob_store(&store);
+    promises::state_store(&store);
+}
+
+#[tokio::test]
+async fn what_was_durable_is_there_after_reopening_and_what_waited_is_written_first() {
+    let folder = Folder::new();
+    let large = vec![b'x'; 5000];
+    let all = records(&name("task/a"), Head::default(), [b"small".as_slice(), &large]);
+    let store = folder.open();
+    let receipt = store.append(all.clone());
+    assert_eq!(store.advance("k", Versioned { value: None, revision: 7 }), Ok(()));
+    drop(store);
+    assert_eq!(receipt.durable().await, Ok(()));
+    let store = folder.open();
+    assert_eq!(store.read(&name("task/a"), 1, 9), Ok(all.clone()));
+    assert_eq!(StateStore::get(&store, "k").map(|there| there.map(|it| it.revision)), Ok(Some(7)));
+    let next = record(&name("task/a"), head_of(&all[1]), b"goes on");
+    assert_eq!(store.append(vec![next]).durable().await, Ok(()));
+}
+
+#[tokio::test]
+async fn of_two_handles_that_write_one_stream_exactly_one_wins_each_place() {
+    let folder = Folder::new();
+    let stores = [folder.open(), folder.open()];
+    let stream = name("shared");
+    for round in 0..50 {
+        let heads = stores.each_ref().map(|store| store.head(&stream).expect("a head"));
+        assert_eq!(heads[0], heads[1], "both see what is committed");
+        let receipts = [0, 1].map(|who| {
+            let text = format!("{round} {who}");
+            stores[who].append(vec![record(&stream, heads[who], text.as_bytes())])
+        });
+        let mut won = 0;
+        for receipt in receipts {
+            match receipt.durable().await {
+                Ok(()) => won += 1,
+                Err(error) => assert_eq!(error, StoreError::Conflict("shared".into())),
+            }
+        }
+        assert_eq!(won, 1, "round {round}");
+    }
+    let mut verifier = Verifier::new(stream.clone());
+    for record in stores[0].read(&stream, 1, usize::MAX).expect("records") {
+        verifier.take(&record).expect("the chain holds");
+    }
+    assert_eq!(verifier.head().sequence, 50);
+}
+
+#[tokio::test]
+async fn a_handle_goes_on_where_another_stopped() {
+    let folder = Folder::new();
+    let stores = [folder.open(), folder.open()];
+    let mut head = Head::default();
+    for round in 0..6 {
+        let next = record(&name("s"), head, b"x");
+        head = head_of(&next);
+        assert_eq!(stores[round % 2].append(vec![next]).durable().await, Ok(()), "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn the_writes_of_another_handle_change_the_version() {
+    let folder = Folder::new();
+    let (here, there) = (folder.open(), folder.open());
+    let before = here.version().expect("a version");
+    assert_eq!(here.version(), Ok(before));
+    let first = record(&name("s"), Head::default(), b"x");
+    assert_eq!(there.append(vec![first]).durable().await, Ok(()));
+    assert_ne!(here.version(), Ok(before));
+}
+
+#[test]
+fn an_empty_file_is_a_new_store_and_only_its_owner_may_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    fs::write(folder.file(), b"").expect("written");
+    drop(folder.open());
+    fs::remove_file(folder.file()).expect("removed");
+    let _open = folder.open();
+    for end in ["", "-wal", "-shm"] {
+        let path = format!("{}{end}", folder.file().display());
+        let mode = fs::metadata(path).expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{end}");
+    }
+}
+
+#[test]
+fn what_is_not_ours_is_refused_and_left_as_it_is() {
+    let folder = Folder::new();
+    let other = Connection::open(folder.file()).expect("a database");
+    other.execute_batch("CREATE TABLE theirs(x); INSERT INTO theirs VALUES (1)").expect("a table");
+    drop(other);
+    let foreign = fs::read(folder.file()).expect("bytes");
+    for bytes in [foreign, b"not a database, but long enough to be taken for one".repeat(100)] {
+        fs::write(folder.file(), &bytes).expect("written");
+        assert!(matches!(folder.refusal(), StoreError::Damaged(_)));
+        assert_eq!(fs::read(folder.file()).expect("bytes"), bytes);
+    }
+}
+
+#[test]
+fn a_store_of_a_newer_ringfence_is_refused_by_its_number() {
+    let folder = Folder::new();
+    assert_eq!(folder.open().disturb("PRAGMA user_version = 2"), Ok(()));
+    let why = "written by a newer Ringfence: schema 2; this one knows 1";
+    assert_eq!(folder.refusal(), StoreError::Damaged(why.into()));
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_refused_and_never_a_silent_empty_start() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let payloads = (0..200).map(|_| [b'x'; 900]).collect::<Vec<_>>();
+    let all = records(&name("s"), Head::default(), payloads.iter().map(|payload| &payload[..]));
+    assert_eq!(store.append(all).durable().await, Ok(()));
+    drop(store);
+    let whole = fs::read(folder.file()).expect("bytes");
+    assert!(whole.len() > 100_000, "the log was written back when the store was closed");
+
+    for length in [whole.len() / 2, 4096, 100, 1] {
+        fs::write(folder.file(), &whole[..length]).expect("written");
+        let opened = SqliteStore::open(&folder.file()).map(drop);
+        assert!(matches!(opened, Err(StoreError::Damaged(_))), "cut to {length} bytes: {opened:?}");
+    }
+
+    let mut scribbled = whole.clone();
+    scribbled[60_000..70_000].fill(0xa5);
+    fs::write(folder.file(), scribbled).expect("written");
+    let found = SqliteStore::open(&folder.file()).and_then(|store| store.read(&name("s"), 0, usize::MAX));
+    let seen = match found {
+        Err(StoreError::Damaged(_)) => true,
+        Err(_) => false,
+        Ok(records) => {
+            let mut verifier = Verifier::new(name("s"));
+            records.iter().any(|record| verifier.take(record).is_err())
+        }
+    };
+    assert!(seen, "a page with other bytes");
+
+    fs::write(folder.file(), b"").expect("written");
+    fs::write(folder.0.path().join("ringfence.db-wal"), b"was not empty").expect("written");
+    assert!(matches!(folder.refusal(), StoreError::Damaged(_)), "cut to nothing beside its log");
+}
+
+#[test]
+fn a_malformed_row_is_damage_and_not_a_panic() {
+    for how in [
+        "INSERT INTO events VALUES ('s', 1, 'k', -1, 'a', 2, zeroblob(16), zeroblob(32), zeroblob(32), zeroblob(32), NULL)",
+        "INSERT INTO events VALUES ('s', 1, 'k', 1, 'a', 9, zeroblob(16), zeroblob(32), zeroblob(32), zeroblob(32), NULL)",
+        "INSERT INTO events VALUES ('s', 1, 'k', 1, 'a', 700, zeroblob(16), zeroblob(32), zeroblob(32), zeroblob(32), NULL)",
+        "INSERT INTO events VALUES ('s', 1, 'k', 1, 'a', 2, zeroblob(15), zeroblob(32), zeroblob(32), zeroblob(32), NULL)",
+        "INSERT INTO events VALUES ('s', 1, 'k', 1, 'a', 2, zeroblob(16), zeroblob(32), zeroblob(31), zeroblob(32), NULL)",
+        "INSERT INTO events VALUES ('s', -1, 'k', 1, 'a', 2, zeroblob(16), zeroblob(32), zeroblob(32), zeroblob(0), NULL)",
+    ] {
+        let folder = Folder::new();
+        let store = folder.open();
+        assert_eq!(store.disturb(how), Ok(()));
+        let read = if how.contains("-1,") { store.head(&name("s")).map(drop) } else { Ok(()) };
+        let read = read.and_then(|()| store.read(&name("s"), 0, 9).map(drop));
+        assert!(matches!(read, Err(StoreError::Damaged(_))), "{how}: {read:?}");
+    }
+}
+
+#[test]
+fn a_blob_with_other_bytes_is_damage() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let digest = store.put(b"bytes").expect("kept");
+    assert_eq!(store.disturb("UPDATE blobs SET bytes = x'00'"), Ok(()));
+    assert!(matches!(BlobStore::get(&store, &digest), Err(StoreError::Damaged(_))));
+}
+
+#[test]
+fn where_nothing_can_be_written_opening_says_so() {
+    let folder = Folder::new();
+    fs::write(folder.file(), b"a file").expect("written");
+    for path in [folder.file().join("under-a-file.db"), folder.0.path().join("no/such/folder.db")] {
+        let error = SqliteStore::open(&path).expect_err("no store");
+        assert!(matches!(error, StoreError::Unwritable(_)), "{error}");
+    }
+    let proc = SqliteStore::open("/proc/ringfence.db".as_ref()).expect_err("no store");
+    assert!(matches!(proc, StoreError::Unwritable(_)), "{proc}");
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_heals_when_space_returns() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let stream = name("s");
+    let first = record(&stream, Head::default(), b"first");
+    assert_eq!(store.append(vec![first.clone()]).durable().await, Ok(()));
+    assert_eq!(store.disturb("PRAGMA max_page_count = 20"), Ok(()));
+    let large = record(&stream, head_of(&first), &vec![b'x'; 1 << 20]);
+    let small = |text| record(&name(text), Head::default(), b"x");
+    // While the writer waits for this lock, the next three come together into one transaction.
+    let holder = Connection::open(folder.file()).expect("a connection");
+    holder.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let blocked = store.append(vec![small("blocked")]);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let before = store.append(vec![small("before")]);
+    let full = store.append(vec![large.clone()]);
+    let after = store.append(vec![small("after")]);
+    holder.execute_batch("COMMIT").expect("released");
+    for neighbour in [blocked, before, after] {
+        assert_eq!(neighbour.durable().await, Ok(()), "what fits is written");
+    }
+    assert!(matches!(full.durable().await, Err(StoreError::Unwritable(_))));
+    assert_eq!(store.head(&stream), Ok(head_of(&first)), "nothing of what did not fit is left");
+    assert_eq!(store.disturb("PRAGMA max_page_count = 100000"), Ok(()));
+    assert_eq!(store.append(vec![large]).durable().await, Ok(()), "it heals");
+}
+
+#[tokio::test]
+async fn while_another_process_holds_the_file_writes_fail_as_locked_and_then_go_on() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let holder = Connection::open(folder.file()).expect("a connection");
+    holder.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let first = record(&name("s"), Head::default(), b"x");
+    let began = Instant::now();
+    let result = store.append(vec![first.clone()]).durable().await;
+    assert!(matches!(result, Err(StoreError::Locked(_))), "{result:?}");
+    assert!(began.elapsed().as_secs() >= 4, "it waits for a while");
+    holder.execute_batch("COMMIT").expect("released");
+    assert_eq!(store.append(vec![first]).durable().await, Ok(()));
+}
+
+#[test]
+fn two_handles_can_open_a_new_file_at_once() {
+    for _ in 0..30 {
+        let folder = Arc::new(Folder::new());
+        let open = || {
+            std::thread::spawn({
+                let folder = Arc::clone(&folder);
+                move || drop(folder.open())
+            })
+        };
+        let threads = [open(), open(), open(), open()];
+        threads.into_iter().for_each(|thread| thread.join().expect("opened"));
+    }
+}
+
+#[tokio::test]
+async fn many_writers_share_their_commits() {
+    const BATCHES: u64 = 400;
+    let folder = Folder::new();
+    let store = folder.open();
+    let before = pages_of_log(&folder);
+    let batch = |number| vec![record(&name(&format!("task/t{number}")), Head::default(), b"{}")];
+    let receipts: Vec<_> = (0..BATCHES).map(|number| store.append(batch(number))).collect();
+    for receipt in receipts {
+        assert_eq!(receipt.durable().await, Ok(()));
+    }
+    let written = pages_of_log(&folder) - before;
+    assert_eq!(store.streams("task/").map(|streams| streams.len() as u64), Ok(BATCHES));
+    assert!(written < BATCHES / 2, "each commit writes at least one page; {written} were written");
+}
+
+/// How many pages the write-ahead log has. It starts over at 1000.
+fn pages_of_log(folder: &Folder) -> u64 {
+    fs::metadata(folder.0.path().join("ringfence.db-wal")).map_or(0, |metadata| metadata.len() / 8216)
+}

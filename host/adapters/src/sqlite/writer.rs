@@ -1,0 +1,178 @@
+//! The one thread that writes: it takes all that waits, writes it in one transaction, and then tells everyone.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::mpsc;
+
+use futures::channel::oneshot;
+use ringfence_core::audit::{Head, Record};
+use ringfence_core::ids::{Digest, StreamName};
+use ringfence_core::stores::{StoreError, Versioned};
+use rusqlite::{Connection, params};
+
+use super::error::store_error;
+use super::queue::Queue;
+use super::rows;
+use crate::batch;
+
+/// How many streams' ends are remembered.
+const MAX_HEADS: usize = 10_000;
+
+/// What became of a job.
+pub(super) type Done = Result<(), StoreError>;
+
+/// Something to be written.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// A checked batch of one stream.
+    Append { records: Vec<Record>, done: oneshot::Sender<Done> },
+    /// Bytes under their hash.
+    Put { digest: Digest, bytes: Vec<u8>, done: mpsc::Sender<Done> },
+    /// A projection's next value.
+    Advance { key: String, next: Versioned, done: mpsc::Sender<Done> },
+    /// Something that a test does to the connection.
+    #[cfg(test)]
+    Disturb { how: String, done: mpsc::Sender<Done> },
+}
+
+impl Job {
+    fn settle(self, result: Done) {
+        // Whoever no longer listens has no need to know.
+        match self {
+            Self::Append { done, .. } => drop(done.send(result)),
+            Self::Put { done, .. } | Self::Advance { done, .. } => drop(done.send(result)),
+            #[cfg(test)]
+            Self::Disturb { done, .. } => drop(done.send(result)),
+        }
+    }
+}
+
+/// Writes what comes until the queue is closed and empty.
+pub(super) fn run(connection: Connection, queue: &Arc<Queue<Job>>) {
+    /// Nobody may wait for a writer that is gone.
+    struct Abandon<'a>(&'a Queue<Job>);
+    impl Drop for Abandon<'_> {
+        fn drop(&mut self) {
+            self.0.abandon();
+        }
+    }
+    let _abandon = Abandon(queue);
+    let mut writer = Writer { connection, heads: HashMap::new(), version: 0 };
+    loop {
+        let group = queue.take();
+        if group.is_empty() {
+            return;
+        }
+        writer.write(group);
+    }
+}
+
+struct Writer {
+    connection: Connection,
+    /// The ends of streams as of `version`; another process may write too.
+    heads: HashMap<StreamName, Head>,
+    version: i64,
+}
+
+impl Writer {
+    fn write(&mut self, group: Vec<Job>) {
+        match self.transact(&group) {
+            Ok(results) => {
+                group.into_iter().zip(results).for_each(|(job, result)| job.settle(result));
+            }
+            // What is too much for the disk together may fit alone.
+            Err(StoreError::Unwritable(_)) if group.len() > 1 => {
+                group.into_iter().for_each(|job| self.write(vec![job]));
+            }
+            Err(error) => group.into_iter().for_each(|job| job.settle(Err(error.clone()))),
+        }
+    }
+
+    /// Writes a group in one transaction. The error, if any, is that of all of them.
+    fn transact(&mut self, group: &[Job]) -> Result<Vec<Done>, StoreError> {
+        let results = self.try_transact(group);
+        if results.is_err() {
+            self.heads.clear();
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("ROLLBACK").map_err(store_error)?;
+            }
+        }
+        results
+    }
+
+    fn try_transact(&mut self, group: &[Job]) -> Result<Vec<Done>, StoreError> {
+        self.execute("BEGIN IMMEDIATE")?;
+        self.forget_old_heads()?;
+        let mut results = Vec::with_capacity(group.len());
+        for job in group {
+            self.execute("SAVEPOINT job")?;
+            let result = self.apply(job);
+            match &result {
+                Ok(()) => {}
+                // The fault of the job or of its stream alone.
+                Err(StoreError::Conflict(_) | StoreError::Damaged(_)) if !self.connection.is_autocommit() => {
+                    self.execute("ROLLBACK TO job")?;
+                }
+                Err(error) => return Err(error.clone()),
+            }
+            self.execute("RELEASE job")?;
+            results.push(result);
+        }
+        self.execute("COMMIT")?;
+        Ok(results)
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(store_error)?;
+        statement.execute([]).map(drop).map_err(store_error)
+    }
+
+    /// Inside the transaction nobody else can write, so what holds now holds until its end.
+    fn forget_old_heads(&mut self) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached("PRAGMA data_version").map_err(store_error)?;
+        let version = statement.query_row([], |row| row.get(0)).map_err(store_error)?;
+        if version != self.version || self.heads.len() > MAX_HEADS {
+            self.heads.clear();
+            self.version = version;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, job: &Job) -> Result<(), StoreError> {
+        match job {
+            Job::Append { records, .. } => self.append(records),
+            Job::Put { digest, bytes, .. } => rows::insert_blob(&self.connection, digest, bytes),
+            Job::Advance { key, next, .. } => self.advance(key, next),
+            #[cfg(test)]
+            Job::Disturb { how, .. } => {
+                let mut statement = self.connection.prepare(how).map_err(store_error)?;
+                let mut rows = statement.query([]).map_err(store_error)?;
+                rows.next().map(drop).map_err(store_error)
+            }
+        }
+    }
+
+    fn append(&mut self, records: &[Record]) -> Result<(), StoreError> {
+        let Some(first) = records.first() else {
+            return Ok(());
+        };
+        let stream = &first.event.stream;
+        let head = match self.heads.get(stream) {
+            Some(head) => *head,
+            None => rows::head(&self.connection, stream)?,
+        };
+        let next = batch::follow(head, records)?;
+        records.iter().try_for_each(|record| rows::insert(&self.connection, record))?;
+        self.heads.insert(stream.clone(), next);
+        Ok(())
+    }
+
+    fn advance(&self, key: &str, next: &Versioned) -> Result<(), StoreError> {
+        let sql = "INSERT INTO state(key, value, revision) VALUES (?, ?, ?)
+                   ON CONFLICT(key) DO UPDATE SET value = excluded.value, revision = excluded.revision
+                   WHERE excluded.revision > revision";
+        let mut statement = self.connection.prepare_cached(sql).map_err(store_error)?;
+        let row = params![key, next.value, rows::to_column(next.revision)?];
+        statement.execute(row).map(drop).map_err(store_error)
+    }
+}

@@ -1,0 +1,68 @@
+//! Checks a stream: every event in its place, unaltered, and chained to the one before.
+
+use super::{Head, Record};
+use crate::ids::{Digest, StreamName};
+
+/// The first thing that is wrong with a stream.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {sequence} of stream {stream}: {why}")]
+pub struct Broken {
+    /// In which stream.
+    pub stream: String,
+    /// At which event.
+    pub sequence: u64,
+    /// What is wrong.
+    pub why: &'static str,
+}
+
+/// Takes the records of one stream in order.
+#[derive(Debug)]
+pub struct Verifier {
+    stream: StreamName,
+    head: Head,
+}
+
+impl Verifier {
+    /// A verifier at the beginning of a stream.
+    #[must_use]
+    pub fn new(stream: StreamName) -> Self {
+        Self { stream, head: Head::default() }
+    }
+
+    /// Takes the next record.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub fn take(&mut self, record: &Record) -> Result<(), Broken> {
+        let event = &record.event;
+        let broken =
+            |why| Err(Broken { stream: self.stream.to_string(), sequence: self.head.sequence + 1, why });
+        if event.stream != self.stream {
+            return broken("it belongs to another stream");
+        }
+        if event.sequence != self.head.sequence + 1 {
+            return broken("it is missing: the next event has another sequence");
+        }
+        if event.previous != self.head.hash {
+            return broken("it does not follow from the event before");
+        }
+        if event.compute_hash() != event.hash {
+            return broken("it was altered: its hash is not the hash of its fields");
+        }
+        match &record.payload {
+            None => return broken("its payload is missing"),
+            Some(payload) if Digest::of(payload) != event.payload_hash => {
+                return broken("its payload was altered");
+            }
+            Some(_) => {}
+        }
+        self.head = Head { sequence: event.sequence, hash: event.hash };
+        Ok(())
+    }
+
+    /// Where the stream ends, so far.
+    #[must_use]
+    pub const fn head(&self) -> Head {
+        self.head
+    }
+}

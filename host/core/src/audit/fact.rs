@@ -1,0 +1,261 @@
+//! What an event's payload says. The same facts are the journal that a run is repeated from.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::capability::Powers;
+use crate::content::Content;
+use crate::contract::{Description, Violation};
+use crate::error::Code;
+use crate::ids::{Agent, Digest, SkillName};
+use crate::limit::{Amounts, Limit};
+use crate::ring::Ring;
+use crate::units::Timestamp;
+
+/// One thing that happened, as data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+#[expect(missing_docs, reason = "the variants' documentation names each field")]
+pub enum Fact {
+    /// A task came in: who asked which skill for what, in which ring, with which limits, and which host process took it.
+    #[serde(rename = "task.accepted")]
+    TaskAccepted {
+        skill: String,
+        agent: Agent,
+        ring: Ring,
+        input: String,
+        limits: Amounts,
+        max_corrections: u32,
+        host: String,
+    },
+    /// The decision at link time: which component runs, in which effective ring, with which powers.
+    #[serde(rename = "task.resolved")]
+    TaskResolved { skill: SkillName, version: String, component: Digest, ring: Ring, powers: Powers },
+    /// An attempt begins: every input that the host makes for it.
+    #[serde(rename = "attempt.started")]
+    AttemptStarted {
+        attempt: u32,
+        seed: Digest,
+        start: Timestamp,
+        fuel: u64,
+        memory: u64,
+        engine: String,
+        violations: Vec<Violation>,
+    },
+    /// A call that the host answered by itself.
+    #[serde(rename = "call")]
+    Call {
+        #[serde(flatten)]
+        call: CallFact,
+        #[serde(flatten)]
+        answer: Answered,
+    },
+    /// A call that was not made, and why.
+    #[serde(rename = "call.denied")]
+    CallDenied {
+        #[serde(flatten)]
+        call: CallFact,
+        code: Code,
+        #[serde(flatten)]
+        answer: Answered,
+    },
+    /// A call that broke a limit and ended the run.
+    #[serde(rename = "call.stopped")]
+    CallStopped {
+        #[serde(flatten)]
+        call: CallFact,
+        reason: String,
+    },
+    /// An effect is about to happen.
+    #[serde(rename = "call.begun")]
+    CallBegun {
+        #[serde(flatten)]
+        call: CallFact,
+    },
+    /// An effect has happened, or failed.
+    #[serde(rename = "call.ended")]
+    CallEnded {
+        number: u64,
+        #[serde(flatten)]
+        answer: Answered,
+    },
+    /// An effect begun whose end nobody saw.
+    #[serde(rename = "call.unknown")]
+    CallUnknown { number: u64 },
+    /// What the skill printed.
+    #[serde(rename = "output.printed")]
+    Printed { stream: String, text: String },
+    /// What was left out of the record because the limit on log bytes was reached.
+    #[serde(rename = "output.swallowed")]
+    Swallowed { bytes: u64 },
+    /// An attempt is over.
+    #[serde(rename = "attempt.ended")]
+    AttemptEnded { attempt: u32, fuel: u64, memory: u64, end: AttemptEnd },
+    /// The task is over.
+    #[serde(rename = "task.ended")]
+    TaskEnded { outcome: Box<Outcome> },
+    /// A skill was loaded.
+    #[serde(rename = "skill.loaded")]
+    SkillLoaded { component: Digest, bytes: u64, powers: Powers, contract: Description },
+    /// Someone ordered a kill.
+    #[serde(rename = "kill.ordered")]
+    KillOrdered { target: String, by: String },
+    /// A value in an agent's memory was written; no value: it was deleted.
+    #[serde(rename = "memory.written")]
+    MemoryWritten { key: String, value: Option<Content> },
+}
+
+/// A call of a skill, as the gate saw it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallFact {
+    /// Its number in the attempt, from 1.
+    pub number: u64,
+    /// `files.write` and so on.
+    pub call: String,
+    /// The hash of its arguments' canonical JSON.
+    pub arguments_hash: Digest,
+    /// The arguments themselves, where they are short.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub arguments: Value,
+    /// How much fuel the attempt had used when the skill made the call.
+    pub fuel: u64,
+}
+
+/// What a call was answered with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answered {
+    /// The answer, as JSON.
+    Answer(Value),
+    /// The typed error that the skill got.
+    Error(crate::refusal::Refusal),
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the variants' documentation names each field")]
+pub enum AttemptEnd {
+    /// It gave an output that keeps the contract.
+    Valid { output: Value },
+    /// It gave an output that breaks the contract.
+    Invalid { output: String, violations: Vec<Violation> },
+    /// The skill asked for another attempt.
+    Retry { message: String },
+    /// The skill gave up.
+    Stop { message: String },
+    /// It trapped.
+    Trapped { message: String },
+    /// It reached a limit.
+    Exhausted { limit: LimitHit },
+    /// It was killed.
+    Killed { by: String },
+    /// The host failed it.
+    HostFailed { message: String },
+}
+
+/// Which limit ended a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitHit {
+    /// Which.
+    pub name: Limit,
+    /// How much was used when it was reached, in the limit's unit.
+    pub used: u64,
+    /// How much was allowed.
+    pub allowed: u64,
+}
+
+/// How a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// With an output that keeps the contract.
+    Completed,
+    /// The skill could not do it.
+    Failed,
+    /// It was not run.
+    Refused,
+    /// A limit or a kill ended it.
+    Stopped,
+}
+
+/// What a task used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Used {
+    /// Instructions.
+    pub fuel: u64,
+    /// Host calls.
+    pub steps: u64,
+    /// Milliseconds of wall time.
+    pub wall_ms: u64,
+    /// The most memory that one attempt held.
+    pub memory_bytes: u64,
+    /// Bytes that went into the skill.
+    pub bytes_in: u64,
+    /// Bytes that came out of it.
+    pub bytes_out: u64,
+}
+
+/// How a task ended, in full.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// In one word.
+    pub status: Status,
+    /// What the skill gave, if it completed.
+    pub output: Option<Value>,
+    /// Why it did not complete.
+    pub error: Option<OutcomeError>,
+    /// The limit that stopped it, if one did.
+    pub limit: Option<LimitHit>,
+    /// How many times the skill was run.
+    pub attempts: u32,
+    /// What is wrong with the last output.
+    pub violations: Vec<Violation>,
+    /// What it used.
+    pub used: Used,
+}
+
+/// Why a task did not complete, as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeError {
+    /// Which kind.
+    pub code: Code,
+    /// What happened.
+    pub message: String,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub causes: Vec<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl From<crate::error::Error> for OutcomeError {
+    fn from(error: crate::error::Error) -> Self {
+        Self { code: error.code, message: error.message, causes: error.causes, hint: error.hint }
+    }
+}
+
+impl Fact {
+    /// The event's kind.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::TaskAccepted { .. } => "task.accepted",
+            Self::TaskResolved { .. } => "task.resolved",
+            Self::AttemptStarted { .. } => "attempt.started",
+            Self::Call { .. } => "call",
+            Self::CallDenied { .. } => "call.denied",
+            Self::CallStopped { .. } => "call.stopped",
+            Self::CallBegun { .. } => "call.begun",
+            Self::CallEnded { .. } => "call.ended",
+            Self::CallUnknown { .. } => "call.unknown",
+            Self::Printed { .. } => "output.printed",
+            Self::Swallowed { .. } => "output.swallowed",
+            Self::AttemptEnded { .. } => "attempt.ended",
+            Self::TaskEnded { .. } => "task.ended",
+            Self::SkillLoaded { .. } => "skill.loaded",
+            Self::KillOrdered { .. } => "kill.ordered",
+            Self::MemoryWritten { .. } => "memory.written",
+        }
+    }
+}

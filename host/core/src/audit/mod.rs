@@ -1,0 +1,9 @@
+//! The log's events: what they say, how they are chained, and how the chain is checked.
+
+mod chain;
+mod event;
+mod fact;
+
+pub use chain::{Broken, Verifier};
+pub use event::{Event, Head, Record, TraceId};
+pub use fact::{Answered, AttemptEnd, CallFact, Fact, LimitHit, Outcome, Status, Used};

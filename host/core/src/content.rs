@@ -1,0 +1,55 @@
+//! Bytes that a skill hands over or gets: what is in files and in memory.
+
+use serde::{Deserialize, Serialize};
+
+/// Bytes, which the log shows as text where they are text.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(from = "Shown", into = "Shown")]
+pub struct Content(pub Vec<u8>);
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Shown {
+    Text(String),
+    Hex(String),
+}
+
+impl From<Content> for Shown {
+    fn from(content: Content) -> Self {
+        String::from_utf8(content.0).map_or_else(
+            |bytes| Self::Hex(bytes.into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()),
+            Self::Text,
+        )
+    }
+}
+
+impl From<Shown> for Content {
+    fn from(shown: Shown) -> Self {
+        match shown {
+            Shown::Text(text) => Self(text.into_bytes()),
+            Shown::Hex(hex) => {
+                let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or(0) as u8;
+                Self(
+                    hex.as_bytes()
+                        .chunks(2)
+                        .map(|pair| pair.iter().fold(0, |sum, c| sum * 16 + digit(*c)))
+                        .collect(),
+                )
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_survives_its_json() {
+        for bytes in [&b"plain"[..], b"", b"\xff\x00\x80", "äöü".as_bytes()] {
+            let content = Content(bytes.to_vec());
+            let json = serde_json::to_string(&content).expect("JSON");
+            assert_eq!(serde_json::from_str::<Content>(&json).expect("content"), content, "{json}");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! JSON as a contract reads it: one value, each key once, no deeper than [`MAX_DEPTH`].
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+
+/// How deep objects and arrays may nest.
+pub const MAX_DEPTH: usize = 100;
+
+/// Parses one JSON value. Unlike plain `serde_json`, an object with the same key twice is an error: which of
+/// both counts would differ from reader to reader.
+///
+/// # Errors
+/// What is wrong and where (line and column).
+pub fn parse(text: &str) -> Result<Value, String> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let value = Strict { depth: 0 }.deserialize(&mut deserializer).map_err(|why| why.to_string())?;
+    deserializer.end().map_err(|why| why.to_string())?;
+    Ok(value)
+}
+
+#[derive(Clone, Copy)]
+struct Strict {
+    depth: usize,
+}
+
+impl Strict {
+    fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
+        if self.depth >= MAX_DEPTH {
+            return Err(E::custom(format_args!("nested more than {MAX_DEPTH} deep")));
+        }
+        Ok(Self { depth: self.depth + 1 })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Value::Number(value.into()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that is not finite"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element_seed(inner)? {
+            list.push(item);
+        }
+        Ok(Value::Array(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+        let inner = self.deeper()?;
+        let mut object = Map::new();
+        while let Some(Key(key)) = entries.next_key()? {
+            let value = entries.next_value_seed(inner)?;
+            if object.contains_key(&key) {
+                let shown: String = key.chars().take(80).collect();
+                return Err(A::Error::custom(format_args!("the key {shown:?} stands twice in one object")));
+            }
+            object.insert(key, value);
+        }
+        Ok(Value::Object(object))
+    }
+}
+
+#[derive(Deserialize)]
+struct Key(String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_stands_twice_is_refused() {
+        assert!(parse(r#"{"a":1,"a":2}"#).expect_err("twice").contains("twice"));
+        assert!(parse(r#"[{"a":{"b":1,"b":1}}]"#).is_err());
+    }
+
+    #[test]
+    fn a_million_nestings_are_refused_without_recursion_that_deep() {
+        let text = "[".repeat(1_000_000);
+        assert!(parse(&text).expect_err("deep").contains("nested more than 100 deep"));
+    }
+
+    #[test]
+    fn trailing_text_and_bare_words_are_refused() {
+        for text in ["1 2", "NaN", "{'a':1}", "", "{\"a\":1,}", "Infinity"] {
+            assert!(parse(text).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn ordinary_json_means_what_it_says() {
+        let text = r#"{"b":[1,-2,3.5,null,true,"x"],"a":{}}"#;
+        let plain: Value = serde_json::from_str(text).expect("plain JSON");
+        assert_eq!(parse(text), Ok(plain));
+    }
+}

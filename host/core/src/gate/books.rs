@@ -1,0 +1,140 @@
+//! What a task's attempts share and what outlives them: the ledger, the log, the switch.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::audit::Fact;
+use crate::governance::{Cost, Denial, Exhausted, Ledger, Reservation, StopSwitch};
+use crate::limit::{Amounts, Limit};
+use crate::stores::StreamWriter;
+use crate::system::Clock;
+
+/// Where a skill prints to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrintStream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// The books of one task.
+pub struct Books {
+    log: StreamWriter,
+    switch: Arc<StopSwitch>,
+    clock: Arc<dyn Clock>,
+    pages: Mutex<Pages>,
+}
+
+struct Pages {
+    ledger: Ledger,
+    printed: [Vec<u8>; 2],
+    swallowed: u64,
+    denial: Option<(&'static str, Denial)>,
+}
+
+/// The longest piece of a line that is one event, in bytes.
+const MAX_LINE: usize = 4096;
+
+impl Books {
+    /// Books on which nothing is written yet.
+    #[must_use]
+    pub fn new(log: StreamWriter, ledger: Ledger, switch: Arc<StopSwitch>, clock: Arc<dyn Clock>) -> Self {
+        let pages = Pages { ledger, printed: [Vec::new(), Vec::new()], swallowed: 0, denial: None };
+        Self { log, switch, clock, pages: Mutex::new(pages) }
+    }
+
+    /// The task's stream.
+    #[must_use]
+    pub const fn log(&self) -> &StreamWriter {
+        &self.log
+    }
+
+    /// What stops the task.
+    #[must_use]
+    pub const fn switch(&self) -> &Arc<StopSwitch> {
+        &self.switch
+    }
+
+    /// The host's clock.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Looks at the ledger, or changes it.
+    pub fn with_ledger<T>(&self, look: impl FnOnce(&mut Ledger) -> T) -> T {
+        look(&mut self.lock().ledger)
+    }
+
+    /// Takes the last denial, if there was one since the last time.
+    #[must_use]
+    pub fn take_denial(&self) -> Option<(&'static str, Denial)> {
+        self.lock().denial.take()
+    }
+
+    pub(super) fn reserve(&self, cost: &Cost) -> Result<Reservation, Exhausted> {
+        self.lock().ledger.reserve(cost)
+    }
+
+    pub(super) fn settle(&self, reservation: Reservation, used: &Amounts) {
+        self.lock().ledger.settle(reservation, used);
+    }
+
+    pub(super) fn note_denial(&self, call: &'static str, denial: &Denial) {
+        self.lock().denial = Some((call, denial.clone()));
+    }
+
+    /// Takes what a skill prints. Beyond the limit on log bytes it is swallowed and counted: an error would make
+    /// `println!` panic.
+    pub fn print(&self, stream: PrintStream, bytes: &[u8]) {
+        let mut pages = self.lock();
+        let left = usize::try_from(pages.ledger.left(Limit::LogBytes)).unwrap_or(usize::MAX);
+        let kept = &bytes[..bytes.len().min(left)];
+        pages.swallowed += (bytes.len() - kept.len()) as u64;
+        let cost = Cost { fixed: Amounts::NONE.with(Limit::LogBytes, kept.len() as u64), up_to: None };
+        match pages.ledger.reserve(&cost) {
+            Ok(reservation) => pages.ledger.charge(reservation),
+            Err(_) => return,
+        }
+        for piece in kept.split_inclusive(|byte| *byte == b'\n') {
+            for part in piece.chunks(MAX_LINE) {
+                let line = &mut pages.printed[stream as usize];
+                line.extend_from_slice(part);
+                if line.ends_with(b"\n") || line.len() >= MAX_LINE {
+                    self.append_line(stream, std::mem::take(line));
+                }
+            }
+        }
+    }
+
+    /// Ends the lines that are still open, and says how much was swallowed. Once, at the end of an attempt.
+    pub fn end_printing(&self) {
+        let mut pages = self.lock();
+        for stream in [PrintStream::Out, PrintStream::Err] {
+            let line = std::mem::take(&mut pages.printed[stream as usize]);
+            if !line.is_empty() {
+                self.append_line(stream, line);
+            }
+        }
+        let bytes = std::mem::take(&mut pages.swallowed);
+        if bytes > 0 {
+            self.log.append(&Fact::Swallowed { bytes });
+        }
+    }
+
+    fn append_line(&self, stream: PrintStream, mut line: Vec<u8>) {
+        if line.ends_with(b"\n") {
+            line.pop();
+        }
+        let stream = match stream {
+            PrintStream::Out => "stdout",
+            PrintStream::Err => "stderr",
+        };
+        let text = String::from_utf8_lossy(&line).into_owned();
+        self.log.append(&Fact::Printed { stream: stream.into(), text });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

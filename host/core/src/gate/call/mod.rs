@@ -1,0 +1,62 @@
+//! What a skill can ask of the host: one type per call, which owns its canonical arguments.
+
+pub(super) mod clock;
+pub(super) mod files;
+pub(super) mod log;
+pub(super) mod memory;
+pub(super) mod random;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use crate::content::Content;
+
+use super::Inputs;
+use crate::capability::Capability;
+use crate::governance::{Cost, Scope};
+use crate::limit::Amounts;
+use crate::ring::Effect;
+
+/// A call of the host.
+pub trait Call: Serialize + Send + Sync + 'static {
+    /// The power that it uses.
+    const CAPABILITY: Capability;
+    /// Its name: the capability's word, a dot, the function.
+    const NAME: &'static str;
+    /// What it does to the world.
+    const EFFECT: Effect;
+    /// Whether it belongs to the virtual WASI world, which every run has: no power is asked for.
+    const VIRTUAL: bool = false;
+    /// What it is answered with.
+    type Answer: Serialize + DeserializeOwned + Send + 'static;
+
+    /// What in particular it is after.
+    fn scope(&self) -> Scope<'_> {
+        Scope::Whole
+    }
+
+    /// Whether its arguments are such that the host can look at them at all.
+    ///
+    /// # Errors
+    /// Why the run has to end.
+    fn check(&self) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// What it may cost, beside one step.
+    fn cost(&self) -> Cost;
+
+    /// What it cost, given its answer, beside one step.
+    fn used(&self, answer: &Self::Answer) -> Amounts;
+}
+
+/// A call that the host answers by itself.
+pub trait LocalCall: Call {
+    /// The answer, from what the host made up for this attempt and the fuel that the attempt has used.
+    fn answer(&self, inputs: &mut Inputs, fuel: u64) -> Self::Answer;
+
+    /// What answering does to the inputs, when the answer itself comes from a record.
+    fn repeat(&self, inputs: &mut Inputs) {
+        let _ = inputs;
+    }
+}

@@ -1,0 +1,267 @@
+//! The gate: every call of a skill goes through here, and nothing leaves the host without the [`Permit`] that
+//! only this module can make.
+//!
+//! No `if allowed`, no metering, no audit stands anywhere else.
+
+mod books;
+mod call;
+mod inputs;
+mod journal;
+mod outside;
+mod permit;
+
+use std::future::Future;
+use std::sync::Arc;
+
+pub use books::{Books, PrintStream};
+pub use call::clock::{ClockNow, ClockSleep, Sleep, WasiSleep};
+pub use call::files::{FilesDelete, FilesList, FilesRead, FilesWrite};
+pub use call::log::{Level, LogWrite};
+pub use call::memory::{Entry, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet};
+pub use call::random::RandomBytes;
+pub use call::{Call, Content, LocalCall};
+pub use inputs::{Inputs, MAX_RANDOM_BYTES};
+pub use journal::{Divergence, Journal, Recorded, RecordedEnd};
+pub use outside::{Files, Memory, Outside, Untouchable};
+pub use permit::{Permit, Settled, Underway};
+
+use crate::audit::{Answered, CallFact, Fact};
+use crate::error::Code;
+use crate::governance::{Ask, Authority, Cost, Exhausted, Reservation, Verdict, decide};
+use crate::ids::Digest;
+use crate::limit::{Amounts, Limit};
+use crate::refusal::{Refusal, RefusalKind};
+use crate::stores::StoreError;
+
+/// Why a call does not go on as the skill asked.
+#[derive(Debug)]
+pub enum Stop {
+    /// The skill gets a typed error and goes on.
+    Tell(Refusal),
+    /// The run ends; the skill never sees why.
+    Trap(TrapReason),
+}
+
+/// Why a run ends in the middle of a call.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TrapReason {
+    /// It reached a limit.
+    #[error("{0}")]
+    Exhausted(#[from] Exhausted),
+    /// Its switch was set.
+    #[error("stopped")]
+    Stopped,
+    /// It called the host in a way that no skill built with care does.
+    #[error("{0}")]
+    Misuse(String),
+    /// What it did could not be written down, so it may not be done.
+    #[error("the log cannot be written: {0}")]
+    LogFailed(#[from] StoreError),
+    /// It does something else than its record says.
+    #[error("{0}")]
+    Diverged(#[from] Divergence),
+}
+
+/// Arguments longer than this, in bytes of JSON, are in the log by their hash alone.
+const MAX_SHOWN_ARGUMENTS: usize = 1024;
+
+/// What stands between one attempt of a skill and everything else.
+pub struct Gate {
+    books: Arc<Books>,
+    authority: Arc<Authority>,
+    outside: Arc<Outside>,
+    journal: Option<Journal>,
+    inputs: Inputs,
+    calls: u64,
+    fuel: u64,
+}
+
+impl Gate {
+    /// The gate of a live attempt.
+    #[must_use]
+    pub fn new(books: Arc<Books>, authority: Arc<Authority>, outside: Arc<Outside>, inputs: Inputs) -> Self {
+        Self { books, authority, outside, journal: None, inputs, calls: 0, fuel: 0 }
+    }
+
+    /// The gate of an attempt that is run again from its record: nothing outside is touched.
+    #[must_use]
+    pub fn replay(books: Arc<Books>, authority: Arc<Authority>, inputs: Inputs, journal: Journal) -> Self {
+        let outside = Arc::new(Outside::untouchable());
+        Self { books, authority, outside, journal: Some(journal), inputs, calls: 0, fuel: 0 }
+    }
+
+    /// What is shared with the pipeline and outlives the attempt.
+    #[must_use]
+    pub const fn books(&self) -> &Arc<Books> {
+        &self.books
+    }
+
+    /// Notes how much fuel the attempt has used, before each call of the host.
+    pub const fn observe_fuel(&mut self, used: u64) {
+        self.fuel = used;
+    }
+
+    /// What the host made up for this attempt: its time and randomness.
+    pub const fn inputs(&mut self) -> &mut Inputs {
+        &mut self.inputs
+    }
+
+    /// The attempt's time in nanoseconds since 1970: its start, its sleeps, and what its own work took.
+    #[must_use]
+    pub const fn now(&self) -> u64 {
+        self.inputs.now(self.fuel)
+    }
+
+    /// Nanoseconds since the attempt's start, on its own time.
+    #[must_use]
+    pub const fn elapsed(&self) -> u64 {
+        self.inputs.elapsed(self.fuel)
+    }
+
+    /// Answers a call from inside the host. It leaves one event.
+    ///
+    /// # Errors
+    /// [`Stop`], as for every call.
+    pub fn local<C: LocalCall>(&mut self, call: C) -> Result<C::Answer, Stop> {
+        let fact = self.fact(&call);
+        let reservation = self.reserve(&call, &fact)?;
+        if let Some(journal) = &mut self.journal {
+            let recorded = journal.answer::<C::Answer>(&fact)?;
+            call.repeat(&mut self.inputs);
+            return self.repeat(&call, reservation, recorded);
+        }
+        self.decide(&call, &fact, reservation)?.map_or_else(Err, |(_, reservation)| {
+            let answer = call.answer(&mut self.inputs, self.fuel);
+            let recorded = serde_json::to_value(&answer).expect("answers serialise");
+            self.books.settle(reservation, &call.used(&answer).with(Limit::Steps, 1));
+            self.books.log().append(&Fact::Call { call: fact, answer: Answered::Answer(recorded) });
+            Ok(answer)
+        })
+    }
+
+    /// Lets a call out. `effect` gets the permit and must spend it on [`Outside`]; what it answers was recorded and
+    /// charged by then. It leaves two events, or one if it is refused.
+    ///
+    /// # Errors
+    /// [`Stop`], as for every call.
+    pub async fn pass<'a, C, F, Fut>(&'a mut self, call: C, effect: F) -> Result<C::Answer, Stop>
+    where
+        C: Call,
+        F: FnOnce(Permit<C>, &'a Outside) -> Fut,
+        Fut: Future<Output = Settled<C>> + Send + 'a,
+    {
+        let fact = self.fact(&call);
+        let reservation = self.reserve(&call, &fact)?;
+        if let Some(journal) = &mut self.journal {
+            let recorded = journal.answer::<C::Answer>(&fact)?;
+            return self.repeat(&call, reservation, recorded);
+        }
+        let (folder, reservation) = self.decide(&call, &fact, reservation)??;
+        let number = fact.number;
+        self.books.log().append(&Fact::CallBegun { call: fact });
+        let books = Arc::clone(&self.books);
+        let permit = Permit::mint(call, number, Arc::clone(&self.authority), folder, reservation, books);
+        effect(permit, &self.outside).await.into_result()
+    }
+
+    /// Sleeps. The call is recorded before it waits; when repeated from a record it does not wait.
+    ///
+    /// # Errors
+    /// [`Stop`], as for every call.
+    pub async fn sleep<C: Sleep>(&mut self, call: C) -> Result<(), Stop> {
+        let duration = std::time::Duration::from_nanos(call.nanoseconds());
+        self.local(call)?;
+        if self.journal.is_none() {
+            self.books.log().hand_over();
+            self.books.clock().sleep(duration).await;
+        }
+        Ok(())
+    }
+
+    /// Whether a record has calls left that the attempt did not make again.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn check_all_repeated(&self) -> Result<(), Divergence> {
+        self.journal.as_ref().map_or(Ok(()), Journal::check_empty)
+    }
+
+    fn fact<C: Call>(&mut self, call: &C) -> CallFact {
+        self.calls += 1;
+        let canonical = serde_json::to_vec(call).expect("calls have string keys and serialise");
+        let shown = canonical.len() <= MAX_SHOWN_ARGUMENTS;
+        let arguments = shown.then(|| serde_json::to_value(call).expect("calls serialise"));
+        CallFact {
+            number: self.calls,
+            call: C::NAME.to_owned(),
+            arguments_hash: Digest::of(&canonical),
+            arguments: arguments.unwrap_or_default(),
+            fuel: self.fuel,
+        }
+    }
+
+    /// Takes what a call may cost, or ends the run.
+    fn reserve<C: Call>(&mut self, call: &C, fact: &CallFact) -> Result<Reservation, Stop> {
+        let stop = |reason: TrapReason| {
+            let stopped = Fact::CallStopped { call: fact.clone(), reason: reason.to_string() };
+            self.books.log().append(&stopped);
+            Stop::Trap(reason)
+        };
+        if self.books.switch().reason().is_some() {
+            return Err(stop(TrapReason::Stopped));
+        }
+        call.check().map_err(|why| stop(TrapReason::Misuse(why)))?;
+        let Cost { fixed, up_to } = call.cost();
+        let cost = Cost { fixed: fixed.with(Limit::Steps, 1), up_to };
+        self.books.reserve(&cost).map_err(|exhausted| stop(exhausted.into()))
+    }
+
+    /// Holds a call against the authority. The inner error is a denial, recorded and charged one step.
+    #[expect(clippy::type_complexity, reason = "an alias would hide which of both errors is which")]
+    fn decide<C: Call>(
+        &mut self,
+        call: &C,
+        fact: &CallFact,
+        reservation: Reservation,
+    ) -> Result<Result<(Option<Arc<crate::governance::FolderGrant>>, Reservation), Stop>, Stop> {
+        if C::VIRTUAL {
+            return Ok(Ok((None, reservation)));
+        }
+        let ask = Ask { capability: C::CAPABILITY, effect: C::EFFECT, scope: call.scope() };
+        match decide(&ask, &self.authority) {
+            Verdict::Allow(folder) => Ok(Ok((folder, reservation))),
+            Verdict::Deny(denial) => {
+                self.books.settle(reservation, &Amounts::NONE.with(Limit::Steps, 1));
+                self.books.note_denial(C::NAME, &denial);
+                let refusal = Refusal::new(RefusalKind::Denied, denial.why);
+                let answer = Answered::Error(refusal.clone());
+                self.books.log().append(&Fact::CallDenied { call: fact.clone(), code: Code::R0107, answer });
+                Ok(Err(Stop::Tell(refusal)))
+            }
+        }
+    }
+
+    /// Answers a call from the record, and charges what it was charged then.
+    fn repeat<C: Call>(
+        &mut self,
+        call: &C,
+        reservation: Reservation,
+        recorded: Result<C::Answer, Refusal>,
+    ) -> Result<C::Answer, Stop> {
+        let used = recorded.as_ref().map_or(Amounts::NONE, |answer| call.used(answer));
+        self.books.settle(reservation, &used.with(Limit::Steps, 1));
+        recorded.map_err(Stop::Tell)
+    }
+}
+
+impl From<TrapReason> for Stop {
+    fn from(reason: TrapReason) -> Self {
+        Self::Trap(reason)
+    }
+}
+
+impl From<Divergence> for Stop {
+    fn from(divergence: Divergence) -> Self {
+        Self::Trap(divergence.into())
+    }
+}

@@ -1,0 +1,99 @@
+//! What lies outside, as traits. Every method takes a permit by value and nothing else.
+
+use futures::future::BoxFuture;
+
+use super::call::{Call, files, memory};
+use super::{Permit, Settled};
+
+type Answer<'a, C> = BoxFuture<'a, Settled<C>>;
+
+/// Files in granted folders.
+pub trait Files: Send + Sync {
+    /// Reads a whole file; a larger one than the permit's allowance of bytes in is `invalid`.
+    fn read(&self, permit: Permit<files::FilesRead>) -> Answer<'_, files::FilesRead>;
+    /// Creates or replaces a file as a whole.
+    fn write(&self, permit: Permit<files::FilesWrite>) -> Answer<'_, files::FilesWrite>;
+    /// Removes a file.
+    fn delete(&self, permit: Permit<files::FilesDelete>) -> Answer<'_, files::FilesDelete>;
+    /// The names in a folder, in order.
+    fn list(&self, permit: Permit<files::FilesList>) -> Answer<'_, files::FilesList>;
+}
+
+/// The callers' key-value stores.
+pub trait Memory: Send + Sync {
+    /// The value under a key of the permit's caller.
+    fn get(&self, permit: Permit<memory::MemoryGet>) -> Answer<'_, memory::MemoryGet>;
+    /// Sets a value.
+    fn set(&self, permit: Permit<memory::MemorySet>) -> Answer<'_, memory::MemorySet>;
+    /// Sets a value that has a certain revision.
+    fn compare_and_set(
+        &self,
+        permit: Permit<memory::MemoryCompareAndSet>,
+    ) -> Answer<'_, memory::MemoryCompareAndSet>;
+    /// Removes a key.
+    fn delete(&self, permit: Permit<memory::MemoryDelete>) -> Answer<'_, memory::MemoryDelete>;
+    /// The keys with a prefix.
+    fn list(&self, permit: Permit<memory::MemoryList>) -> Answer<'_, memory::MemoryList>;
+}
+
+/// Everything outside.
+pub struct Outside {
+    /// Files.
+    pub files: Box<dyn Files>,
+    /// Memory.
+    pub memory: Box<dyn Memory>,
+}
+
+impl Outside {
+    /// An outside that panics when touched: a replay must never reach it.
+    #[must_use]
+    pub fn untouchable() -> Self {
+        Self { files: Box::new(Untouchable), memory: Box::new(Untouchable) }
+    }
+}
+
+/// Panics when touched.
+#[derive(Debug)]
+pub struct Untouchable;
+
+impl Untouchable {
+    fn touched<C: Call>(permit: &Permit<C>) -> ! {
+        panic!("call {} of {} reached the outside of a replay", C::NAME, permit.authority().skill)
+    }
+}
+
+impl Files for Untouchable {
+    fn read(&self, permit: Permit<files::FilesRead>) -> Answer<'_, files::FilesRead> {
+        Self::touched(&permit)
+    }
+    fn write(&self, permit: Permit<files::FilesWrite>) -> Answer<'_, files::FilesWrite> {
+        Self::touched(&permit)
+    }
+    fn delete(&self, permit: Permit<files::FilesDelete>) -> Answer<'_, files::FilesDelete> {
+        Self::touched(&permit)
+    }
+    fn list(&self, permit: Permit<files::FilesList>) -> Answer<'_, files::FilesList> {
+        Self::touched(&permit)
+    }
+}
+
+impl Memory for Untouchable {
+    fn get(&self, permit: Permit<memory::MemoryGet>) -> Answer<'_, memory::MemoryGet> {
+        Self::touched(&permit)
+    }
+    fn set(&self, permit: Permit<memory::MemorySet>) -> Answer<'_, memory::MemorySet> {
+        Self::touched(&permit)
+    }
+    fn compare_and_set(
+        &self,
+        permit: Permit<memory::MemoryCompareAndSet>,
+    ) -> Answer<'_, memory::MemoryCompareAndSet> {
+        Self::touched(&permit)
+    }
+    fn delete(&self, permit: Permit<memory::MemoryDelete>) -> Answer<'_, memory::MemoryDelete> {
+        Self::touched(&permit)
+    }
+    fn list(&self, permit: Permit<memory::MemoryList>) -> Answer<'_, memory::MemoryList> {
+        Self::touched(&permit)
+    }
+}

@@ -1,0 +1,177 @@
+//! The permit: the only way out. It owns the call that was decided on, so that an adapter cannot do another.
+
+use std::sync::Arc;
+
+use super::{Books, Call, Stop, TrapReason};
+use crate::audit::{Answered, Fact, TraceId};
+use crate::governance::{Authority, FolderGrant, Reservation};
+use crate::limit::{Amounts, Limit};
+use crate::refusal::{Refusal, RefusalKind};
+use crate::ring::Effect;
+
+/// May do one call, once. Dropped before [`Permit::begin`], the call was not made: it costs its step alone.
+#[must_use = "a permit that is dropped was for nothing"]
+pub struct Permit<C: Call>(Slip<C>);
+
+/// A call that has begun. Dropped before [`Underway::settle`], nobody knows what became of it: it costs all that
+/// was set aside, and the log says *unknown*.
+#[must_use = "a call that is not settled ends unknown"]
+pub struct Underway<C: Call>(Slip<C>);
+
+/// A call that is over, recorded and charged. Only [`Underway::settle`] and [`Permit::refuse`] make one.
+pub struct Settled<C: Call>(Result<C::Answer, Stop>);
+
+/// What permit and underway share; each takes the reservation out when it is spent.
+struct Slip<C> {
+    call: Option<C>,
+    number: u64,
+    authority: Arc<Authority>,
+    folder: Option<Arc<FolderGrant>>,
+    reservation: Option<Reservation>,
+    books: Arc<Books>,
+}
+
+impl<C: Call> Slip<C> {
+    fn call(&self) -> &C {
+        self.call.as_ref().expect("a slip has its call until it is spent")
+    }
+
+    fn end(&mut self, used: &Amounts, answer: Answered) {
+        if let Some(reservation) = self.reservation.take() {
+            self.books.settle(reservation, &used.with(Limit::Steps, 1));
+            self.books.log().append(&Fact::CallEnded { number: self.number, answer });
+        }
+    }
+}
+
+impl<C: Call> Permit<C> {
+    pub(super) fn mint(
+        call: C,
+        number: u64,
+        authority: Arc<Authority>,
+        folder: Option<Arc<FolderGrant>>,
+        reservation: Reservation,
+        books: Arc<Books>,
+    ) -> Self {
+        let reservation = Some(reservation);
+        Self(Slip { call: Some(call), number, authority, folder, reservation, books })
+    }
+
+    /// The call.
+    #[must_use]
+    pub fn call(&self) -> &C {
+        self.0.call()
+    }
+
+    /// On whose behalf.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.0.authority
+    }
+
+    /// The folder that the call was granted, if it is about files.
+    #[must_use]
+    pub fn folder(&self) -> Option<&FolderGrant> {
+        self.0.folder.as_deref()
+    }
+
+    /// Ends the call before anything was done.
+    pub fn refuse(mut self, refusal: Refusal) -> Settled<C> {
+        self.0.end(&Amounts::NONE, Answered::Error(refusal.clone()));
+        Settled(Err(Stop::Tell(refusal)))
+    }
+
+    /// Makes the intent durable, if the call changes anything, and begins. To be called before the first byte leaves.
+    ///
+    /// # Errors
+    /// The call is over already: its intent could not be written down, or the run was stopped meanwhile.
+    pub async fn begin(mut self) -> Result<Underway<C>, Settled<C>> {
+        if !matches!(C::EFFECT, Effect::Read | Effect::Local) {
+            let books = Arc::clone(&self.0.books);
+            if let Err(error) = books.log().flush().await {
+                return Err(Settled(Err(Stop::Trap(TrapReason::LogFailed(error)))));
+            }
+        }
+        if self.0.books.switch().reason().is_some() {
+            return Err(Settled(Err(Stop::Trap(TrapReason::Stopped))));
+        }
+        let slip = Slip {
+            call: self.0.call.take(),
+            number: self.0.number,
+            authority: Arc::clone(&self.0.authority),
+            folder: self.0.folder.take(),
+            reservation: self.0.reservation.take(),
+            books: Arc::clone(&self.0.books),
+        };
+        Ok(Underway(slip))
+    }
+}
+
+impl<C: Call> Drop for Permit<C> {
+    fn drop(&mut self) {
+        let refusal = Refusal::new(RefusalKind::Failed, "the call was not made");
+        self.0.end(&Amounts::NONE, Answered::Error(refusal));
+    }
+}
+
+impl<C: Call> Underway<C> {
+    /// The call.
+    #[must_use]
+    pub fn call(&self) -> &C {
+        self.0.call()
+    }
+
+    /// On whose behalf.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.0.authority
+    }
+
+    /// What the task's events belong together with, for adapters that write events of their own.
+    #[must_use]
+    pub fn trace(&self) -> TraceId {
+        self.0.books.log().trace()
+    }
+
+    /// The folder that the call was granted, if it is about files.
+    #[must_use]
+    pub fn folder(&self) -> Option<&FolderGrant> {
+        self.0.folder.as_deref()
+    }
+
+    /// How much of a thing was set aside: the most that the answer may take.
+    #[must_use]
+    pub fn allowance(&self, limit: Limit) -> u64 {
+        self.0.reservation.as_ref().map_or(0, |reservation| reservation.amount(limit))
+    }
+
+    /// Records and charges what became of the call.
+    pub fn settle(mut self, result: Result<C::Answer, Refusal>) -> Settled<C> {
+        let used = match &result {
+            Ok(answer) => self.call().used(answer),
+            Err(_) => self.call().cost().fixed,
+        };
+        let answered = match &result {
+            Ok(answer) => Answered::Answer(serde_json::to_value(answer).expect("answers serialise")),
+            Err(refusal) => Answered::Error(refusal.clone()),
+        };
+        self.0.end(&used, answered);
+        Settled(result.map_err(Stop::Tell))
+    }
+}
+
+impl<C: Call> Drop for Underway<C> {
+    fn drop(&mut self) {
+        if let Some(reservation) = self.0.reservation.take() {
+            self.0.books.with_ledger(|ledger| ledger.charge(reservation));
+            self.0.books.log().append(&Fact::CallUnknown { number: self.0.number });
+            self.0.books.log().hand_over();
+        }
+    }
+}
+
+impl<C: Call> Settled<C> {
+    pub(super) fn into_result(self) -> Result<C::Answer, Stop> {
+        self.0
+    }
+}

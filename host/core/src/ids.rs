@@ -1,0 +1,226 @@
+//! The names of things. Each is checked once, where it enters, and is a type of its own from there on.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Why a text is not a name of the kind asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {kind}: {why}")]
+pub struct BadName {
+    text: String,
+    kind: &'static str,
+    why: &'static str,
+}
+
+/// Lower-case ASCII words joined by single hyphens, 64 bytes at most, beginning with a letter.
+fn check_words(text: &str, kind: &'static str) -> Result<(), BadName> {
+    let bad = |why| BadName { text: text.chars().take(80).collect(), kind, why };
+    if text.is_empty() || text.len() > 64 {
+        return Err(bad("it must have 1 to 64 characters"));
+    }
+    if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+        return Err(bad("it must begin with a lower-case letter"));
+    }
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if !text.chars().all(fits) {
+        return Err(bad("only lower-case letters, digits and hyphens are allowed"));
+    }
+    if text.ends_with('-') || text.contains("--") {
+        return Err(bad("hyphens stand singly between words"));
+    }
+    Ok(())
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $type:ident, $kind:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $type(Arc<str>);
+
+        impl $type {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = BadName;
+            fn from_str(text: &str) -> Result<Self, BadName> {
+                let check: fn(&str, &'static str) -> Result<(), BadName> = $check;
+                check(text, $kind)?;
+                Ok(Self(text.into()))
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+name!(
+    /// The name of a skill: `word-count`.
+    SkillName, "a skill name", check_words
+);
+name!(
+    /// Who calls: the principal whose ring, grants, memory and ledger count.
+    Agent, "an agent name", check_words
+);
+name!(
+    /// One unit of governed work.
+    TaskId, "a task id", check_words
+);
+name!(
+    /// A sequence of events with one writer: `task/<id>`, `registry`, `control`, `memory/<agent>`.
+    StreamName, "a stream name", check_stream
+);
+
+fn check_stream(text: &str, kind: &'static str) -> Result<(), BadName> {
+    text.split('/').try_for_each(|part| check_words(part, kind))
+}
+
+impl StreamName {
+    /// The stream of a task.
+    #[must_use]
+    pub fn task(task: &TaskId) -> Self {
+        Self(format!("task/{task}").into())
+    }
+
+    /// The stream of what an agent keeps in `memory`.
+    #[must_use]
+    pub fn memory(agent: &Agent) -> Self {
+        Self(format!("memory/{agent}").into())
+    }
+
+    /// The stream of loaded skills.
+    #[must_use]
+    pub fn registry() -> Self {
+        Self("registry".into())
+    }
+
+    /// The stream of kills and, later, of everything else that people order.
+    #[must_use]
+    pub fn control() -> Self {
+        Self("control".into())
+    }
+
+    /// The task whose stream this is, if it is one's.
+    #[must_use]
+    pub fn as_task(&self) -> Option<TaskId> {
+        self.0.strip_prefix("task/")?.parse().ok()
+    }
+}
+
+impl TaskId {
+    /// A task id from a number, such as a UUID: `t-` and 32 hexadecimal digits.
+    #[must_use]
+    pub fn from_number(number: u128) -> Self {
+        Self(format!("t-{number:032x}").into())
+    }
+}
+
+/// A BLAKE3 hash: of a component, a payload, an event, the arguments of a call.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    /// The hash of some bytes.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// A hash that was computed elsewhere.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 32 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(blake3::Hash::from_bytes(self.0).to_hex().as_str())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl FromStr for Digest {
+    type Err = BadName;
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let hash = blake3::Hash::from_hex(text).map_err(|_| BadName {
+            text: text.chars().take(80).collect(),
+            kind: "a digest",
+            why: "it must have 64 hexadecimal digits",
+        })?;
+        Ok(Self(*hash.as_bytes()))
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(blake3::Hash::from_bytes(self.0).to_hex().as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_a_path_in_it_is_no_name() {
+        for text in ["", "../x", "a/b", "A", "a--b", "a-", "1a", "a\0", "a b", &"a".repeat(65)] {
+            assert!(text.parse::<SkillName>().is_err(), "{text:?}");
+        }
+        assert!("word-count2".parse::<SkillName>().is_ok());
+    }
+
+    #[test]
+    fn a_digest_survives_its_text() {
+        let digest = Digest::of(b"x");
+        assert_eq!(digest.to_string().parse::<Digest>(), Ok(digest));
+    }
+}

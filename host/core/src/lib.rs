@@ -1,0 +1,24 @@
+//! The core decides: rings, grants, ledger, gate, contracts, the log and the pipeline that joins them.
+//!
+//! Core knows nobody. It reads no clock, disk, environment, network or randomness and has no runtime; what it
+//! needs of them stands here as a trait, and `ringfence-adapters` and `ringfence-engine` fulfil it.
+//!
+//! Modules import only those above them in this list.
+
+pub mod audit;
+pub mod capability;
+pub mod content;
+pub mod contract;
+pub mod error;
+pub mod gate;
+pub mod governance;
+pub mod ids;
+pub mod limit;
+pub mod pipeline;
+pub mod refusal;
+pub mod registry;
+pub mod ring;
+pub mod sandbox;
+pub mod stores;
+pub mod system;
+pub mod units;

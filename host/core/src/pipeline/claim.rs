@@ -1,0 +1,82 @@
+//! Claim: the task gets its stream, its ledger and its place on the board.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Host;
+use crate::audit::{Fact, TraceId};
+use crate::capability::Powers;
+use crate::gate::Books;
+use crate::governance::{Ledger, OnBoard};
+use crate::ids::{Agent, StreamName, TaskId};
+use crate::limit::Amounts;
+use crate::ring::Ring;
+use crate::stores::StreamWriter;
+
+/// What a caller asks for.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The task's id, fresh from [`crate::system::Entropy::task_id`].
+    pub task: TaskId,
+    /// `name` or `name@version`.
+    pub skill: String,
+    /// The input as JSON text, unchecked.
+    pub input: String,
+    /// Who asks.
+    pub agent: Agent,
+    /// The caller's ring.
+    pub ring: Ring,
+    /// The task's own narrowing: no other power than these, if given.
+    pub only: Option<Powers>,
+    /// How much it may use.
+    pub limits: Amounts,
+    /// How often the skill may correct its output.
+    pub max_corrections: u32,
+}
+
+/// A task that is claimed.
+pub(super) struct Claimed {
+    pub(super) order: Order,
+    pub(super) books: Arc<Books>,
+    pub(super) place: OnBoard,
+    pub(super) began: Duration,
+}
+
+pub(super) fn claim(host: &Host, order: Order) -> Claimed {
+    let began = host.clock.monotonic();
+    let place = host.switches.enter(order.task.clone());
+    let trace = TraceId(u128::from_le_bytes(
+        *crate::ids::Digest::of(order.task.as_str().as_bytes())
+            .as_bytes()
+            .first_chunk()
+            .expect("32 bytes hold 16"),
+    ));
+    let log = StreamWriter::create(
+        Arc::clone(&host.log),
+        Arc::clone(&host.clock),
+        StreamName::task(&order.task),
+        order.agent.to_string(),
+        trace,
+    );
+    log.set_ring(order.ring);
+    log.append(&Fact::TaskAccepted {
+        skill: order.skill.clone(),
+        agent: order.agent.clone(),
+        ring: order.ring,
+        input: order.input.clone(),
+        limits: order.limits,
+        max_corrections: order.max_corrections,
+        host: host.id.clone(),
+    });
+    log.hand_over();
+    let ledger = Ledger::new(order.limits);
+    let books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));
+    Claimed { order, books: Arc::new(books), place, began }
+}
+
+impl Claimed {
+    /// How long the task has been at work.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.books.clock().monotonic().saturating_sub(self.began)
+    }
+}

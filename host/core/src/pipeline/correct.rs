@@ -1,0 +1,25 @@
+//! Correct: violations go back to the skill, a bounded number of times, on the same ledger.
+
+use super::emit::Over;
+use super::resolve::Resolved;
+use super::validate::Violated;
+use crate::audit::Status;
+use crate::error::{Code, Error};
+
+pub(super) fn correct(violated: Violated) -> Result<Resolved, Over> {
+    let Violated { mut resolved, violations } = violated;
+    if resolved.attempts <= resolved.claimed.order.max_corrections {
+        resolved.violations = violations;
+        return Ok(resolved);
+    }
+    let name = &resolved.skill.contract.name;
+    let times = if resolved.attempts == 1 { "attempt" } else { "attempts" };
+    let title =
+        format!("the output of skill `{name}` breaks its contract after {} {times}", resolved.attempts);
+    let described = violations.iter().fold(Error::new(Code::R0302, title), |error, violation| {
+        let place = if violation.path.is_empty() { "the output" } else { &violation.path };
+        error.because(format!("{place}: {} ({})", violation.message, violation.rule))
+    });
+    let error = described.hint("a person has to look: mend the skill, the rule or the input");
+    Err(Over::resolved(resolved).with_error(Status::Failed, error).with_violations(violations))
+}

@@ -1,0 +1,112 @@
+//! Emit: the task ends with exactly one outcome, in the log and to the caller.
+
+use serde_json::Value;
+
+use super::claim::Claimed;
+use super::resolve::Resolved;
+use crate::audit::{Fact, LimitHit, Outcome, Status, Used};
+use crate::contract::Violation;
+use crate::error::Error;
+use crate::ids::TaskId;
+use crate::limit::Limit;
+use crate::ring::Ring;
+use crate::stores::StoreError;
+
+/// A task whose outcome is clear and not yet told.
+pub(super) struct Over {
+    claimed: Claimed,
+    skill: String,
+    version: Option<String>,
+    ring: Ring,
+    outcome: Outcome,
+}
+
+impl Over {
+    pub(super) fn new(
+        claimed: Claimed,
+        skill: String,
+        version: Option<String>,
+        ring: Ring,
+        attempts: u32,
+    ) -> Self {
+        let outcome = Outcome {
+            status: Status::Failed,
+            output: None,
+            error: None,
+            limit: None,
+            attempts,
+            violations: Vec::new(),
+            used: Used::default(),
+        };
+        Self { claimed, skill, version, ring, outcome }
+    }
+
+    pub(super) fn resolved(resolved: Resolved) -> Self {
+        let Resolved { claimed, skill, authority, attempts, .. } = resolved;
+        let version = Some(skill.contract.version.to_string());
+        Self::new(claimed, skill.contract.name.to_string(), version, authority.ring, attempts)
+    }
+
+    pub(super) fn with_output(mut self, output: Value) -> Self {
+        self.outcome.status = Status::Completed;
+        self.outcome.output = Some(output);
+        self
+    }
+
+    pub(super) fn with_error(mut self, status: Status, error: Error) -> Self {
+        self.outcome.status = status;
+        self.outcome.error = Some(error.into());
+        self
+    }
+
+    pub(super) const fn with_limit(mut self, limit: LimitHit) -> Self {
+        self.outcome.limit = Some(limit);
+        self
+    }
+
+    pub(super) fn with_violations(mut self, violations: Vec<Violation>) -> Self {
+        self.outcome.violations = violations;
+        self
+    }
+}
+
+/// A task that is over.
+pub struct Emitted {
+    /// Which.
+    pub task: TaskId,
+    /// The skill's name, or what was asked for if there is none.
+    pub skill: String,
+    /// The skill's version, if there is one.
+    pub version: Option<String>,
+    /// The effective ring.
+    pub ring: Ring,
+    /// How it ended.
+    pub outcome: Outcome,
+    claimed: Claimed,
+}
+
+impl Emitted {
+    /// Waits until the task's events, its outcome the last of them, are durable.
+    ///
+    /// # Errors
+    /// Why they are not; the outcome must then not be told as if it were recorded.
+    pub async fn durable(&self) -> Result<(), StoreError> {
+        self.claimed.books.log().flush().await
+    }
+}
+
+pub(super) fn emit(over: Over) -> Emitted {
+    let Over { claimed, skill, version, ring, mut outcome } = over;
+    let wall_ms = u64::try_from(claimed.elapsed().as_millis()).unwrap_or(u64::MAX);
+    outcome.used = claimed.books.with_ledger(|ledger| Used {
+        fuel: ledger.used(Limit::Fuel),
+        steps: ledger.used(Limit::Steps),
+        wall_ms,
+        memory_bytes: ledger.used(Limit::MemoryBytes),
+        bytes_in: ledger.used(Limit::BytesIn),
+        bytes_out: ledger.used(Limit::BytesOut),
+    });
+    claimed.books.log().append(&Fact::TaskEnded { outcome: Box::new(outcome.clone()) });
+    claimed.books.log().hand_over();
+    Emitted { task: claimed.order.task.clone(), skill, version, ring, outcome, claimed }
+}

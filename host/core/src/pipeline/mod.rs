@@ -1,0 +1,85 @@
+//! The way of a task: claim → resolve → execute → validate → correct → emit.
+//!
+//! Each stage is a type that only the stage before can make, so none can be left out.
+
+mod claim;
+mod correct;
+mod emit;
+mod execute;
+mod replay;
+mod resolve;
+mod validate;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use claim::Order;
+pub use emit::Emitted;
+pub use replay::{Replayed, replay};
+
+use crate::contract::RuleSet;
+use crate::gate::Outside;
+use crate::governance::{Grant, Switches};
+use crate::ids::SkillName;
+use crate::registry::Registry;
+use crate::ring::Ring;
+use crate::sandbox::Sandbox;
+use crate::stores::EventLog;
+use crate::system::{Clock, Entropy};
+
+/// What the operator decided.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    /// Who may do what beyond the ring table.
+    pub grants: Vec<Grant>,
+    /// Rules on outputs, by skill.
+    pub rules: HashMap<SkillName, RuleSet>,
+    /// The most privileged ring that a skill is ever run in, by skill.
+    pub ceilings: HashMap<SkillName, Ring>,
+}
+
+/// Everything that a task needs.
+pub struct Host {
+    /// Names this process among all that share the log.
+    pub id: String,
+    /// Runs components.
+    pub sandbox: Arc<dyn Sandbox>,
+    /// The loaded skills.
+    pub registry: Arc<Registry>,
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// Everything outside.
+    pub outside: Arc<Outside>,
+    /// What the operator decided.
+    pub policy: Arc<Policy>,
+    /// Everything that runs in this process.
+    pub switches: Arc<Switches>,
+}
+
+impl Host {
+    /// Runs a task to its end. Whatever happens is an outcome; its events are handed to the log, and
+    /// [`Emitted::durable`] waits until they are there.
+    pub async fn run(&self, order: Order) -> Emitted {
+        let claimed = claim::claim(self, order);
+        let mut ready = match resolve::resolve(self, claimed) {
+            Ok(resolved) => resolved,
+            Err(over) => return emit::emit(over),
+        };
+        loop {
+            let executed = execute::execute(self, ready).await;
+            let violated = match validate::validate(executed) {
+                Ok(valid) => return emit::emit(valid),
+                Err(validate::Unfit::Over(over)) => return emit::emit(over),
+                Err(validate::Unfit::Violated(violated)) => violated,
+            };
+            ready = match correct::correct(violated) {
+                Ok(again) => again,
+                Err(over) => return emit::emit(over),
+            };
+        }
+    }
+}

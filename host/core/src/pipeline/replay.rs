@@ -1,0 +1,164 @@
+//! Runs a finished task again from its record alone: same output, same calls, same fuel, and nothing outside is
+//! touched.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::audit::{AttemptEnd, Fact, TraceId};
+use crate::capability::Powers;
+use crate::gate::{Books, Gate, Inputs, Journal, TrapReason};
+use crate::governance::{Authority, Cost, Ledger, StopSwitch};
+use crate::ids::{Agent, Digest, SkillName, StreamName, TaskId};
+use crate::limit::{Amounts, Limit};
+use crate::ring::Ring;
+use crate::sandbox::{End, Job, Request, Sandbox};
+use crate::stores::{EventLog, StreamWriter};
+use crate::system::Clock;
+use crate::units::{Bytes, Fuel};
+
+/// A task that was run again and did the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replayed {
+    /// How many attempts.
+    pub attempts: u32,
+    /// How much fuel they used.
+    pub fuel: u64,
+}
+
+/// What the record says of the task as a whole.
+struct Recorded {
+    component: Digest,
+    authority: Arc<Authority>,
+    input: String,
+    limits: Amounts,
+}
+
+/// Repeats a task from its facts. `scratch` takes the events that the repetition leaves; it is not the task's log.
+///
+/// # Errors
+/// Where run and record part, in a sentence that names the attempt and the call.
+pub async fn replay(
+    sandbox: &dyn Sandbox,
+    clock: Arc<dyn Clock>,
+    scratch: Arc<dyn EventLog>,
+    task: &TaskId,
+    facts: &[Fact],
+) -> Result<Replayed, String> {
+    let recorded = Recorded::from_facts(facts)?;
+    let trace = TraceId::default();
+    let agent = recorded.authority.agent.to_string();
+    let log = StreamWriter::create(scratch, Arc::clone(&clock), StreamName::task(task), agent, trace);
+    let switch = Arc::new(StopSwitch::default());
+    let books = Arc::new(Books::new(log, Ledger::new(recorded.limits), switch, clock));
+    let mut replayed = Replayed { attempts: 0, fuel: 0 };
+    let starts = facts.iter().enumerate().filter(|(_, fact)| matches!(fact, Fact::AttemptStarted { .. }));
+    for (index, _) in starts {
+        let fuel = repeat_attempt(sandbox, &books, &recorded, &facts[index..]).await?;
+        replayed.attempts += 1;
+        replayed.fuel += fuel;
+    }
+    Ok(replayed)
+}
+
+impl Recorded {
+    fn from_facts(facts: &[Fact]) -> Result<Self, String> {
+        let mut accepted: Option<(Agent, String, Amounts)> = None;
+        let mut resolved: Option<(SkillName, Digest, Ring, Powers)> = None;
+        for fact in facts {
+            match fact {
+                Fact::TaskAccepted { agent, input, limits, .. } => {
+                    accepted = Some((agent.clone(), input.clone(), *limits));
+                }
+                Fact::TaskResolved { skill, component, ring, powers, .. } => {
+                    resolved = Some((skill.clone(), *component, *ring, *powers));
+                }
+                _ => {}
+            }
+        }
+        let (agent, input, limits) = accepted.ok_or("the record does not say what was asked for")?;
+        let (skill, component, ring, powers) = resolved.ok_or("the task was refused: nothing ran")?;
+        let authority = Arc::new(Authority::new(agent, skill, ring, powers, &[]));
+        Ok(Self { component, authority, input, limits })
+    }
+}
+
+async fn repeat_attempt(
+    sandbox: &dyn Sandbox,
+    books: &Arc<Books>,
+    recorded: &Recorded,
+    facts: &[Fact],
+) -> Result<u64, String> {
+    let Some(Fact::AttemptStarted { attempt, seed, start, fuel, memory, engine, violations }) = facts.first()
+    else {
+        return Err("an attempt has no beginning".into());
+    };
+    if engine != sandbox.fingerprint() {
+        let here = sandbox.fingerprint();
+        return Err(format!("attempt {attempt} was recorded with engine {engine}; this is {here}"));
+    }
+    let end = facts.iter().position(|fact| matches!(fact, Fact::AttemptEnded { .. }));
+    let end = end.ok_or_else(|| format!("attempt {attempt} has no end"))?;
+    let Fact::AttemptEnded { fuel: fuel_used, end: recorded_end, .. } = &facts[end] else {
+        return Err(format!("attempt {attempt} has no end"));
+    };
+    let request = Request { input: recorded.input.clone(), violations: violations.clone() };
+    let journal = Journal::from_facts(&facts[..end]);
+    let gate = Gate::replay(
+        Arc::clone(books),
+        Arc::clone(&recorded.authority),
+        Inputs::new(seed.as_bytes(), *start),
+        journal,
+    );
+    let bytes: usize = violations.iter().map(|one| one.path.len() + one.rule.len() + one.message.len()).sum();
+    let fixed = Amounts::NONE.with(Limit::BytesIn, (bytes + request.input.len()) as u64);
+    let output = books.with_ledger(|ledger| {
+        if let Ok(input) = ledger.reserve(&Cost { fixed, up_to: None }) {
+            ledger.charge(input);
+        }
+        ledger.left(Limit::BytesOut)
+    });
+    let job = Job {
+        component: recorded.component,
+        powers: recorded.authority.powers,
+        request,
+        fuel: Fuel(*fuel),
+        memory: Bytes(*memory),
+        output: Bytes(output),
+        wall: Duration::from_secs(3600),
+        gate,
+    };
+    let ran = sandbox.run(job).await;
+    books.end_printing();
+    compare(*attempt, recorded_end, &ran.end)?;
+    if ran.fuel.0 != *fuel_used {
+        return Err(format!("attempt {attempt} used {} fuel; {fuel_used} was recorded", ran.fuel));
+    }
+    Ok(ran.fuel.0)
+}
+
+fn compare(attempt: u32, recorded: &AttemptEnd, end: &End) -> Result<(), String> {
+    let same = match (recorded, end) {
+        (_, End::Ended(TrapReason::Diverged(divergence))) => {
+            return Err(format!("attempt {attempt}: {divergence}"));
+        }
+        (AttemptEnd::Valid { output }, End::Output(text)) => {
+            crate::contract::parse(text).is_ok_and(|value| value == *output)
+        }
+        (AttemptEnd::Invalid { output, .. }, End::Output(text)) => {
+            output == text || output.split("… (").next().is_some_and(|cut| text.starts_with(cut))
+        }
+        (AttemptEnd::Retry { message }, End::Retry(again))
+        | (AttemptEnd::Stop { message }, End::Stop(again)) => {
+            again.starts_with(message.split("… (").next().unwrap_or(message))
+        }
+        (AttemptEnd::Trapped { .. }, End::Trapped(_) | End::Ended(TrapReason::Misuse(_))) => true,
+        (AttemptEnd::Exhausted { limit }, End::Ended(TrapReason::Exhausted(again))) => {
+            limit.name == again.limit && limit.used == again.used
+        }
+        _ => false,
+    };
+    if same {
+        return Ok(());
+    }
+    Err(format!("attempt {attempt} ended with {end:?}; {recorded:?} was recorded"))
+}

@@ -1,0 +1,130 @@
+//! Resolve: which component runs, in which effective ring, with which powers. What may not run ends here, before
+//! any of its instructions.
+
+use std::sync::Arc;
+
+use super::claim::Claimed;
+use super::emit::Over;
+use super::{Host, Policy};
+use crate::audit::{Fact, Status};
+use crate::capability::{Capability, Powers};
+use crate::contract::{RuleSet, Violation, parse};
+use crate::error::{Code, Error};
+use crate::governance::Authority;
+use crate::registry::Loaded;
+use crate::ring::{Ring, floor};
+
+/// A task that may run.
+pub(super) struct Resolved {
+    pub(super) claimed: Claimed,
+    pub(super) skill: Arc<Loaded>,
+    pub(super) authority: Arc<Authority>,
+    pub(super) rules: RuleSet,
+    /// What was wrong with the attempt before.
+    pub(super) violations: Vec<Violation>,
+    /// How many attempts were made.
+    pub(super) attempts: u32,
+}
+
+pub(super) fn resolve(host: &Host, claimed: Claimed) -> Result<Resolved, Over> {
+    let skill = match host.registry.find(&claimed.order.skill) {
+        Ok(skill) => skill,
+        Err(error) => return Err(Over::refused(claimed, None, error)),
+    };
+    claimed.place.runs(&skill.contract.name);
+    let ring = effective_ring(&host.policy, &claimed, &skill);
+    claimed.books.log().set_ring(ring);
+    let granted = check_powers(&claimed, &skill, ring).and_then(|powers| {
+        check_input(&claimed, &skill)?;
+        Ok(powers)
+    });
+    let powers = match granted {
+        Ok(powers) => powers,
+        Err(error) => return Err(Over::refused(claimed, Some((&skill, ring)), error)),
+    };
+    let name = skill.contract.name.clone();
+    let authority =
+        Authority::new(claimed.order.agent.clone(), name.clone(), ring, powers, &host.policy.grants);
+    claimed.books.log().append(&Fact::TaskResolved {
+        skill: name.clone(),
+        version: skill.contract.version.to_string(),
+        component: skill.component,
+        ring,
+        powers: authority.powers,
+    });
+    let rules = host.policy.rules.get(&name).cloned().unwrap_or_default();
+    Ok(Resolved {
+        claimed,
+        skill,
+        authority: Arc::new(authority),
+        rules,
+        violations: Vec::new(),
+        attempts: 0,
+    })
+}
+
+/// The least privileged of the caller's ring and the skill's ceiling; never ring 0.
+fn effective_ring(policy: &Policy, claimed: &Claimed, skill: &Loaded) -> Ring {
+    let ceiling = policy.ceilings.get(&skill.contract.name).copied().unwrap_or(Ring::Trusted);
+    claimed.order.ring.least_privileged(ceiling).least_privileged(Ring::Trusted)
+}
+
+/// Ring ∩ imports ∩ task, if that leaves the skill all that it imports.
+fn check_powers(claimed: &Claimed, skill: &Loaded, ring: Ring) -> Result<Powers, Error> {
+    let name = &skill.contract.name;
+    let version = &skill.contract.version;
+    if let Some(forbidden) = skill.powers.without(ring.powers()).iter().next() {
+        let needed = skill.powers.iter().map(floor).fold(Ring::Sandboxed, Ring::more_privileged);
+        return Err(refused_import(Code::R0101, name, version, forbidden)
+            .because(format!("ring {ring} may not use `{forbidden}`; ring {} may", floor(forbidden)))
+            .hint(format!(
+                "run it with --ring {needed}, if its caller is to be trusted with `{forbidden}`"
+            )));
+    }
+    let only = claimed.order.only.unwrap_or_else(Powers::all);
+    if let Some(missing) = skill.powers.without(only).iter().next() {
+        return Err(refused_import(Code::R0103, name, version, missing)
+            .because(format!("the task was granted {:?} and nothing else", only))
+            .hint(format!("add `{missing}` to the task's powers")));
+    }
+    Ok(skill.powers)
+}
+
+fn refused_import(
+    code: Code,
+    name: &crate::ids::SkillName,
+    version: &semver::Version,
+    capability: Capability,
+) -> Error {
+    Error::new(code, format!("skill `{name}` {version} was refused `{capability}`"))
+        .because(format!("it imports {}", capability.interface()))
+}
+
+fn check_input(claimed: &Claimed, skill: &Loaded) -> Result<(), Error> {
+    let name = &skill.contract.name;
+    let value = parse(&claimed.order.input).map_err(|why| {
+        Error::new(Code::R0402, format!("the input for skill `{name}` is not JSON"))
+            .because(why)
+            .hint("give one JSON value: --input '{\"name\": \"Ada\"}', --input @FILE or --input -")
+    })?;
+    let violations = skill.contract.input.violations(&value);
+    if violations.is_empty() {
+        return Ok(());
+    }
+    let wrong = Error::new(Code::R0403, format!("the input breaks the contract of skill `{name}`"));
+    let described = violations.iter().fold(wrong, |error, violation| {
+        let place = if violation.path.is_empty() { "the input" } else { &violation.path };
+        error.because(format!("{place}: {}", violation.message))
+    });
+    Err(described.hint(format!("see what it takes: ringfence skills {name}")))
+}
+
+impl Over {
+    fn refused(claimed: Claimed, skill: Option<(&Loaded, Ring)>, error: Error) -> Self {
+        let ring = skill.map_or(claimed.order.ring, |(_, ring)| ring);
+        let version = skill.map(|(skill, _)| skill.contract.version.to_string());
+        let name =
+            skill.map_or_else(|| claimed.order.skill.clone(), |(skill, _)| skill.contract.name.to_string());
+        Self::new(claimed, name, version, ring, 0).with_error(Status::Refused, error)
+    }
+}

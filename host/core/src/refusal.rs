@@ -1,0 +1,62 @@
+//! The errors that a skill gets from a power and may handle.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a call had no effect, as the skill is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(rename_all = "kebab-case")]
+#[error("{kind}: {message}")]
+pub struct Refusal {
+    /// In one word.
+    pub kind: RefusalKind,
+    /// For a reader; it names nothing that the skill may not know.
+    pub message: String,
+    /// The revision that a value has, where that is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+}
+
+/// The kinds of refusal; each capability's WIT has those that it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalKind {
+    /// Policy forbids it.
+    Denied,
+    /// There is no such thing.
+    NotFound,
+    /// It is not what the call can work on.
+    Invalid,
+    /// The value has another revision.
+    Conflict,
+    /// The provider of the power could not do it.
+    Failed,
+}
+
+impl fmt::Display for RefusalKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Denied => "denied",
+            Self::NotFound => "not found",
+            Self::Invalid => "invalid",
+            Self::Conflict => "conflict",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+impl Refusal {
+    /// A refusal of any kind but conflict.
+    #[must_use]
+    pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), revision: None }
+    }
+
+    /// Another writer was faster.
+    #[must_use]
+    pub fn conflict(revision: u64) -> Self {
+        let message = format!("the value has revision {revision}");
+        Self { kind: RefusalKind::Conflict, message, revision: Some(revision) }
+    }
+}

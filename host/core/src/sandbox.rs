@@ -1,0 +1,79 @@
+//! What core needs of an engine: to run a component once, behind a gate, and to say how it ended.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+
+use crate::capability::Powers;
+use crate::contract::Violation;
+use crate::gate::{Gate, TrapReason};
+use crate::ids::Digest;
+use crate::units::{Bytes, Fuel};
+
+/// What a skill is asked to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The input, as JSON.
+    pub input: String,
+    /// What was wrong with the attempt before.
+    pub violations: Vec<Violation>,
+}
+
+/// One attempt.
+pub struct Job {
+    /// Which component.
+    pub component: Digest,
+    /// Which powers are linked; the rest is physically absent.
+    pub powers: Powers,
+    /// What it is asked.
+    pub request: Request,
+    /// How many instructions it may execute.
+    pub fuel: Fuel,
+    /// How much memory, tables included, it may hold at once.
+    pub memory: Bytes,
+    /// The most that its output may have.
+    pub output: Bytes,
+    /// How long it may take.
+    pub wall: Duration,
+    /// The gate that every call of it goes through.
+    pub gate: Gate,
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub enum End {
+    /// The skill gave this, said to be JSON.
+    Output(String),
+    /// The skill asked for another attempt.
+    Retry(String),
+    /// The skill gave up.
+    Stop(String),
+    /// It did what no program may: the message says what, and is untrusted text.
+    Trapped(String),
+    /// It was ended by the gate, a limit or a kill.
+    Ended(TrapReason),
+    /// The host could not run it.
+    HostFailed(String),
+    /// No place was free for it.
+    Busy,
+}
+
+/// An attempt that is over.
+#[derive(Debug)]
+pub struct Ran {
+    /// How.
+    pub end: End,
+    /// How many instructions it executed; all that it was given where the engine cannot know.
+    pub fuel: Fuel,
+    /// The most memory that it held.
+    pub memory: Bytes,
+}
+
+/// Runs components.
+pub trait Sandbox: Send + Sync {
+    /// Runs one attempt in a fresh sandbox.
+    fn run(&self, job: Job) -> BoxFuture<'_, Ran>;
+
+    /// The engine and its settings: fuel is the same only between equal fingerprints.
+    fn fingerprint(&self) -> &str;
+}

@@ -1,0 +1,124 @@
+//! The log as a trait, and what every user of it needs.
+
+use super::{Receipt, StoreError};
+use crate::audit::{Event, Fact, Head, Record, TraceId};
+use crate::ids::{Digest, StreamName};
+use crate::ring::Ring;
+use crate::system::Clock;
+
+/// Streams of events, appended to and never altered.
+pub trait EventLog: Send + Sync {
+    /// Hands records of one stream, in order, to the writer, and returns at once. They are appended if the first
+    /// follows the stream's head (else [`StoreError::Conflict`]), all or none.
+    fn append(&self, records: Vec<Record>) -> Receipt;
+
+    /// Where a stream ends.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn head(&self, stream: &StreamName) -> Result<Head, StoreError>;
+
+    /// Records of a stream in order, from a sequence on, at most `limit`.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError>;
+
+    /// The streams whose names begin with a prefix, in order.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError>;
+
+    /// A number that changes when another process has written; cheap to ask often.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn version(&self) -> Result<u64, StoreError>;
+}
+
+/// Who an event is written for.
+#[derive(Debug, Clone)]
+pub struct Envelope<'a> {
+    /// On whose behalf.
+    pub actor: &'a str,
+    /// In which ring.
+    pub ring: Option<Ring>,
+    /// With what else it belongs together.
+    pub trace: TraceId,
+}
+
+/// Makes the record that follows `head`.
+pub(super) fn chain(
+    stream: &StreamName,
+    head: Head,
+    clock: &dyn Clock,
+    envelope: &Envelope<'_>,
+    fact: &Fact,
+) -> Record {
+    let payload = serde_json::to_vec(fact).expect("facts have string keys and serialise");
+    let mut event = Event {
+        stream: stream.clone(),
+        sequence: head.sequence + 1,
+        kind: fact.kind().to_owned(),
+        time: clock.now(),
+        actor: envelope.actor.to_owned(),
+        ring: envelope.ring,
+        trace: envelope.trace,
+        payload_hash: Digest::of(&payload),
+        previous: head.hash,
+        hash: Digest::default(),
+    };
+    event.hash = event.compute_hash();
+    Record { event, payload: Some(payload) }
+}
+
+/// Appends one fact to a stream that others write too, and waits until it is durable. `decide` is asked again,
+/// with the stream as it then is, each time another writer was faster.
+///
+/// # Errors
+/// `decide`'s own error, or the store's.
+pub async fn append_shared<E: From<StoreError>>(
+    log: &dyn EventLog,
+    clock: &dyn Clock,
+    stream: &StreamName,
+    envelope: Envelope<'_>,
+    mut decide: impl FnMut() -> Result<Fact, E> + Send,
+) -> Result<u64, E> {
+    const TRIES: u32 = 100;
+    for _ in 0..TRIES {
+        let head = log.head(stream)?;
+        let fact = decide()?;
+        if log.head(stream)? != head {
+            continue;
+        }
+        let record = chain(stream, head, clock, &envelope, &fact);
+        match log.append(vec![record]).durable().await {
+            Err(StoreError::Conflict(_)) => {}
+            Err(other) => return Err(other.into()),
+            Ok(()) => return Ok(head.sequence + 1),
+        }
+    }
+    Err(StoreError::Conflict(stream.to_string()).into())
+}
+
+/// The facts of a stream from a sequence on, with their sequences; purged ones are left out.
+///
+/// # Errors
+/// `Damaged` where a payload is not a fact.
+pub fn read_facts(
+    log: &dyn EventLog,
+    stream: &StreamName,
+    from: u64,
+) -> Result<Vec<(u64, Fact)>, StoreError> {
+    let records = log.read(stream, from, usize::MAX)?;
+    let with_payload =
+        records.into_iter().filter_map(|record| Some((record.event.sequence, record.payload?)));
+    with_payload
+        .map(|(sequence, payload)| {
+            let fact = serde_json::from_slice(&payload);
+            let damaged = |why| StoreError::Damaged(format!("event {sequence} of {stream}: {why}"));
+            Ok((sequence, fact.map_err(damaged)?))
+        })
+        .collect()
+}

@@ -1,0 +1,116 @@
+//! What is durable, as traits. Nothing else that the host does may be relied on after a crash.
+
+mod event_log;
+mod stream_writer;
+
+use futures::channel::oneshot;
+
+pub use event_log::{Envelope, EventLog, append_shared, read_facts};
+pub use stream_writer::StreamWriter;
+
+use crate::error::{Code, Error};
+use crate::ids::Digest;
+
+/// Why a store did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else wrote first.
+    #[error("another writer was faster on {0}")]
+    Conflict(String),
+    /// It cannot be written: full, read-only, no permission.
+    #[error("it cannot be written: {0}")]
+    Unwritable(String),
+    /// Somebody else holds it.
+    #[error("it is locked: {0}")]
+    Locked(String),
+    /// What is there is not what was written.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let (code, hint) = match &error {
+            StoreError::Conflict(_) => (Code::R0507, "two hosts worked on one stream; look at the audit log"),
+            StoreError::Unwritable(_) => (Code::R0501, "make room, or give this user write permission"),
+            StoreError::Locked(_) => (Code::R0503, "wait for the process that holds it, or end it"),
+            StoreError::Damaged(_) => (Code::R0502, "move the file away and restore a backup"),
+        };
+        Self::new(code, code.title()).because(error).hint(hint)
+    }
+}
+
+/// Comes when a write is durable, or has failed. Dropping it changes nothing about the write.
+#[derive(Debug)]
+pub struct Receipt(oneshot::Receiver<Result<(), StoreError>>);
+
+impl Receipt {
+    /// A receipt, and what its store settles it with.
+    #[must_use]
+    pub fn new() -> (oneshot::Sender<Result<(), StoreError>>, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (sender, Self(receiver))
+    }
+
+    /// A receipt that is settled already.
+    #[must_use]
+    pub fn settled(result: Result<(), StoreError>) -> Self {
+        let (sender, receipt) = Self::new();
+        drop(sender.send(result));
+        receipt
+    }
+
+    /// Waits until the write is durable.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub async fn durable(self) -> Result<(), StoreError> {
+        let stopped = || StoreError::Unwritable("the store has stopped".into());
+        self.0.await.unwrap_or_else(|_| Err(stopped()))
+    }
+}
+
+/// Bytes under their hash.
+pub trait BlobStore: Send + Sync {
+    /// Keeps bytes; the same bytes twice are kept once.
+    ///
+    /// # Errors
+    /// Why they are not kept.
+    fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError>;
+
+    /// The bytes with this hash, checked.
+    ///
+    /// # Errors
+    /// `Damaged` if they have another hash by now.
+    fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// A value with its revision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned {
+    /// The value; `None` once deleted.
+    pub value: Option<Vec<u8>>,
+    /// Grows with each write.
+    pub revision: u64,
+}
+
+/// Projections of the log: what can be rebuilt from it, kept at hand.
+pub trait StateStore: Send + Sync {
+    /// The value under a key.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn get(&self, key: &str) -> Result<Option<Versioned>, StoreError>;
+
+    /// Sets the value unless what is there has this revision or a later one. Doing it twice is doing it once.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    fn advance(&self, key: &str, next: Versioned) -> Result<(), StoreError>;
+
+    /// Keys (that are not deleted) with this prefix, in order, each with the size of its value in bytes.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError>;
+}

@@ -1,0 +1,101 @@
+//! The one writer of a stream.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::event_log::{Envelope, chain};
+use super::{EventLog, Receipt, StoreError};
+use crate::audit::{Fact, Head, Record, TraceId};
+use crate::ids::StreamName;
+use crate::ring::Ring;
+use crate::system::Clock;
+
+/// Chains facts and hands them to the log. It is held by the host, never by a guest's store, so that a kill in
+/// the middle of a call loses no event.
+pub struct StreamWriter {
+    log: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
+    stream: StreamName,
+    actor: String,
+    trace: TraceId,
+    end: Mutex<End>,
+}
+
+struct End {
+    head: Head,
+    ring: Option<Ring>,
+    waiting: Vec<Record>,
+    receipts: Vec<Receipt>,
+}
+
+/// How many events wait at most before they are handed over.
+const BATCH: usize = 64;
+
+impl StreamWriter {
+    /// The writer of a stream that nobody has written to yet.
+    #[must_use]
+    pub fn create(
+        log: Arc<dyn EventLog>,
+        clock: Arc<dyn Clock>,
+        stream: StreamName,
+        actor: String,
+        trace: TraceId,
+    ) -> Self {
+        let end = End { head: Head::default(), ring: None, waiting: Vec::new(), receipts: Vec::new() };
+        Self { log, clock, stream, actor, trace, end: Mutex::new(end) }
+    }
+
+    /// What its events belong together with.
+    #[must_use]
+    pub const fn trace(&self) -> TraceId {
+        self.trace
+    }
+
+    /// The ring that is written into every event from here on.
+    pub fn set_ring(&self, ring: Ring) {
+        self.lock().ring = Some(ring);
+    }
+
+    /// Chains a fact. It reaches the log in a batch, or with the next [`Self::flush`] or [`Self::hand_over`].
+    pub fn append(&self, fact: &Fact) {
+        let mut end = self.lock();
+        let envelope = Envelope { actor: &self.actor, ring: end.ring, trace: self.trace };
+        let record = chain(&self.stream, end.head, &*self.clock, &envelope, fact);
+        end.head = Head { sequence: record.event.sequence, hash: record.event.hash };
+        end.waiting.push(record);
+        if end.waiting.len() >= BATCH {
+            self.hand_over_locked(&mut end);
+        }
+    }
+
+    /// Hands all that was appended to the log, without waiting for it.
+    pub fn hand_over(&self) {
+        self.hand_over_locked(&mut self.lock());
+    }
+
+    /// Waits until all that was appended is durable.
+    ///
+    /// # Errors
+    /// The first failure of any append since the last flush.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let receipts = {
+            let mut end = self.lock();
+            self.hand_over_locked(&mut end);
+            std::mem::take(&mut end.receipts)
+        };
+        for receipt in receipts {
+            receipt.durable().await?;
+        }
+        Ok(())
+    }
+
+    fn hand_over_locked(&self, end: &mut End) {
+        if !end.waiting.is_empty() {
+            let records = std::mem::take(&mut end.waiting);
+            end.receipts.push(self.log.append(records));
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, End> {
+        self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,12 @@
+//! What `wit/` says, as Rust. Generated; nothing is written here.
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "skill",
+    imports: { default: async | trappable },
+    exports: { default: async },
+    trappable_error_type: {
+        "ringfence:files/files.error" => ringfence_core::gate::Stop,
+        "ringfence:memory/memory.error" => ringfence_core::gate::Stop,
+    },
+});

@@ -1,0 +1,186 @@
+//! Compiling, and the cache of what was compiled.
+//!
+//! A compiler is the one part of the engine that neither fuel nor epoch reach, so it runs in a child process with limits
+//! on memory, CPU and time, once per component. What it made is trusted code: the cache is the host's own folder, and a
+//! file in it counts only under a key that the host alone has.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ringfence_core::error::{Code, Error};
+use ringfence_core::ids::Digest;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::config::compiling_engine;
+
+/// How much memory the compiling child may have, in bytes.
+pub const MAX_COMPILE_MEMORY: u64 = 2 << 30;
+
+/// Compiles components in a child process and keeps what it made.
+#[derive(Debug, Clone)]
+pub struct Compiler {
+    /// The program to run; it is given the component's path and the path to write to, and calls
+    /// [`compile_in_this_process`] after it has limited itself.
+    pub program: PathBuf,
+    /// What comes before the two paths.
+    pub arguments: Vec<String>,
+    /// The host's own folder.
+    pub cache: PathBuf,
+    /// What cached files are authenticated with. Whoever has it can run native code in the host.
+    pub key: [u8; 32],
+    /// How long the child may take.
+    pub time: Duration,
+}
+
+/// Compiles in this process: what the child does.
+///
+/// # Errors
+/// Why the component does not compile.
+pub fn compile_in_this_process(component: &[u8]) -> Result<Vec<u8>, String> {
+    let engine = compiling_engine().map_err(|why| why.to_string())?;
+    engine.precompile_component(component).map_err(|why| format!("{why:#}"))
+}
+
+impl Compiler {
+    /// The compiled component: from the cache if what is there is what this host wrote, else made anew.
+    pub(crate) fn component(
+        &self,
+        engine: &Engine,
+        digest: Digest,
+        bytes: &[u8],
+    ) -> Result<Component, Error> {
+        let stem = format!("{digest}-{}", short_hash(engine));
+        let cached = self.cache.join(format!("{stem}.cwasm"));
+        if let Some(code) = self.read_authentic(&cached)
+            && let Ok(component) = load(engine, &code)
+        {
+            return Ok(component);
+        }
+        let verdict = self.cache.join(format!("{stem}.refused"));
+        if let Some(why) = self.read_authentic(&verdict) {
+            return Err(does_not_compile(&String::from_utf8_lossy(&why)));
+        }
+        let code = match self.compile(digest, bytes) {
+            Ok(code) => code,
+            Err(Failure::Component(why)) => {
+                self.write_authentic(&verdict, why.as_bytes())?;
+                return Err(does_not_compile(&why));
+            }
+            Err(Failure::Host(error)) => return Err(error),
+        };
+        self.write_authentic(&cached, &code)?;
+        load(engine, &code).map_err(|why| {
+            Error::new(Code::R0001, "a component that was just compiled does not load")
+                .because(format!("{why:#}"))
+        })
+    }
+
+    fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+        let unique = format!("{digest}-{}-{:x}", std::process::id(), Instant::now().elapsed().as_nanos());
+        let input = Scratch(self.cache.join(format!("{unique}.in")));
+        let output = Scratch(self.cache.join(format!("{unique}.out")));
+        std::fs::write(&input.0, bytes).map_err(|why| cannot_use(&input.0, &why))?;
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).arg(&input.0).arg(&output.0).env_clear();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|why| cannot_use(&self.program, &why))?;
+        let deadline = Instant::now() + self.time;
+        let status = loop {
+            if let Some(status) = child.try_wait().map_err(|why| cannot_use(&self.program, &why))? {
+                break status;
+            }
+            if Instant::now() >= deadline {
+                drop(child.kill());
+                drop(child.wait());
+                let why = format!("it took longer than {} s to compile", self.time.as_secs());
+                return Err(Failure::Component(why));
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        if status.success() {
+            return std::fs::read(&output.0).map_err(|why| cannot_use(&output.0, &why).into());
+        }
+        Err(Failure::Component(child_error(&mut child, status)))
+    }
+
+    fn read_authentic(&self, path: &Path) -> Option<Vec<u8>> {
+        let mut bytes = std::fs::read(path).ok()?;
+        let (seal, code) = bytes.split_first_chunk::<32>()?;
+        let authentic = blake3::keyed_hash(&self.key, code) == blake3::Hash::from_bytes(*seal);
+        authentic.then(|| bytes.split_off(32))
+    }
+
+    /// Written beside and renamed, so that nobody reads half of it.
+    fn write_authentic(&self, path: &Path, code: &[u8]) -> Result<(), Error> {
+        let beside = Scratch(path.with_extension(format!("{}.tmp", std::process::id())));
+        let seal = blake3::keyed_hash(&self.key, code);
+        let sealed = [seal.as_bytes(), code].concat();
+        std::fs::write(&beside.0, sealed).map_err(|why| cannot_use(&beside.0, &why))?;
+        std::fs::rename(&beside.0, path).map_err(|why| cannot_use(path, &why))
+    }
+}
+
+enum Failure {
+    /// The component's fault; the verdict is kept.
+    Component(String),
+    /// The machine's fault.
+    Host(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Host(error)
+    }
+}
+
+/// A file that is gone when it is dropped.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+fn child_error(child: &mut std::process::Child, status: std::process::ExitStatus) -> String {
+    use std::io::Read;
+    const MOST: u64 = 2_000;
+    let mut said = String::new();
+    if let Some(stderr) = child.stderr.take() {
+        drop(stderr.take(MOST).read_to_string(&mut said));
+    }
+    match status.code() {
+        Some(1) if !said.trim().is_empty() => said.trim().to_owned(),
+        _ => format!("the compiler ended with {status} at its limits of memory and CPU"),
+    }
+}
+
+fn short_hash(engine: &Engine) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
+}
+
+/// The engine and its settings, as it is written beside every figure of fuel.
+pub(crate) fn fingerprint(engine: &Engine) -> String {
+    format!("wasmtime-48.0.8/cranelift/{}", short_hash(engine))
+}
+
+fn does_not_compile(why: &str) -> Error {
+    Error::new(Code::R0409, "the component does not compile within its limits").because(why)
+}
+
+fn cannot_use(path: &Path, why: &std::io::Error) -> Error {
+    Error::new(Code::R0412, format!("{} cannot be used", path.display())).because(why)
+}
+
+/// Makes runnable what this host compiled.
+#[expect(unsafe_code, reason = "machine code is loaded; the caller has checked the host's own seal on it")]
+fn load(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: `code` comes from this host's compiler, just now or under a seal that only this host can make; wasmtime
+    // checks version and settings.
+    unsafe { Component::deserialize(engine, code) }
+}

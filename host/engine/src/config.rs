@@ -1,0 +1,70 @@
+//! How the engine is set up. The reasons are measured: see docs/performance.md and docs/decisions.
+
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+/// What an operator may set.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// How many sandboxes may be live at once.
+    pub slots: u32,
+    /// The most linear memory that one may have, in bytes. It sets the kill bound: a bulk operation is not
+    /// interrupted before its end.
+    pub max_memory: u64,
+    /// How often the epoch ticks, in milliseconds: a spinning guest yields this often.
+    pub tick_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { slots: 1_000, max_memory: 64 << 20, tick_ms: 5 }
+    }
+}
+
+/// Each table's most elements.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;
+
+/// What decides the code that is generated: the same for compiling and running.
+fn code() -> Config {
+    let mut config = Config::new();
+    config
+        .consume_fuel(true)
+        .epoch_interruption(true)
+        .parallel_compilation(true)
+        // Replay: the same bits everywhere.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        // A smaller surface.
+        .wasm_memory64(false)
+        .wasm_multi_memory(false)
+        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(8))
+        .concurrency_support(false);
+    config
+}
+
+/// An engine that only compiles: it reserves no pool.
+pub(crate) fn compiling_engine() -> wasmtime::Result<Engine> {
+    let mut config = code();
+    config.memory_init_cow(true);
+    Engine::new(&config)
+}
+
+/// The engine that runs.
+pub(crate) fn running_engine(settings: &Settings) -> wasmtime::Result<Engine> {
+    let slots = settings.slots;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(4))
+        .total_memories(slots)
+        .total_tables(slots.saturating_mul(4))
+        .total_stacks(slots)
+        .max_memory_size(usize::try_from(settings.max_memory).unwrap_or(usize::MAX))
+        .table_elements(MAX_TABLE_ELEMENTS)
+        .max_unused_warm_slots(slots.min(1_000))
+        .linear_memory_keep_resident(1 << 20)
+        .table_keep_resident(1 << 20)
+        .async_stack_keep_resident(64 << 10)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = code();
+    config.memory_init_cow(true).allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    Engine::new(&config)
+}

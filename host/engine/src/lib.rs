@@ -1,0 +1,23 @@
+//! The engine runs: it alone knows wasmtime. A component comes in, an attempt's end comes out, and every call in
+//! between goes to core's gate.
+//!
+//! It opens no socket, no file of a skill's and no database.
+
+mod bindings;
+mod capability;
+mod compile;
+mod config;
+mod inspect;
+mod limits;
+mod linker;
+mod outcome;
+mod sandbox;
+mod state;
+mod stop;
+mod ticker;
+mod wasi;
+
+pub use compile::{Compiler, MAX_COMPILE_MEMORY, compile_in_this_process};
+pub use config::Settings;
+pub use inspect::{Caps, inspect};
+pub use sandbox::{Prepared, WasmSandbox};

@@ -1,0 +1,97 @@
+//! How much memory a guest may hold. Growth beyond it ends the run: a growth that merely failed could fail for want of
+//! host memory, and a replay could not know.
+
+use ringfence_core::gate::TrapReason;
+use ringfence_core::governance::Exhausted;
+use ringfence_core::limit::Limit;
+use wasmtime::ResourceLimiter;
+
+use crate::config::MAX_TABLE_ELEMENTS;
+
+/// What a table element takes, in bytes.
+const ELEMENT: usize = size_of::<usize>();
+
+/// Counts a guest's memories and tables together.
+#[derive(Debug)]
+pub(crate) struct MemoryLimiter {
+    allowed: u64,
+    held: u64,
+}
+
+impl MemoryLimiter {
+    pub(crate) const fn new(allowed: u64) -> Self {
+        Self { allowed, held: 0 }
+    }
+
+    /// The most that was held; memory never shrinks.
+    pub(crate) const fn peak(&self) -> u64 {
+        self.held
+    }
+
+    fn grow(&mut self, more: usize) -> wasmtime::Result<bool> {
+        let held = self.held.saturating_add(more as u64);
+        if held > self.allowed {
+            return Err(TrapReason::Exhausted(Exhausted {
+                limit: Limit::MemoryBytes,
+                used: self.held,
+                allowed: self.allowed,
+                asked: more as u64,
+            })
+            .into());
+        }
+        self.held = held;
+        Ok(true)
+    }
+}
+
+impl ResourceLimiter for MemoryLimiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|most| desired > most) {
+            return Ok(false);
+        }
+        self.grow(desired.saturating_sub(current))
+    }
+
+    fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(error.context("the host has no memory for the guest"))
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|most| desired > most) {
+            return Ok(false);
+        }
+        if desired > MAX_TABLE_ELEMENTS {
+            return Err(TrapReason::Misuse(format!(
+                "a table of {desired} elements; {MAX_TABLE_ELEMENTS} are allowed"
+            ))
+            .into());
+        }
+        self.grow(desired.saturating_sub(current).saturating_mul(ELEMENT))
+    }
+
+    fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
+        Err(error.context("the host has no memory for the guest's table"))
+    }
+
+    fn instances(&self) -> usize {
+        30
+    }
+
+    fn memories(&self) -> usize {
+        4
+    }
+
+    fn tables(&self) -> usize {
+        10
+    }
+}

@@ -1,0 +1,37 @@
+//! What a store holds for one attempt.
+
+use std::sync::Arc;
+
+use ringfence_core::gate::Gate;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::limits::MemoryLimiter;
+use crate::wasi::{self, Timers};
+
+/// Handles that a guest may hold at once.
+pub(crate) const MAX_HANDLES: usize = 1_000;
+
+/// One attempt's state. Host functions see the part that they need, and no more.
+pub(crate) struct State {
+    pub(crate) gate: Gate,
+    pub(crate) limiter: MemoryLimiter,
+    pub(crate) table: ResourceTable,
+    pub(crate) timers: Timers,
+    wasi: WasiCtx,
+}
+
+impl State {
+    pub(crate) fn new(gate: Gate, memory: u64) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(MAX_HANDLES);
+        let wasi = wasi::context(Arc::clone(gate.books()));
+        Self { gate, limiter: MemoryLimiter::new(memory), table, timers: Timers::default(), wasi }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}

@@ -1,0 +1,265 @@
+//! The verbs of the product as plain functions. The command line calls these, and so will every other front door.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringfence_core::audit::{Fact, Outcome, Record, TraceId, Verifier};
+use ringfence_core::capability::Powers;
+use ringfence_core::contract::Description;
+use ringfence_core::error::{Code, Error};
+use ringfence_core::gate::{Books, Gate, Inputs, Outside};
+use ringfence_core::governance::{Authority, KillTarget, Ledger, StopSwitch};
+use ringfence_core::ids::{Agent, SkillName, StreamName, TaskId};
+use ringfence_core::limit::{Amounts, Limit};
+use ringfence_core::pipeline::{Emitted, Order};
+use ringfence_core::registry::{LoadResult, Loaded};
+use ringfence_core::ring::Ring;
+use ringfence_core::sandbox::{Job, Request};
+use ringfence_core::stores::{Envelope, StreamWriter, append_shared, read_facts};
+use ringfence_core::units::{Bytes, Fuel, Timestamp};
+use ringfence_engine::Prepared;
+
+use crate::alive::is_alive;
+use crate::wiring::{Running, Store, scratch_log};
+
+/// A skill that was looked at.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// Its component.
+    pub prepared: Prepared,
+    /// What it says of itself.
+    pub description: Description,
+}
+
+/// What `describe` may use: plenty for a contract, nothing for mischief.
+const DESCRIBE: Amounts = Amounts::NONE
+    .with(Limit::Fuel, 1_000_000_000)
+    .with(Limit::WallMs, 5_000)
+    .with(Limit::MemoryBytes, 32 << 20)
+    .with(Limit::BytesOut, 256 << 10)
+    .with(Limit::LogBytes, 4 << 10);
+
+/// Inspects and compiles a component and calls its `describe`, in an empty sandbox under small limits.
+///
+/// # Errors
+/// `R0102` and `R0406` to `R0409`.
+pub async fn describe(running: &Running, component: &[u8]) -> Result<Described, Error> {
+    let prepared = tokio::task::block_in_place(|| running.sandbox.prepare(component))?;
+    let name: SkillName = "describe".parse().map_err(bug)?;
+    let agent: Agent = "operator".parse().map_err(bug)?;
+    let clock = Arc::clone(&running.store.clock);
+    let stream = StreamName::task(&running.store.entropy.task_id());
+    let log = StreamWriter::create(
+        scratch_log(),
+        Arc::clone(&clock),
+        stream,
+        agent.to_string(),
+        TraceId::default(),
+    );
+    let books = Books::new(log, Ledger::new(DESCRIBE), Arc::new(StopSwitch::default()), clock);
+    let authority = Authority::new(agent, name, Ring::Sandboxed, Powers::NONE, &[]);
+    let inputs = Inputs::new(&[0; 32], Timestamp(0));
+    let gate = Gate::new(Arc::new(books), Arc::new(authority), Arc::new(Outside::untouchable()), inputs);
+    let job = Job {
+        component: prepared.digest,
+        powers: prepared.powers,
+        request: Request { input: String::new(), violations: Vec::new() },
+        fuel: Fuel(DESCRIBE[Limit::Fuel]),
+        memory: Bytes(DESCRIBE[Limit::MemoryBytes]),
+        output: Bytes(DESCRIBE[Limit::BytesOut]),
+        wall: Duration::from_millis(DESCRIBE[Limit::WallMs]),
+        gate,
+    };
+    let description = running.sandbox.describe(&prepared, job).await?;
+    Ok(Described { prepared, description })
+}
+
+/// Loads a component: looked at, described, kept, and then registered as the last step.
+///
+/// # Errors
+/// Why it is not loaded; nothing of it is registered then.
+pub async fn load(running: &Running, component: &[u8], by: &str) -> Result<(Arc<Loaded>, LoadResult), Error> {
+    let Described { prepared, description } = describe(running, component).await?;
+    ringfence_core::contract::Contract::check(&description)
+        .map_err(|why| Error::new(Code::R0410, "the skill's contract is broken").because(why))?;
+    tokio::task::block_in_place(|| running.store.blobs.put(component))?;
+    let bytes = component.len() as u64;
+    running.store.registry.load(&description, prepared.digest, bytes, prepared.powers, by).await
+}
+
+/// Runs a task and waits until its outcome is durable.
+///
+/// # Errors
+/// The store's: then the outcome was not recorded and must not be told.
+pub async fn run(running: &Running, order: Order) -> Result<Emitted, Error> {
+    let emitted = running.host.run(order).await;
+    emitted.durable().await?;
+    Ok(emitted)
+}
+
+/// A task as it is listed.
+#[derive(Debug, Clone)]
+pub struct TaskLine {
+    /// Which.
+    pub task: TaskId,
+    /// What was asked for.
+    pub skill: String,
+    /// Who asked.
+    pub agent: Agent,
+    /// When.
+    pub accepted: Timestamp,
+    /// How it stands.
+    pub state: TaskState,
+}
+
+/// How a task stands.
+#[derive(Debug, Clone)]
+pub enum TaskState {
+    /// A live process works on it.
+    Running,
+    /// The process that worked on it is gone.
+    Abandoned,
+    /// It is over.
+    Ended(Box<Outcome>),
+}
+
+/// Tasks, the latest first, at most `most`.
+///
+/// # Errors
+/// The store's.
+pub fn tasks(store: &Store, most: usize) -> Result<Vec<TaskLine>, Error> {
+    let mut streams = store.log.streams("task/")?;
+    streams.reverse();
+    let lines = streams.iter().take(most).filter_map(|stream| task_line(store, stream).transpose());
+    lines.collect()
+}
+
+fn task_line(store: &Store, stream: &StreamName) -> Result<Option<TaskLine>, Error> {
+    let Some(task) = stream.as_task() else { return Ok(None) };
+    let Some(first) = store.log.read(stream, 1, 1)?.into_iter().next() else { return Ok(None) };
+    let Some(Fact::TaskAccepted { skill, agent, host, .. }) = fact(&first) else { return Ok(None) };
+    let head = store.log.head(stream)?;
+    let last = store.log.read(stream, head.sequence, 1)?;
+    let state = match last.first().and_then(fact) {
+        Some(Fact::TaskEnded { outcome }) => TaskState::Ended(outcome),
+        _ if is_alive(&store.data, &host) => TaskState::Running,
+        _ => TaskState::Abandoned,
+    };
+    Ok(Some(TaskLine { task, skill, agent, accepted: first.event.time, state }))
+}
+
+fn fact(record: &Record) -> Option<Fact> {
+    serde_json::from_slice(record.payload.as_deref()?).ok()
+}
+
+/// What became of a kill.
+#[derive(Debug, Clone, Default)]
+pub struct Killed {
+    /// Tasks that are over now.
+    pub stopped: Vec<TaskId>,
+    /// Tasks that were still at work when the wait was over.
+    pub still_running: Vec<TaskId>,
+}
+
+/// Orders a kill and waits until all that it aims at is over. What could not be stopped is said.
+///
+/// # Errors
+/// `R0415` if nothing that runs is aimed at, and the store's.
+pub async fn kill(store: &Store, target: &KillTarget, by: &str, wait: Duration) -> Result<Killed, Error> {
+    let running =
+        tasks(store, usize::MAX)?.into_iter().filter(|line| matches!(line.state, TaskState::Running));
+    let mut aimed: Vec<TaskId> = running
+        .filter(|line| match target {
+            KillTarget::Task(task) => *task == line.task,
+            KillTarget::Skill(name) => line.skill.split('@').next() == Some(name.as_str()),
+            KillTarget::All => true,
+        })
+        .map(|line| line.task)
+        .collect();
+    if aimed.is_empty() {
+        return Err(Error::new(Code::R0415, format!("nothing that runs is `{target}`"))
+            .hint("see what runs: ringfence tasks --running"));
+    }
+    let order = || Ok::<_, Error>(Fact::KillOrdered { target: target.to_string(), by: by.to_owned() });
+    let envelope = Envelope { actor: by, ring: Some(Ring::System), trace: TraceId::default() };
+    append_shared(&*store.log, &*store.clock, &StreamName::control(), envelope, order).await?;
+    let deadline = store.clock.monotonic() + wait;
+    let mut killed = Killed::default();
+    while !aimed.is_empty() && store.clock.monotonic() < deadline {
+        store.clock.sleep(Duration::from_millis(5)).await;
+        let mut left = Vec::new();
+        for task in aimed {
+            match task_line(store, &StreamName::task(&task))?.map(|line| line.state) {
+                Some(TaskState::Running) => left.push(task),
+                _ => killed.stopped.push(task),
+            }
+        }
+        aimed = left;
+    }
+    killed.still_running = aimed;
+    Ok(killed)
+}
+
+/// What a check of the log found.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Verified {
+    /// How many streams were checked.
+    pub streams: usize,
+    /// How many events.
+    pub events: u64,
+}
+
+/// Checks every stream: each event in its place, unaltered, chained to the one before.
+///
+/// # Errors
+/// `R0504` naming the first record that is wrong, and the store's.
+pub fn verify(store: &Store) -> Result<Verified, Error> {
+    const PAGE: usize = 1_000;
+    let mut verified = Verified::default();
+    for stream in store.log.streams("")? {
+        let mut verifier = Verifier::new(stream.clone());
+        loop {
+            let page = store.log.read(&stream, verifier.head().sequence + 1, PAGE)?;
+            for record in &page {
+                verifier.take(record).map_err(|broken| {
+                    Error::new(Code::R0504, "the audit log was altered")
+                        .because(broken)
+                        .hint("keep the file as evidence, and compare it with a backup")
+                })?;
+            }
+            if page.len() < PAGE {
+                break;
+            }
+        }
+        verified.streams += 1;
+        verified.events += verifier.head().sequence;
+    }
+    Ok(verified)
+}
+
+/// The records of a stream.
+///
+/// # Errors
+/// `R0414` if there is no such stream, and the store's.
+pub fn records(store: &Store, stream: &StreamName) -> Result<Vec<Record>, Error> {
+    let records = store.log.read(stream, 1, usize::MAX)?;
+    if records.is_empty() {
+        return Err(Error::new(Code::R0414, format!("there is no stream `{stream}`"))
+            .hint("see all: ringfence audit log"));
+    }
+    Ok(records)
+}
+
+/// The facts of a task.
+///
+/// # Errors
+/// As [`records`].
+pub fn facts(store: &Store, task: &TaskId) -> Result<Vec<Fact>, Error> {
+    let stream = StreamName::task(task);
+    records(store, &stream)?;
+    Ok(read_facts(&*store.log, &stream, 1)?.into_iter().map(|(_, fact)| fact).collect())
+}
+
+fn bug(why: impl std::fmt::Display) -> Error {
+    Error::new(Code::R0001, "a bug in Ringfence").because(why)
+}

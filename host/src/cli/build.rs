@@ -1,0 +1,59 @@
+//! `ringfence build`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use ringfence_core::contract::Contract;
+use ringfence_core::error::{Code, Error};
+use serde_json::json;
+
+use super::{Global, progress};
+use crate::app;
+use crate::build::{Project, keep_in_step};
+use crate::text::plain_line;
+
+#[derive(Debug, Args)]
+pub(super) struct Build {
+    /// The project's folder
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+}
+
+impl Build {
+    pub(super) async fn run(self, global: &Global) -> Result<ExitCode, Error> {
+        let project = Project::find(&self.folder)?;
+        let bar = progress(format!("building {}", project.name));
+        tokio::task::block_in_place(|| project.build(false))?;
+        bar.set_message("looking at the component");
+        let component = super::load::read_component(&project.artifact)?;
+        let running = global.start()?;
+        let described = app::describe(&running, &component).await?;
+        let contract = Contract::check(&described.description)
+            .map_err(|why| Error::new(Code::R0410, "the skill's contract is broken").because(why))?;
+        keep_in_step(&project.folder, contract.name.as_str(), &contract.description)?;
+        bar.finish_and_clear();
+        let powers: Vec<_> = described.prepared.powers.iter().collect();
+        if global.json {
+            let report = json!({
+                "name": contract.name, "version": contract.version, "component": project.artifact,
+                "bytes": component.len(), "powers": powers, "digest": described.prepared.digest,
+            });
+            println!("{report}");
+        } else {
+            println!("{}", project.artifact.display());
+            let asks = if powers.is_empty() {
+                "no power".to_owned()
+            } else {
+                powers.iter().map(|power| power.word()).collect::<Vec<_>>().join(", ")
+            };
+            let kib = component.len().div_ceil(1024);
+            eprintln!(
+                "{} {}: {kib} KiB, asks for {asks}",
+                plain_line(contract.name.as_str()),
+                contract.version
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,36 @@
+//! `ringfence init`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use ringfence_core::error::{Code, Error};
+use serde_json::json;
+
+use super::Global;
+use crate::{carried, config};
+
+#[derive(Debug, Args)]
+pub(super) struct Init {
+    /// The folder to write it to
+    #[arg(default_value = ".")]
+    folder: PathBuf,
+}
+
+impl Init {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode, Error> {
+        let file = global.config_file().unwrap_or_else(|| self.folder.join(config::FILE));
+        if file.exists() {
+            return Err(Error::new(Code::R0412, format!("{} is there already", file.display()))
+                .hint("edit it; every key is explained in `ringfence init` of an empty folder"));
+        }
+        carried::write(&file, config::TEMPLATE.as_bytes())?;
+        if global.json {
+            println!("{}", json!({ "file": file }));
+        } else {
+            println!("{}", file.display());
+            eprintln!("It grants nothing yet. The store will be in .ringfence/ beside it.");
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

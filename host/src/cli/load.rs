@@ -1,0 +1,61 @@
+//! `ringfence load`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use ringfence_core::error::{Code, Error};
+use ringfence_core::registry::LoadResult;
+use serde_json::json;
+
+use super::{Global, operator, progress};
+use crate::app;
+use crate::build::Project;
+
+/// No component that is accepted is larger, in bytes.
+const MAX_FILE: u64 = 64 << 20;
+
+#[derive(Debug, Args)]
+pub(super) struct Load {
+    /// A component (.wasm), or the folder of a project that was built
+    path: PathBuf,
+}
+
+impl Load {
+    pub(super) async fn run(self, global: &Global) -> Result<ExitCode, Error> {
+        let path = if self.path.is_dir() { Project::find(&self.path)?.artifact } else { self.path };
+        let component = read_component(&path)?;
+        let running = global.start()?;
+        let bar = progress(format!("loading {}", path.display()));
+        let (loaded, result) = app::load(&running, &component, &operator()).await?;
+        bar.finish_and_clear();
+        let contract = &loaded.contract;
+        if global.json {
+            let report = json!({
+                "name": contract.name, "version": contract.version, "digest": loaded.component,
+                "powers": loaded.powers, "bytes": loaded.bytes, "new": result == LoadResult::New,
+            });
+            println!("{report}");
+        } else {
+            let already = if result == LoadResult::Same { " (was loaded already)" } else { "" };
+            println!("{} {}{already}", contract.name, contract.version);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Reads a component's file; a missing, irregular or huge one is refused before it is read.
+pub(super) fn read_component(path: &Path) -> Result<Vec<u8>, Error> {
+    let cannot =
+        |why: String| Error::new(Code::R0412, format!("{} cannot be read", path.display())).because(why);
+    let metadata = std::fs::metadata(path)
+        .map_err(|why| cannot(why.to_string()).hint("build it first: ringfence build"))?;
+    if !metadata.is_file() {
+        return Err(cannot("it is not a file".into()));
+    }
+    if metadata.len() > MAX_FILE {
+        return Err(Error::new(Code::R0407, "the component is over a size limit")
+            .because(format!("{} bytes; {MAX_FILE} are read", metadata.len())));
+    }
+    std::fs::read(path).map_err(|why| cannot(why.to_string()))
+}

@@ -1,0 +1,170 @@
+//! The command line: one verb, one file. Data goes to stdout, everything else to stderr.
+
+mod audit;
+mod build;
+mod compile;
+mod demo;
+mod init;
+mod kill;
+mod load;
+mod new;
+pub(crate) mod run;
+mod skills;
+mod tasks;
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use ringfence_core::error::{Code, Error};
+
+use crate::config::{Config, Places};
+use crate::report;
+use crate::wiring::{self, Running, Store};
+
+/// Run untrusted agent skills with the caller's privileges, never with the code's.
+#[derive(Debug, Parser)]
+#[command(name = "ringfence", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(
+    after_help = "Exit codes: 0 done, 1 the task failed, 2 asked wrongly, 3 refused by policy, 4 stopped by a limit or a kill, 5 a bug in Ringfence."
+)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Global {
+    /// The policy file [default: ringfence.toml here or in a folder above]
+    #[arg(long, global = true, value_name = "FILE", env = "RINGFENCE_CONFIG")]
+    config: Option<PathBuf>,
+    /// The data folder [default: beside the policy file, or the user's own]
+    #[arg(long, global = true, value_name = "DIR", env = "RINGFENCE_DATA")]
+    data: Option<PathBuf>,
+    /// Print data as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Write a policy file with every key explained
+    Init(init::Init),
+    /// Make a new skill project
+    New(new::New),
+    /// Build a skill project for the sandbox
+    Build(build::Build),
+    /// Load a skill into the host
+    Load(load::Load),
+    /// List the loaded skills, or show one
+    Skills(skills::Skills),
+    /// Run a skill as a governed task
+    Run(Box<run::Run>),
+    /// List tasks, or show one
+    Tasks(tasks::Tasks),
+    /// Stop what runs, wherever it is
+    Kill(kill::Kill),
+    /// Read and check the audit log
+    Audit(audit::Audit),
+    /// Show all of it: a run, refusals, a limit, a kill, a correction, the log
+    Demo(demo::Demo),
+    #[command(hide = true)]
+    CompileComponent(compile::CompileComponent),
+}
+
+/// Parses the command line, does what it says, and tells how the process ends.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let level = tracing_subscriber::EnvFilter::try_from_env("RINGFENCE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).init();
+    if let Verb::CompileComponent(compile) = cli.verb {
+        return compile.run();
+    }
+    let json = cli.global.json;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime
+        .map_err(|why| Error::new(Code::R0001, "the runtime does not start").because(why))
+        .and_then(|runtime| {
+            let done = runtime.block_on(obey(cli));
+            runtime.shutdown_background();
+            done
+        });
+    done.unwrap_or_else(|error| {
+        report::print(&error, json);
+        report::exit(&error)
+    })
+}
+
+async fn obey(cli: Cli) -> Result<ExitCode, Error> {
+    let global = &cli.global;
+    match cli.verb {
+        Verb::Init(verb) => verb.run(global),
+        Verb::New(verb) => verb.run(global),
+        Verb::Build(verb) => verb.run(global).await,
+        Verb::Load(verb) => verb.run(global).await,
+        Verb::Skills(verb) => verb.run(global),
+        Verb::Run(verb) => verb.run(global).await,
+        Verb::Tasks(verb) => verb.run(global),
+        Verb::Kill(verb) => verb.run(global).await,
+        Verb::Audit(verb) => verb.run(global),
+        Verb::Demo(verb) => verb.run(global).await,
+        Verb::CompileComponent(verb) => Ok(verb.run()),
+    }
+}
+
+impl Global {
+    pub(crate) fn config(&self) -> Result<Config, Error> {
+        Config::find(&Places { config: self.config.clone(), data: self.data.clone() })
+    }
+
+    pub(crate) fn store(&self) -> Result<Store, Error> {
+        wiring::open(&self.config()?)
+    }
+
+    pub(crate) fn start(&self) -> Result<Running, Error> {
+        let config = self.config()?;
+        let store = wiring::open(&config)?;
+        wiring::start(config, store, this_program()?)
+    }
+
+    /// The folder that a policy file is written to.
+    pub(crate) fn config_file(&self) -> Option<PathBuf> {
+        self.config.clone()
+    }
+}
+
+/// This binary, to be started again as the compiling child.
+pub(crate) fn this_program() -> Result<PathBuf, Error> {
+    std::env::current_exe()
+        .map_err(|why| Error::new(Code::R0001, "this program cannot find itself").because(why))
+}
+
+/// Who gives an order on this machine.
+pub(crate) fn operator() -> String {
+    let name =
+        ["USER", "LOGNAME"].iter().find_map(|key| std::env::var(key).ok()).filter(|name| !name.is_empty());
+    let uid = rustix::process::getuid().as_raw();
+    name.map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"))
+}
+
+/// A line that shows that something is going on, on a terminal only.
+pub(crate) fn progress(message: String) -> indicatif::ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return indicatif::ProgressBar::hidden();
+    }
+    let bar = indicatif::ProgressBar::new_spinner().with_message(message);
+    bar.enable_steady_tick(std::time::Duration::from_millis(100));
+    bar
+}
+
+/// A point in time, as people read it.
+pub(crate) fn time(at: ringfence_core::units::Timestamp) -> String {
+    let micros = i64::try_from(at.0).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_microsecond(micros).map_or_else(|_| at.to_string(), |time| format!("{time:.3}"))
+}

@@ -1,0 +1,84 @@
+//! `ringfence tasks`
+
+use std::process::ExitCode;
+
+use clap::Args;
+use ringfence_core::error::{Code, Error};
+use ringfence_core::ids::TaskId;
+use serde_json::{Value, json};
+
+use super::{Global, time};
+use crate::app::{self, TaskLine, TaskState};
+use crate::text::plain_line;
+
+#[derive(Debug, Args)]
+pub(super) struct Tasks {
+    /// Show this one alone
+    task: Option<TaskId>,
+    /// Only those that run
+    #[arg(long)]
+    running: bool,
+    /// How many at the most
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    most: usize,
+}
+
+impl Tasks {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode, Error> {
+        let store = global.store()?;
+        let most = if self.running || self.task.is_some() { usize::MAX } else { self.most };
+        let mut lines = app::tasks(&store, most)?;
+        if self.running {
+            lines.retain(|line| matches!(line.state, TaskState::Running));
+        }
+        if let Some(task) = &self.task {
+            lines.retain(|line| line.task == *task);
+            if lines.is_empty() {
+                return Err(Error::new(Code::R0414, format!("there is no task `{task}`"))
+                    .hint("see all: ringfence tasks"));
+            }
+        }
+        if global.json {
+            println!("{}", Value::from_iter(lines.iter().map(to_json)));
+            return Ok(ExitCode::SUCCESS);
+        }
+        for line in &lines {
+            let skill = plain_line(&line.skill);
+            println!(
+                "{}  {}  {:<10} {:<20} {}",
+                line.task,
+                time(line.accepted),
+                state(line),
+                skill,
+                line.agent
+            );
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn state(line: &TaskLine) -> String {
+    match &line.state {
+        TaskState::Running => "running".into(),
+        TaskState::Abandoned => "abandoned".into(),
+        TaskState::Ended(outcome) => serde_json::to_value(outcome.status)
+            .ok()
+            .and_then(|word| word.as_str().map(str::to_owned))
+            .unwrap_or_default(),
+    }
+}
+
+fn to_json(line: &TaskLine) -> Value {
+    let outcome = match &line.state {
+        TaskState::Ended(outcome) => json!(outcome),
+        _ => Value::Null,
+    };
+    json!({
+        "task": line.task,
+        "skill": line.skill,
+        "agent": line.agent,
+        "accepted": time(line.accepted),
+        "status": state(line),
+        "outcome": outcome,
+    })
+}

@@ -1,0 +1,327 @@
+//! `ringfence.toml`, the environment and the flags, made into one checked [`Config`].
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ringfence_core::contract::{Bounds, Rule, RuleSet};
+use ringfence_core::error::{Code, Error};
+use ringfence_core::governance::{Access, FolderGrant, Grant, Holder};
+use ringfence_core::ids::{Agent, SkillName};
+use ringfence_core::limit::{Amounts, Limit};
+use ringfence_core::pipeline::Policy;
+use ringfence_core::ring::{Ring, floor};
+use serde::Deserialize;
+
+use crate::quantity;
+
+/// The policy file with every key explained, as `ringfence init` writes it.
+pub const TEMPLATE: &str = include_str!("ringfence.toml");
+
+/// The name of the policy file.
+pub const FILE: &str = "ringfence.toml";
+
+/// Everything that was set, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file that it comes from; `None` where there is none and the defaults count.
+    pub file: Option<PathBuf>,
+    /// Where the store, the cache and the keys are.
+    pub data: PathBuf,
+    /// What a task may use where nothing else is said.
+    pub limits: Amounts,
+    /// How often a skill may correct its output.
+    pub max_corrections: u32,
+    /// How many sandboxes may be live at once.
+    pub slots: u32,
+    /// How often the epoch ticks.
+    pub tick: Duration,
+    /// The most memory that a task may ever be given, in bytes.
+    pub max_memory: u64,
+    /// Grants, rules, ceilings.
+    pub policy: Policy,
+}
+
+/// Where to look, from flags and environment.
+#[derive(Debug, Clone, Default)]
+pub struct Places {
+    /// `--config` or `RINGFENCE_CONFIG`.
+    pub config: Option<PathBuf>,
+    /// `--data` or `RINGFENCE_DATA`.
+    pub data: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    data: Option<PathBuf>,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    engine: Engine,
+    #[serde(default)]
+    grant: Vec<GrantEntry>,
+    #[serde(default)]
+    rule: Vec<RuleEntry>,
+    #[serde(default)]
+    skill: Vec<SkillEntry>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Limits {
+    fuel: Option<u64>,
+    steps: Option<u64>,
+    timeout: Option<String>,
+    memory: Option<String>,
+    bytes_in: Option<String>,
+    bytes_out: Option<String>,
+    log_bytes: Option<String>,
+    tokens: Option<u64>,
+    micro_usd: Option<u64>,
+    max_corrections: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Engine {
+    slots: Option<u32>,
+    tick: Option<String>,
+    max_memory: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct GrantEntry {
+    ring: Option<u8>,
+    caller: Option<String>,
+    skill: Option<String>,
+    #[serde(default)]
+    files: Vec<FolderEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FolderEntry {
+    folder: PathBuf,
+    access: Access,
+    name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct RuleEntry {
+    skill: String,
+    path: String,
+    #[serde(default)]
+    required: bool,
+    #[serde(default)]
+    forbidden: bool,
+    bounds: Option<Bounds>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct SkillEntry {
+    name: String,
+    ceiling: u8,
+}
+
+impl Config {
+    /// Finds and checks the configuration: `--config`, else `ringfence.toml` here or in a folder above, else the
+    /// defaults with the user's own data folder. Without a file nothing is granted.
+    ///
+    /// # Errors
+    /// `R0404` and `R0405` with the place and what to write instead.
+    pub fn find(places: &Places) -> Result<Self, Error> {
+        let file = match &places.config {
+            Some(file) => Some(file.clone()),
+            None => look_above()?,
+        };
+        let Some(path) = file else {
+            let data = places.data.clone().map_or_else(user_data, Ok)?;
+            return Self::check(File::default(), None, Path::new("."), data);
+        };
+        let text = std::fs::read_to_string(&path).map_err(|why| {
+            broken(&path).because(why).hint("write one with every key explained: ringfence init")
+        })?;
+        let parsed: File = toml::from_str(&text).map_err(|why| not_understood(&path, &why))?;
+        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = std::path::absolute(folder).map_err(|why| broken(&path).because(why))?;
+        let named = parsed.data.clone().unwrap_or_else(|| PathBuf::from(".ringfence"));
+        let data = places.data.clone().unwrap_or_else(|| folder.join(named));
+        Self::check(parsed, Some(path.clone()), &folder, data)
+    }
+
+    fn check(parsed: File, file: Option<PathBuf>, folder: &Path, data: PathBuf) -> Result<Self, Error> {
+        let place = file.clone().unwrap_or_else(|| PathBuf::from(FILE));
+        let wrong = |why: String| broken(&place).because(why);
+        let limits = &parsed.limits;
+        let size = |text: &Option<String>, default: u64| {
+            text.as_deref().map_or(Ok(default), quantity::bytes).map_err(&wrong)
+        };
+        let time = |text: &Option<String>, default: Duration| {
+            text.as_deref().map_or(Ok(default), quantity::duration).map_err(&wrong)
+        };
+        let timeout = time(&limits.timeout, Duration::from_secs(30))?;
+        let amounts = Amounts::NONE
+            .with(Limit::Fuel, limits.fuel.unwrap_or(5_000_000_000))
+            .with(Limit::Steps, limits.steps.unwrap_or(10_000))
+            .with(Limit::WallMs, u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX))
+            .with(Limit::MemoryBytes, size(&limits.memory, 64 << 20)?)
+            .with(Limit::BytesIn, size(&limits.bytes_in, 16 << 20)?)
+            .with(Limit::BytesOut, size(&limits.bytes_out, 16 << 20)?)
+            .with(Limit::LogBytes, size(&limits.log_bytes, 256 << 10)?)
+            .with(Limit::Tokens, limits.tokens.unwrap_or(0))
+            .with(Limit::MicroUsd, limits.micro_usd.unwrap_or(0));
+        let config = Self {
+            file,
+            data,
+            limits: amounts,
+            max_corrections: limits.max_corrections.unwrap_or(2),
+            slots: parsed.engine.slots.unwrap_or(1_000),
+            tick: time(&parsed.engine.tick, Duration::from_millis(5))?,
+            max_memory: size(&parsed.engine.max_memory, 64 << 20)?,
+            policy: policy(&parsed, folder).map_err(&wrong)?,
+        };
+        config.check_engine().map_err(&wrong)?;
+        Ok(config)
+    }
+
+    fn check_engine(&self) -> Result<(), String> {
+        if !(1..=10_000).contains(&self.slots) {
+            return Err(format!("engine.slots is {}; 1 to 10000 are allowed", self.slots));
+        }
+        if !(Duration::from_millis(1)..=Duration::from_secs(1)).contains(&self.tick) {
+            return Err(format!("engine.tick is {:?}; 1ms to 1s are allowed", self.tick));
+        }
+        if !((1 << 20)..=(4 << 30)).contains(&self.max_memory) {
+            return Err("engine.max-memory must lie between 1MiB and 4GiB".into());
+        }
+        self.check_memory(self.limits[Limit::MemoryBytes])
+    }
+
+    /// Whether a task may be given this much memory.
+    ///
+    /// # Errors
+    /// What to change.
+    pub fn check_memory(&self, bytes: u64) -> Result<(), String> {
+        if bytes > self.max_memory {
+            return Err(format!(
+                "a task cannot have {bytes} bytes of memory: engine.max-memory is {} bytes (it sets the kill bound)",
+                self.max_memory
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn policy(parsed: &File, folder: &Path) -> Result<Policy, String> {
+    let mut rules: HashMap<SkillName, RuleSet> = HashMap::new();
+    for RuleEntry { skill, path, required, forbidden, bounds } in &parsed.rule {
+        let name: SkillName = skill.parse().map_err(|why| format!("[[rule]]: {why}"))?;
+        let rule = Rule { path: path.clone(), required: *required, forbidden: *forbidden, bounds: *bounds };
+        rule.validate().map_err(|why| format!("[[rule]] for {name}: {why}"))?;
+        rules.entry(name).or_default().0.push(rule);
+    }
+    let mut ceilings = HashMap::new();
+    for SkillEntry { name, ceiling } in &parsed.skill {
+        let name: SkillName = name.parse().map_err(|why| format!("[[skill]]: {why}"))?;
+        let ring = skill_ring(*ceiling).map_err(|why| format!("[[skill]] {name}: ceiling: {why}"))?;
+        if ceilings.insert(name.clone(), ring).is_some() {
+            return Err(format!("[[skill]] {name} stands twice"));
+        }
+    }
+    let grants =
+        parsed.grant.iter().map(|entry| grant(entry, folder).map_err(|why| format!("[[grant]]: {why}")));
+    Ok(Policy { grants: grants.collect::<Result<_, _>>()?, rules, ceilings })
+}
+
+fn grant(entry: &GrantEntry, folder: &Path) -> Result<Grant, String> {
+    let holder = match (entry.ring, &entry.caller) {
+        (Some(number), None) => {
+            let ring = skill_ring(number)?;
+            let needed = floor(ringfence_core::capability::Capability::Files);
+            if !entry.files.is_empty() && !ring.reaches(needed) {
+                return Err(format!("ring {ring} may not use `files` at all; ring {needed} may"));
+            }
+            Holder::Ring(ring)
+        }
+        (None, Some(caller)) => Holder::Caller(caller.parse::<Agent>().map_err(|why| why.to_string())?),
+        (Some(_), Some(_)) => {
+            return Err("it names both a ring and a caller; give each a grant of its own".into());
+        }
+        (None, None) => {
+            return Err(
+                "it names neither `ring` nor `caller`: privileges are the caller's, never a skill's".into()
+            );
+        }
+    };
+    let skill =
+        entry.skill.as_deref().map(str::parse::<SkillName>).transpose().map_err(|why| why.to_string())?;
+    if entry.files.is_empty() {
+        return Err("it grants nothing: say files = [{ folder = \"…\", access = \"read\" }]".into());
+    }
+    let folders = entry.files.iter().map(|entry| folder_grant(entry, folder).map(std::sync::Arc::new));
+    Ok(Grant { holder, skill, files: folders.collect::<Result<_, _>>()? })
+}
+
+fn folder_grant(entry: &FolderEntry, base: &Path) -> Result<FolderGrant, String> {
+    let folder = base.join(&entry.folder);
+    let last = || folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    let name = entry.name.clone().or_else(last).ok_or("a folder without a last segment needs a `name`")?;
+    let fits = ringfence_core::governance::GuestPath::parse(&name);
+    if !fits.is_ok_and(|path| path.rest.is_empty()) {
+        return Err(format!(
+            "the folder's name {name:?} is not one path segment; give it another with `name`"
+        ));
+    }
+    Ok(FolderGrant { name, folder, access: entry.access })
+}
+
+fn skill_ring(number: u8) -> Result<Ring, String> {
+    match Ring::from_number(number) {
+        Some(Ring::System) => Err("no skill ever runs in ring 0; say 1, 2 or 3".into()),
+        Some(ring) => Ok(ring),
+        None => Err(format!("there is no ring {number}; say 1, 2 or 3")),
+    }
+}
+
+fn look_above() -> Result<Option<PathBuf>, Error> {
+    let here = std::env::current_dir()
+        .map_err(|why| Error::new(Code::R0412, "the current folder cannot be used").because(why))?;
+    Ok(here.ancestors().map(|folder| folder.join(FILE)).find(|file| file.is_file()))
+}
+
+fn user_data() -> Result<PathBuf, Error> {
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let data =
+        std::env::var_os("XDG_DATA_HOME").filter(|path| !path.is_empty()).map(PathBuf::from).or_else(home);
+    data.map(|folder| folder.join("ringfence")).ok_or_else(|| {
+        Error::new(Code::R0412, "there is no data folder: neither XDG_DATA_HOME nor HOME is set")
+            .hint("name one: --data DIR or RINGFENCE_DATA")
+    })
+}
+
+fn broken(path: &Path) -> Error {
+    Error::new(Code::R0404, format!("the policy file {} is broken", path.display()))
+}
+
+/// An unknown key is an error of its own, with the nearest known one.
+fn not_understood(path: &Path, why: &toml::de::Error) -> Error {
+    let Some(unknown) = why.message().strip_prefix("unknown field `").and_then(|rest| rest.split('`').next())
+    else {
+        return broken(path).because(why.to_string().trim_end());
+    };
+    let known = why.message().split("expected").nth(1).unwrap_or("");
+    let known: Vec<&str> = known.split('`').skip(1).step_by(2).collect();
+    let nearest = known
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b)));
+    let error = Error::new(Code::R0405, format!("unknown key `{unknown}` in {}", path.display()))
+        .because(why.to_string().trim_end());
+    match nearest {
+        Some(nearest) => error.hint(format!("did you mean `{nearest}`? Known here: {}", known.join(", "))),
+        None => error,
+    }
+}

@@ -1,0 +1,17 @@
+//! Ringfence runs untrusted agent skills with the caller's privileges, never with the code's.
+//!
+//! This crate shows and wires: the command line and the one place where core, engine and adapters meet. It decides
+//! nothing; that is `ringfence-core`.
+
+mod alive;
+pub mod app;
+mod build;
+mod carried;
+pub mod cli;
+pub mod config;
+mod demo;
+mod quantity;
+pub mod replay;
+pub mod report;
+mod text;
+pub mod wiring;

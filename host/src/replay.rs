@@ -1,0 +1,31 @@
+//! Runs a finished task again from its record.
+
+use std::sync::Arc;
+
+use ringfence_core::audit::Verifier;
+use ringfence_core::error::{Code, Error};
+use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::pipeline::{self, Replayed};
+
+use crate::app;
+use crate::wiring::{Running, scratch_log};
+
+/// Checks the task's stream, then repeats the task from it; nothing outside is touched.
+///
+/// # Errors
+/// `R0504` if the record was altered, `R0505` naming the call at which run and record part.
+pub async fn replay(running: &Running, task: &TaskId) -> Result<Replayed, Error> {
+    let stream = StreamName::task(task);
+    let mut verifier = Verifier::new(stream.clone());
+    for record in app::records(&running.store, &stream)? {
+        verifier
+            .take(&record)
+            .map_err(|broken| Error::new(Code::R0504, "the audit log was altered").because(broken))?;
+    }
+    let facts = app::facts(&running.store, task)?;
+    let clock = Arc::clone(&running.store.clock);
+    let replayed = pipeline::replay(&*running.sandbox, clock, scratch_log(), task, &facts).await;
+    replayed.map_err(|why| {
+        Error::new(Code::R0505, format!("the replay of {task} differs from its record")).because(why)
+    })
+}

@@ -1,0 +1,221 @@
+//! The one place where concrete types of engine and adapters meet.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringfence_adapters::files::CapFiles;
+use ringfence_adapters::in_memory::InMemoryStore;
+use ringfence_adapters::memory::MemoryOverLog;
+use ringfence_adapters::sqlite::SqliteStore;
+use ringfence_adapters::system::{SystemClock, SystemEntropy};
+use ringfence_core::audit::Fact;
+use ringfence_core::error::{Code, Error};
+use ringfence_core::gate::Outside;
+use ringfence_core::governance::{KillTarget, Switches};
+use ringfence_core::ids::StreamName;
+use ringfence_core::pipeline::Host;
+use ringfence_core::registry::Registry;
+use ringfence_core::stores::{BlobStore, EventLog, StateStore, read_facts};
+use ringfence_core::system::{Clock, Entropy};
+use ringfence_engine::{Compiler, Settings, WasmSandbox};
+
+use crate::config::Config;
+
+/// How often a process looks whether another has written.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The store, opened: enough to look at things, not to run any.
+#[derive(Clone)]
+pub struct Store {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The log.
+    pub log: Arc<dyn EventLog>,
+    /// Payloads and components.
+    pub blobs: Arc<dyn BlobStore>,
+    /// Projections.
+    pub state: Arc<dyn StateStore>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The loaded skills.
+    pub registry: Arc<Registry>,
+}
+
+/// A host at work.
+pub struct Running {
+    /// The store that it works on.
+    pub store: Store,
+    /// What it was told.
+    pub config: Config,
+    /// The engine.
+    pub sandbox: Arc<WasmSandbox>,
+    /// The pipeline.
+    pub host: Arc<Host>,
+    alive: crate::alive::Alive,
+    follower: tokio::task::JoinHandle<()>,
+}
+
+/// Opens the store of a configuration, and makes it where there is none yet.
+///
+/// # Errors
+/// `R0412` and `R0501` to `R0503`.
+pub fn open(config: &Config) -> Result<Store, Error> {
+    make_private_folder(&config.data)?;
+    let sqlite =
+        Arc::new(SqliteStore::open(&config.data.join("ringfence.db")).map_err(|why| in_store(why, config))?);
+    let log: Arc<dyn EventLog> = Arc::clone(&sqlite) as _;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let registry =
+        Registry::open(Arc::clone(&log), Arc::clone(&clock)).map_err(|why| in_store(why, config))?;
+    Ok(Store {
+        data: config.data.clone(),
+        log,
+        blobs: Arc::clone(&sqlite) as _,
+        state: sqlite,
+        clock,
+        entropy: Arc::new(SystemEntropy),
+        registry: Arc::new(registry),
+    })
+}
+
+/// Starts a host. `program` is this program's binary: it is started again, limited, to compile components.
+///
+/// # Errors
+/// `R0001` if the engine does not start, `R0412` if the data folder cannot be used.
+pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, Error> {
+    let alive = crate::alive::Alive::enter(&config.data)?;
+    let sandbox = Arc::new(engine(&config, &store, program)?);
+    let switches = Arc::new(Switches::default());
+    let outside = Outside {
+        files: Box::new(CapFiles),
+        memory: Box::new(MemoryOverLog::new(
+            Arc::clone(&store.log),
+            Arc::clone(&store.state),
+            Arc::clone(&store.clock),
+        )),
+    };
+    let host = Arc::new(Host {
+        id: alive.id().to_owned(),
+        sandbox: Arc::clone(&sandbox) as _,
+        registry: Arc::clone(&store.registry),
+        log: Arc::clone(&store.log),
+        clock: Arc::clone(&store.clock),
+        entropy: Arc::clone(&store.entropy),
+        outside: Arc::new(outside),
+        policy: Arc::new(config.policy.clone()),
+        switches: Arc::clone(&switches),
+    });
+    let follower = follow(&store, switches)?;
+    Ok(Running { store, config, sandbox, host, alive, follower })
+}
+
+/// A log that is gone with the process: for what is not the store's business, such as describing a skill.
+#[must_use]
+pub fn scratch_log() -> Arc<dyn EventLog> {
+    Arc::new(InMemoryStore::new())
+}
+
+impl Running {
+    /// The id of this process among those that share the store.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.alive.id()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.follower.abort();
+    }
+}
+
+fn engine(config: &Config, store: &Store, program: PathBuf) -> Result<WasmSandbox, Error> {
+    let cache = config.data.join("cache");
+    make_private_folder(&cache)?;
+    let compiler = Compiler {
+        program,
+        arguments: vec!["compile-component".into()],
+        cache,
+        key: cache_key(&config.data, &*store.entropy)?,
+        time: Duration::from_secs(60),
+    };
+    let settings = Settings {
+        slots: config.slots,
+        max_memory: config.max_memory,
+        tick_ms: u64::try_from(config.tick.as_millis()).unwrap_or(u64::MAX),
+    };
+    WasmSandbox::start(&settings, compiler, Arc::clone(&store.blobs))
+}
+
+/// Obeys what other processes write: kills, and newly loaded skills.
+fn follow(store: &Store, switches: Arc<Switches>) -> Result<tokio::task::JoinHandle<()>, Error> {
+    let (log, registry) = (Arc::clone(&store.log), Arc::clone(&store.registry));
+    let control = StreamName::control();
+    let mut seen = log.head(&control)?.sequence;
+    let mut version = log.version()?;
+    Ok(tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let now = log.version().unwrap_or(version);
+            if now == version {
+                continue;
+            }
+            version = now;
+            if let Err(error) = registry.refresh() {
+                tracing::warn!(%error, "the registry cannot be read");
+            }
+            for (sequence, fact) in read_facts(&*log, &control, seen + 1).unwrap_or_default() {
+                seen = seen.max(sequence);
+                if let Fact::KillOrdered { target, by } = fact
+                    && let Ok(target) = target.parse::<KillTarget>()
+                {
+                    switches.kill(&target, &by);
+                }
+            }
+        }
+    }))
+}
+
+fn in_store(why: ringfence_core::stores::StoreError, config: &Config) -> Error {
+    let error = Error::from(why);
+    let place = config.data.join("ringfence.db").display().to_string();
+    Error { message: format!("{}: {place}", error.message), ..error }
+}
+
+/// The key that cached machine code is sealed with. Only this user can read it.
+fn cache_key(data: &Path, entropy: &dyn Entropy) -> Result<[u8; 32], Error> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let path = data.join("cache.key");
+    let cannot = |why: std::io::Error| {
+        Error::new(Code::R0412, format!("{} cannot be used", path.display())).because(why)
+    };
+    for _ in 0..2 {
+        if let Ok(key) = std::fs::read(&path)
+            && let Ok(key) = <[u8; 32]>::try_from(key)
+        {
+            return Ok(key);
+        }
+        let beside = path.with_extension(format!("{}.tmp", std::process::id()));
+        let mut options = std::fs::OpenOptions::new();
+        let mut file =
+            options.write(true).create(true).truncate(true).mode(0o600).open(&beside).map_err(cannot)?;
+        file.write_all(&entropy.seed()).and_then(|()| file.sync_all()).map_err(cannot)?;
+        std::fs::rename(&beside, &path).map_err(cannot)?;
+    }
+    Err(Error::new(Code::R0412, format!("{} cannot be used", path.display()))
+        .because("it does not hold 32 bytes"))
+}
+
+fn make_private_folder(folder: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|why| {
+        Error::new(Code::R0412, format!("the data folder {} cannot be used", folder.display()))
+            .because(why)
+            .hint("give this user write permission, or name another: --data DIR or RINGFENCE_DATA")
+    })
+}

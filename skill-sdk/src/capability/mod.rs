@@ -1,0 +1,7 @@
+//! The powers: one file per capability, under the word that it has everywhere.
+
+pub mod clock;
+pub mod files;
+pub mod log;
+pub mod memory;
+pub mod random;
