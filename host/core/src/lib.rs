@@ -9,6 +9,7 @@ pub mod audit;
 pub mod capability;
 pub mod content;
 pub mod contract;
+pub mod controls;
 pub mod error;
 pub mod gate;
 pub mod governance;

@@ -1,6 +1,7 @@
 //! How much memory a guest may hold. Growth beyond it ends the run: a growth that merely failed could fail for want of
 //! host memory, and a replay could not know.
 
+use ringfence_core::controls::{Guard, is_on};
 use ringfence_core::gate::TrapReason;
 use ringfence_core::governance::Exhausted;
 use ringfence_core::limit::Limit;
@@ -30,7 +31,7 @@ impl MemoryLimiter {
 
     fn grow(&mut self, more: usize) -> wasmtime::Result<bool> {
         let held = self.held.saturating_add(more as u64);
-        if held > self.allowed {
+        if held > self.allowed && is_on(Guard::Limiter) {
             return Err(TrapReason::Exhausted(Exhausted {
                 limit: Limit::MemoryBytes,
                 used: self.held,

@@ -1,6 +1,7 @@
 //! Checks a stream: every event in its place, unaltered, and chained to the one before.
 
 use super::{Head, Record};
+use crate::controls::{Guard, is_on};
 use crate::ids::{Digest, StreamName};
 
 /// The first thing that is wrong with a stream.
@@ -35,6 +36,10 @@ impl Verifier {
     /// The first thing that is wrong with it.
     pub fn take(&mut self, record: &Record) -> Result<(), Broken> {
         let event = &record.event;
+        if !is_on(Guard::Chain) {
+            self.head = Head { sequence: event.sequence, hash: event.hash };
+            return Ok(());
+        }
         let broken =
             |why| Err(Broken { stream: self.stream.to_string(), sequence: self.head.sequence + 1, why });
         if event.stream != self.stream {

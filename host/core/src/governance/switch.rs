@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Exhausted;
+use crate::controls::{Guard, is_on};
 use crate::ids::{SkillName, TaskId};
 
 /// Why a run is stopped from outside of it.
@@ -33,7 +34,7 @@ impl StopSwitch {
     /// Stops the run. Only the first reason counts; false if there was one before.
     pub fn stop(&self, reason: StopReason) -> bool {
         let first = self.reason.set(reason).is_ok();
-        let hook = self.lock().clone();
+        let hook = self.lock().clone().filter(|_| is_on(Guard::Kill));
         if let Some(hook) = hook {
             hook();
         }
@@ -43,7 +44,7 @@ impl StopSwitch {
     /// Why it was stopped, if it was.
     #[must_use]
     pub fn reason(&self) -> Option<&StopReason> {
-        self.reason.get()
+        self.reason.get().filter(|_| is_on(Guard::Kill))
     }
 
     /// What an engine does to end the run that it now begins. Called at once if the switch is set already.
