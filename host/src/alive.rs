@@ -26,7 +26,9 @@ impl Alive {
         let id = format!("{}-{nanos:x}", std::process::id());
         let path = folder.join(format!("{id}.lock"));
         let cannot = |why: std::io::Error| {
-            Error::new(Code::R0412, format!("{} cannot be used", path.display())).because(why)
+            Error::new(Code::R0412, format!("{} cannot be used", path.display()))
+                .because(why)
+                .hint("make room in the data folder, and give this user write permission there")
         };
         std::fs::create_dir_all(&folder).map_err(cannot)?;
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(cannot)?;

@@ -44,7 +44,8 @@ const DESCRIBE: Amounts = Amounts::NONE
 /// # Errors
 /// `R0102` and `R0406` to `R0409`.
 pub async fn describe(running: &Running, component: &[u8]) -> Result<Described, Error> {
-    let prepared = tokio::task::block_in_place(|| running.sandbox.prepare(component))?;
+    let (sandbox, bytes) = (Arc::clone(&running.sandbox), component.to_vec());
+    let prepared = blocking(move || sandbox.prepare(&bytes)).await?;
     let name: SkillName = "describe".parse().map_err(bug)?;
     let agent: Agent = "operator".parse().map_err(bug)?;
     let clock = Arc::clone(&running.store.clock);
@@ -82,7 +83,8 @@ pub async fn load(running: &Running, component: &[u8], by: &str) -> Result<(Arc<
     let Described { prepared, description } = describe(running, component).await?;
     ringfence_core::contract::Contract::check(&description)
         .map_err(|why| Error::new(Code::R0410, "the skill's contract is broken").because(why))?;
-    tokio::task::block_in_place(|| running.store.blobs.put(component))?;
+    let (blobs, kept) = (Arc::clone(&running.store.blobs), component.to_vec());
+    blocking(move || Ok(blobs.put(&kept)?)).await?;
     let bytes = component.len() as u64;
     running.store.registry.load(&description, prepared.digest, bytes, prepared.powers, by).await
 }
@@ -161,43 +163,58 @@ pub struct Killed {
     pub still_running: Vec<TaskId>,
 }
 
-/// Orders a kill and waits until all that it aims at is over. What could not be stopped is said.
+/// Orders a kill and waits until all that it aims at is over. The order is written before anything else is looked at;
+/// what could not be stopped is said.
 ///
 /// # Errors
 /// `R0415` if nothing that runs is aimed at, and the store's.
 pub async fn kill(store: &Store, target: &KillTarget, by: &str, wait: Duration) -> Result<Killed, Error> {
-    let running =
-        tasks(store, usize::MAX)?.into_iter().filter(|line| matches!(line.state, TaskState::Running));
-    let mut aimed: Vec<TaskId> = running
-        .filter(|line| match target {
-            KillTarget::Task(task) => *task == line.task,
-            KillTarget::Skill(name) => line.skill.split('@').next() == Some(name.as_str()),
-            KillTarget::All => true,
-        })
-        .map(|line| line.task)
-        .collect();
+    let order = || Ok::<_, Error>(Fact::KillOrdered { target: target.to_string(), by: by.to_owned() });
+    let envelope = Envelope { actor: by, ring: Some(Ring::System), trace: TraceId::default() };
+    let deadline = store.clock.monotonic() + wait;
+    let before = aimed_at(store, target);
+    append_shared(&*store.log, &*store.clock, &StreamName::control(), envelope, order).await?;
+    let mut aimed = match before {
+        Ok(aimed) if !aimed.is_empty() => aimed,
+        _ => aimed_at(store, target)?,
+    };
     if aimed.is_empty() {
         return Err(Error::new(Code::R0415, format!("nothing that runs is `{target}`"))
             .hint("see what runs: ringfence tasks --running"));
     }
-    let order = || Ok::<_, Error>(Fact::KillOrdered { target: target.to_string(), by: by.to_owned() });
-    let envelope = Envelope { actor: by, ring: Some(Ring::System), trace: TraceId::default() };
-    append_shared(&*store.log, &*store.clock, &StreamName::control(), envelope, order).await?;
-    let deadline = store.clock.monotonic() + wait;
     let mut killed = Killed::default();
     while !aimed.is_empty() && store.clock.monotonic() < deadline {
         store.clock.sleep(Duration::from_millis(5)).await;
-        let mut left = Vec::new();
-        for task in aimed {
-            match task_line(store, &StreamName::task(&task))?.map(|line| line.state) {
-                Some(TaskState::Running) => left.push(task),
-                _ => killed.stopped.push(task),
-            }
-        }
+        let (over, left): (Vec<_>, Vec<_>) = aimed.into_iter().partition(|task| is_over(store, task));
+        killed.stopped.extend(over);
         aimed = left;
     }
     killed.still_running = aimed;
     Ok(killed)
+}
+
+/// The tasks at work that a kill aims at. One that cannot be read is taken for one of them.
+fn aimed_at(store: &Store, target: &KillTarget) -> Result<Vec<TaskId>, Error> {
+    let streams = match target {
+        KillTarget::Task(task) => vec![StreamName::task(task)],
+        KillTarget::Skill(_) | KillTarget::All => store.log.streams("task/")?,
+    };
+    let at_work = streams.iter().filter_map(StreamName::as_task).filter(|task| !is_over(store, task));
+    let aimed = at_work.filter(|task| match (target, task_line(store, &StreamName::task(task))) {
+        (_, Err(_)) => true,
+        (_, Ok(None)) => false,
+        (KillTarget::Skill(name), Ok(Some(line))) => {
+            matches!(line.state, TaskState::Running) && line.skill.split('@').next() == Some(name.as_str())
+        }
+        (_, Ok(Some(line))) => matches!(line.state, TaskState::Running),
+    });
+    Ok(aimed.collect())
+}
+
+/// Whether a task has its last event. Looked up without the payload, which may be large.
+fn is_over(store: &Store, task: &TaskId) -> bool {
+    let last = store.log.last(&StreamName::task(task));
+    last.is_ok_and(|event| event.is_none_or(|event| event.kind == "task.ended"))
 }
 
 /// What a check of the log found.
@@ -258,6 +275,13 @@ pub fn facts(store: &Store, task: &TaskId) -> Result<Vec<Fact>, Error> {
     let stream = StreamName::task(task);
     records(store, &stream)?;
     Ok(read_facts(&*store.log, &stream, 1)?.into_iter().map(|(_, fact)| fact).collect())
+}
+
+/// Does what would hold up the runtime on a thread of its own.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(bug)?
 }
 
 fn bug(why: impl std::fmt::Display) -> Error {

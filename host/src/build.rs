@@ -6,7 +6,7 @@ use std::process::Command;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::SkillName;
 
-use crate::carried;
+use crate::{carried, show};
 
 /// How a skill is built, whatever its own manifest says.
 const PROFILE: [&str; 7] = [
@@ -92,7 +92,7 @@ pub(crate) fn build(folder: &Path, arguments: &[&str], show: bool) -> Result<(),
     let said = String::from_utf8_lossy(&output.stderr);
     if output.status.success() {
         if show {
-            eprint!("{said}");
+            show::note(said.trim_end());
         }
         return Ok(());
     }
@@ -126,14 +126,40 @@ fn target_folder(folder: &Path) -> Result<PathBuf, Error> {
     Ok(PathBuf::from(target))
 }
 
-/// Makes a project with a skill that works, its tests, and the SDK beside it.
+/// Names that Rust or cargo keeps for itself, or that would hide what a skill needs.
+const RESERVED: &str = "abstract alloc as async await become box break const continue core crate do dyn else enum \
+    extern false final fn for gen if impl in let loop macro match mod move mut override priv proc-macro pub ref return \
+    ringfence-sdk ringfence-sdk-macros self static std struct super test trait true try type typeof union unsafe \
+    unsized use virtual wasip2 where while yield";
+
+/// Makes a project with a skill that works, its tests, and the SDK beside it: whole or not at all.
 pub(crate) fn new_project(name: &SkillName, folder: &Path) -> Result<(), Error> {
-    if folder.exists() {
+    if RESERVED.split_whitespace().any(|reserved| reserved == name.as_str()) {
+        return Err(Error::new(Code::R0414, format!("`{name}` is no name for a skill project"))
+            .because("Rust or the SDK uses it for something else")
+            .hint("say something like `word-count`"));
+    }
+    if folder.symlink_metadata().is_ok() {
         return Err(Error::new(Code::R0412, format!("{} is there already", folder.display()))
             .hint("choose another name, or remove it first"));
     }
+    let cannot = |why: std::io::Error| {
+        Error::new(Code::R0412, format!("{} cannot be made", folder.display()))
+            .because(why)
+            .hint("choose another folder, make room, or give this user write permission")
+    };
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(parent).map_err(cannot)?;
+    // Not by way of the temporary folder of the system: that may be another disk.
+    let draft = tempfile::Builder::new().prefix(".ringfence-new-").tempdir_in(parent).map_err(cannot)?;
+    let made = draft.path().join(name.as_str());
+    fill(name, &made)?;
+    std::fs::rename(&made, folder).map_err(cannot)
+}
+
+fn fill(name: &SkillName, folder: &Path) -> Result<(), Error> {
     let function = name.as_str().replace('-', "_");
-    let fill = |template: &str| template.replace("{name}", name.as_str()).replace("{function}", &function);
+    let fill = |template: &str| template.replace("@name@", name.as_str()).replace("@function@", &function);
     let write = |path: &str, content: &str| carried::write(&folder.join(path), content.as_bytes());
     carried::unpack(&["skill-sdk/", "wit/"], &folder.join("vendor"))?;
     carried::unpack(&["Cargo.lock", "rust-toolchain.toml"], folder)?;

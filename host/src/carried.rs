@@ -27,15 +27,26 @@ pub(crate) fn fingerprint() -> String {
     hasher.finalize().to_hex()[..16].to_owned()
 }
 
-/// Writes a file and the folders on the way to it. A file that has this content already is left alone, so that cargo
+/// What a new file usually may be used for, before the user's own mask is taken off.
+fn readable() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o666)
+}
+
+/// Writes a file, whole or not at all, and the folders on the way to it. A file that has this content already is left alone, so that cargo
 /// does not build anew.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
     if std::fs::read(path).is_ok_and(|there| there == content) {
         return Ok(());
     }
     let parent = path.parent().unwrap_or(path);
-    let written = std::fs::create_dir_all(parent).and_then(|()| std::fs::write(path, content));
-    written.map_err(|why| {
+    let replace = || {
+        use std::io::Write;
+        std::fs::create_dir_all(parent)?;
+        let mut draft = tempfile::Builder::new().permissions(readable()).tempfile_in(parent)?;
+        draft.write_all(content)?;
+        draft.persist(path).map_err(|failed| failed.error)
+    };
+    replace().map(drop).map_err(|why| {
         Error::new(Code::R0412, format!("{} cannot be written", path.display()))
             .because(why)
             .hint("choose another folder, or give this user write permission")

@@ -1,16 +1,13 @@
 //! `ringfence.toml`, the environment and the flags, made into one checked [`Config`].
 
-use std::collections::HashMap;
+mod policy;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use ringfence_core::contract::{Bounds, Rule, RuleSet};
 use ringfence_core::error::{Code, Error};
-use ringfence_core::governance::{Access, FolderGrant, Grant, Holder};
-use ringfence_core::ids::{Agent, SkillName};
 use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::pipeline::Policy;
-use ringfence_core::ring::{Ring, floor};
 use serde::Deserialize;
 
 use crate::quantity;
@@ -60,11 +57,11 @@ struct File {
     #[serde(default)]
     engine: Engine,
     #[serde(default)]
-    grant: Vec<GrantEntry>,
+    grant: Vec<policy::GrantEntry>,
     #[serde(default)]
-    rule: Vec<RuleEntry>,
+    rule: Vec<policy::RuleEntry>,
     #[serde(default)]
-    skill: Vec<SkillEntry>,
+    skill: Vec<policy::SkillEntry>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -90,43 +87,6 @@ struct Engine {
     max_memory: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct GrantEntry {
-    ring: Option<u8>,
-    caller: Option<String>,
-    skill: Option<String>,
-    #[serde(default)]
-    files: Vec<FolderEntry>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct FolderEntry {
-    folder: PathBuf,
-    access: Access,
-    name: Option<String>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct RuleEntry {
-    skill: String,
-    path: String,
-    #[serde(default)]
-    required: bool,
-    #[serde(default)]
-    forbidden: bool,
-    bounds: Option<Bounds>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct SkillEntry {
-    name: String,
-    ceiling: u8,
-}
-
 impl Config {
     /// Finds and checks the configuration: `--config`, else `ringfence.toml` here or in a folder above, else the
     /// defaults with the user's own data folder. Without a file nothing is granted.
@@ -142,9 +102,7 @@ impl Config {
             let data = places.data.clone().map_or_else(user_data, Ok)?;
             return Self::check(File::default(), None, Path::new("."), data);
         };
-        let text = std::fs::read_to_string(&path).map_err(|why| {
-            broken(&path).because(why).hint("write one with every key explained: ringfence init")
-        })?;
+        let text = std::fs::read_to_string(&path).map_err(|why| broken(&path).because(why))?;
         let parsed: File = toml::from_str(&text).map_err(|why| not_understood(&path, &why))?;
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = std::path::absolute(folder).map_err(|why| broken(&path).because(why))?;
@@ -157,21 +115,22 @@ impl Config {
         let place = file.clone().unwrap_or_else(|| PathBuf::from(FILE));
         let wrong = |why: String| broken(&place).because(why);
         let limits = &parsed.limits;
-        let size = |text: &Option<String>, default: u64| {
-            text.as_deref().map_or(Ok(default), quantity::bytes).map_err(&wrong)
+        let in_key = |key: &str, why: String| wrong(format!("{key}: {why}"));
+        let size = |key: &str, text: &Option<String>, default: u64| {
+            text.as_deref().map_or(Ok(default), quantity::bytes).map_err(|why| in_key(key, why))
         };
-        let time = |text: &Option<String>, default: Duration| {
-            text.as_deref().map_or(Ok(default), quantity::duration).map_err(&wrong)
+        let time = |key: &str, text: &Option<String>, default: Duration| {
+            text.as_deref().map_or(Ok(default), quantity::duration).map_err(|why| in_key(key, why))
         };
-        let timeout = time(&limits.timeout, Duration::from_secs(30))?;
+        let timeout = time("limits.timeout", &limits.timeout, Duration::from_secs(30))?;
         let amounts = Amounts::NONE
             .with(Limit::Fuel, limits.fuel.unwrap_or(5_000_000_000))
             .with(Limit::Steps, limits.steps.unwrap_or(10_000))
             .with(Limit::WallMs, u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX))
-            .with(Limit::MemoryBytes, size(&limits.memory, 64 << 20)?)
-            .with(Limit::BytesIn, size(&limits.bytes_in, 16 << 20)?)
-            .with(Limit::BytesOut, size(&limits.bytes_out, 16 << 20)?)
-            .with(Limit::LogBytes, size(&limits.log_bytes, 256 << 10)?)
+            .with(Limit::MemoryBytes, size("limits.memory", &limits.memory, 64 << 20)?)
+            .with(Limit::BytesIn, size("limits.bytes-in", &limits.bytes_in, 16 << 20)?)
+            .with(Limit::BytesOut, size("limits.bytes-out", &limits.bytes_out, 16 << 20)?)
+            .with(Limit::LogBytes, size("limits.log-bytes", &limits.log_bytes, 256 << 10)?)
             .with(Limit::Tokens, limits.tokens.unwrap_or(0))
             .with(Limit::MicroUsd, limits.micro_usd.unwrap_or(0));
         let config = Self {
@@ -180,12 +139,32 @@ impl Config {
             limits: amounts,
             max_corrections: limits.max_corrections.unwrap_or(2),
             slots: parsed.engine.slots.unwrap_or(1_000),
-            tick: time(&parsed.engine.tick, Duration::from_millis(5))?,
-            max_memory: size(&parsed.engine.max_memory, 64 << 20)?,
-            policy: policy(&parsed, folder).map_err(&wrong)?,
+            tick: time("engine.tick", &parsed.engine.tick, Duration::from_millis(5))?,
+            max_memory: size("engine.max-memory", &parsed.engine.max_memory, 64 << 20)?,
+            policy: policy::policy(&parsed, folder).map_err(&wrong)?,
         };
         config.check_engine().map_err(&wrong)?;
+        config.check_folders(folder).map_err(&wrong)?;
         Ok(config)
+    }
+
+    /// No grant may reach the host's own files: who writes the policy or the data folder is the operator.
+    fn check_folders(&self, base: &Path) -> Result<(), String> {
+        let own = [self.file.clone(), Some(base.join(&self.data))];
+        let own: Vec<PathBuf> = own.into_iter().flatten().map(|path| policy::resolved(&path)).collect();
+        for grant in self.policy.grants.iter().flat_map(|grant| &grant.files) {
+            let granted = policy::resolved(&grant.folder);
+            if let Some(reached) =
+                own.iter().find(|own| own.starts_with(&granted) || granted.starts_with(own))
+            {
+                return Err(format!(
+                    "[[grant]]: the folder {} reaches the host's own {}: grant a folder beside it",
+                    grant.folder.display(),
+                    reached.display(),
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn check_engine(&self) -> Result<(), String> {
@@ -216,81 +195,11 @@ impl Config {
     }
 }
 
-fn policy(parsed: &File, folder: &Path) -> Result<Policy, String> {
-    let mut rules: HashMap<SkillName, RuleSet> = HashMap::new();
-    for RuleEntry { skill, path, required, forbidden, bounds } in &parsed.rule {
-        let name: SkillName = skill.parse().map_err(|why| format!("[[rule]]: {why}"))?;
-        let rule = Rule { path: path.clone(), required: *required, forbidden: *forbidden, bounds: *bounds };
-        rule.validate().map_err(|why| format!("[[rule]] for {name}: {why}"))?;
-        rules.entry(name).or_default().0.push(rule);
-    }
-    let mut ceilings = HashMap::new();
-    for SkillEntry { name, ceiling } in &parsed.skill {
-        let name: SkillName = name.parse().map_err(|why| format!("[[skill]]: {why}"))?;
-        let ring = skill_ring(*ceiling).map_err(|why| format!("[[skill]] {name}: ceiling: {why}"))?;
-        if ceilings.insert(name.clone(), ring).is_some() {
-            return Err(format!("[[skill]] {name} stands twice"));
-        }
-    }
-    let grants =
-        parsed.grant.iter().map(|entry| grant(entry, folder).map_err(|why| format!("[[grant]]: {why}")));
-    Ok(Policy { grants: grants.collect::<Result<_, _>>()?, rules, ceilings })
-}
-
-fn grant(entry: &GrantEntry, folder: &Path) -> Result<Grant, String> {
-    let holder = match (entry.ring, &entry.caller) {
-        (Some(number), None) => {
-            let ring = skill_ring(number)?;
-            let needed = floor(ringfence_core::capability::Capability::Files);
-            if !entry.files.is_empty() && !ring.reaches(needed) {
-                return Err(format!("ring {ring} may not use `files` at all; ring {needed} may"));
-            }
-            Holder::Ring(ring)
-        }
-        (None, Some(caller)) => Holder::Caller(caller.parse::<Agent>().map_err(|why| why.to_string())?),
-        (Some(_), Some(_)) => {
-            return Err("it names both a ring and a caller; give each a grant of its own".into());
-        }
-        (None, None) => {
-            return Err(
-                "it names neither `ring` nor `caller`: privileges are the caller's, never a skill's".into()
-            );
-        }
-    };
-    let skill =
-        entry.skill.as_deref().map(str::parse::<SkillName>).transpose().map_err(|why| why.to_string())?;
-    if entry.files.is_empty() {
-        return Err("it grants nothing: say files = [{ folder = \"…\", access = \"read\" }]".into());
-    }
-    let folders = entry.files.iter().map(|entry| folder_grant(entry, folder).map(std::sync::Arc::new));
-    Ok(Grant { holder, skill, files: folders.collect::<Result<_, _>>()? })
-}
-
-fn folder_grant(entry: &FolderEntry, base: &Path) -> Result<FolderGrant, String> {
-    let folder = base.join(&entry.folder);
-    let last = || folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
-    let name = entry.name.clone().or_else(last).ok_or("a folder without a last segment needs a `name`")?;
-    let fits = ringfence_core::governance::GuestPath::parse(&name);
-    if !fits.is_ok_and(|path| path.rest.is_empty()) {
-        return Err(format!(
-            "the folder's name {name:?} is not one path segment; give it another with `name`"
-        ));
-    }
-    Ok(FolderGrant { name, folder, access: entry.access })
-}
-
-fn skill_ring(number: u8) -> Result<Ring, String> {
-    match Ring::from_number(number) {
-        Some(Ring::System) => Err("no skill ever runs in ring 0; say 1, 2 or 3".into()),
-        Some(ring) => Ok(ring),
-        None => Err(format!("there is no ring {number}; say 1, 2 or 3")),
-    }
-}
-
 fn look_above() -> Result<Option<PathBuf>, Error> {
     let here = std::env::current_dir()
         .map_err(|why| Error::new(Code::R0412, "the current folder cannot be used").because(why))?;
-    Ok(here.ancestors().map(|folder| folder.join(FILE)).find(|file| file.is_file()))
+    // One that is there but no file, or a link to nowhere, must not hand over to another one above.
+    Ok(here.ancestors().map(|folder| folder.join(FILE)).find(|file| file.symlink_metadata().is_ok()))
 }
 
 fn user_data() -> Result<PathBuf, Error> {
@@ -305,6 +214,7 @@ fn user_data() -> Result<PathBuf, Error> {
 
 fn broken(path: &Path) -> Error {
     Error::new(Code::R0404, format!("the policy file {} is broken", path.display()))
+        .hint("mend it; `ringfence init` in an empty folder writes one with every key explained")
 }
 
 /// An unknown key is an error of its own, with the nearest known one.

@@ -17,7 +17,7 @@ use crate::cli::{operator, progress, run, this_program};
 use crate::config::{Config, Places};
 use crate::text::plain;
 use crate::wiring::{self, Running};
-use crate::{app, build, carried, replay, report};
+use crate::{app, build, carried, replay, report, show};
 
 const SKILLS: [&str; 6] = ["hello", "word-count", "remember", "notes", "invoice", "spin"];
 
@@ -35,7 +35,7 @@ pub(crate) async fn run(as_json: bool) -> Result<ExitCode, Error> {
     let mut demo = Demo { folder: folder.path().to_owned(), as_json, shown: Vec::new() };
     demo.play(&skills).await?;
     if as_json {
-        println!("{}", Value::from(demo.shown));
+        show::data(Value::from(demo.shown))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -81,59 +81,59 @@ struct Act<'a> {
 
 impl Demo {
     async fn play(&mut self, skills: &[PathBuf]) -> Result<(), Error> {
-        self.say("Ringfence runs a skill with its caller's privileges, never with its own.");
+        self.say("Ringfence runs a skill with its caller's privileges, never with its own.")?;
         let running = self.start("")?;
         self.load(&running, skills).await?;
-        self.say("\n1. A run. The least privileged ring is enough for a skill that asks for no power.");
+        self.say("\n1. A run. The least privileged ring is enough for a skill that asks for no power.")?;
         let act = Act::new("hello", json!({"name": "Ada"}), Ring::Sandboxed);
         let greeted = self.perform(&running, act, Status::Completed).await?;
         expect(greeted.outcome.output == Some(json!("Hello, Ada!")), "hello greets Ada")?;
 
-        self.say("\n2. Refused before any instruction: the component imports a power that ring 3 has not.");
+        self.say("\n2. Refused before any instruction: the component imports a power that ring 3 has not.")?;
         let list = json!({"action": "list"});
         let refused =
             self.perform(&running, Act::new("notes", list.clone(), Ring::Sandboxed), Status::Refused).await?;
         expect(refused.outcome.used.fuel == 0, "nothing of it ran")?;
 
-        self.say("\n3. Denied at the call: ring 2 may use files, but nobody granted this folder.");
+        self.say("\n3. Denied at the call: ring 2 may use files, but nobody granted this folder.")?;
         let act = Act::new("notes", list, Ring::Standard);
         self.perform(&running, act, Status::Failed).await?;
         drop(running);
 
-        self.say("\n4. With the line of policy that the denial named, it works, in that folder alone.");
+        self.say("\n4. With the line of policy that the denial named, it works, in that folder alone.")?;
         let running = self.start(GRANT)?;
         let add = json!({"action": "add", "name": "first", "text": "remember the milk"});
         self.perform(&running, Act::new("notes", add, Ring::Standard), Status::Completed).await?;
         expect(self.folder.join("notes/first.md").is_file(), "the note is on the disk")?;
-        let escape = json!({"action": "read", "name": "../../../../etc/passwd"});
+        let escape = json!({"action": "read", "folder": "../../etc", "name": "passwd"});
         self.perform(&running, Act::new("notes", escape, Ring::Standard), Status::Failed).await?;
 
-        self.say("\n5. A limit: the same skill, with less fuel than the work takes.");
+        self.say("\n5. A limit: the same skill, with less fuel than the work takes.")?;
         let act =
             Act::new("word-count", json!({"text": "to be or not to be ".repeat(2_000)}), Ring::Sandboxed);
         let limited = self.perform(&running, Act { fuel: Some(1_000_000), ..act }, Status::Stopped).await?;
         expect(limited.outcome.limit.is_some_and(|hit| hit.name == Limit::Fuel), "fuel was the limit")?;
 
-        self.say("\n6. A kill: a skill that spins for ever, stopped from outside.");
+        self.say("\n6. A kill: a skill that spins for ever, stopped from outside.")?;
         self.kill(&running).await?;
 
-        self.say("\n7. A correction: the first reading breaks the contract; the violations go back, and it repairs.");
+        self.say("\n7. A correction: the first reading breaks the contract; the violations go back, and it repairs.")?;
         let act = Act::new("invoice", json!({"text": INVOICE}), Ring::Sandboxed);
         let corrected = self.perform(&running, act, Status::Completed).await?;
         expect(corrected.outcome.attempts > 1, "the first reading was wrong")?;
 
-        self.say("\n8. The record: every decision and call is in a chained log, and a run can be repeated from it alone.");
+        self.say("\n8. The record: every decision and call is in a chained log, and a run can be repeated from it alone.")?;
         let verified = app::verify(&running.store)?;
-        self.say(&format!("   {} events in {} streams, unaltered", verified.events, verified.streams));
+        self.say(&format!("   {} events in {} streams, unaltered", verified.events, verified.streams))?;
         let replayed = replay::replay(&running, &corrected.task).await?;
-        let Outcome { used, .. } = &corrected.outcome;
+        let used = corrected.outcome.used;
         expect(replayed.fuel == used.fuel, "a replay uses the same fuel")?;
         self.say(&format!(
-            "   task {} repeated: {} attempts, {} instructions, as recorded",
+            "   task {} repeated: {}, {}, as recorded",
             corrected.task,
-            replayed.attempts,
-            grouped(replayed.fuel),
-        ));
+            count(replayed.attempts.into(), "attempt"),
+            count(replayed.fuel, "instruction"),
+        ))?;
         Ok(())
     }
 
@@ -160,7 +160,7 @@ impl Demo {
             self.say(&format!(
                 "   loaded {} {}: asks for {asks}",
                 skill.contract.name, skill.contract.version
-            ));
+            ))?;
         }
         Ok(())
     }
@@ -188,20 +188,17 @@ impl Demo {
             format!("'{input}'")
         };
         let fuel = act.fuel.map_or_else(String::new, |fuel| format!(" --fuel {fuel}"));
-        self.say(&format!("   $ ringfence run {} --ring {}{fuel} --input {shown}", act.skill, act.ring));
+        self.say(&format!("   $ ringfence run {} --ring {}{fuel} --input {shown}", act.skill, act.ring))?;
         let emitted = app::run(running, Self::order(running, &act)?).await?;
-        self.show(&emitted);
+        self.show(&emitted)?;
         expect(emitted.outcome.status == expected, &format!("{} ends {expected:?}", act.skill))?;
         Ok(emitted)
     }
 
     async fn kill(&mut self, running: &Running) -> Result<(), Error> {
-        let order = Self::order(
-            running,
-            &Act { fuel: Some(u64::MAX), ..Act::new("spin", json!({}), Ring::Sandboxed) },
-        )?;
+        let order = Self::order(running, &Act::new("spin", json!({}), Ring::Sandboxed))?;
         let target = KillTarget::Task(order.task.clone());
-        self.say(&format!("   $ ringfence run spin &\n   $ ringfence kill {}", order.task));
+        self.say(&format!("   $ ringfence run spin &\n   $ ringfence kill {}", order.task))?;
         let killer = async {
             tokio::time::sleep(Duration::from_millis(200)).await;
             let ordered = Instant::now();
@@ -211,38 +208,39 @@ impl Demo {
         let (emitted, ordered) = tokio::join!(running.host.run(order), killer);
         let took = ordered.elapsed();
         emitted.durable().await?;
-        self.show(&emitted);
-        self.say(&format!("   dead {took:.1?} after the order"));
+        self.show(&emitted)?;
+        self.say(&format!("   dead {took:.1?} after the order"))?;
         expect(emitted.outcome.error.as_ref().is_some_and(|error| error.code == Code::R0202), "it was killed")
     }
 
-    fn show(&mut self, emitted: &Emitted) {
-        let Outcome { status, output, error, attempts, used, .. } = &emitted.outcome;
+    fn show(&mut self, emitted: &Emitted) -> Result<(), Error> {
+        let outcome: &Outcome = &emitted.outcome;
+        let Outcome { status, output, error, attempts, used, .. } = outcome;
         if let Some(output) = output {
             let text = serde_json::to_string_pretty(output).unwrap_or_default();
-            self.say(&indent(&plain(&text)));
+            self.say(&indent(&plain(&text)))?;
         }
         if error.is_some()
             && let Some(error) = report::error_of(&emitted.outcome)
         {
-            self.say(&indent(&report::render(&error)));
+            self.say(&indent(&report::render(&error)))?;
         }
         self.say(&format!(
-            "   → {} in ring {}; {attempts} attempts, {} instructions, {} host calls, {} KiB of memory",
+            "   → {} in ring {}; {}, {}, {}, {} KiB of memory",
             format!("{status:?}").to_lowercase(),
             emitted.ring,
-            grouped(used.fuel),
-            used.steps,
-            used.memory_bytes / 1024,
-        ));
+            count((*attempts).into(), "attempt"),
+            count(used.fuel, "instruction"),
+            count(used.steps, "host call"),
+            grouped(used.memory_bytes / 1024),
+        ))?;
         self.shown.push(run::to_json(emitted));
+        Ok(())
     }
 
     /// Prints for people; as JSON only the tasks are printed, at the end.
-    fn say(&self, line: &str) {
-        if !self.as_json {
-            println!("{line}");
-        }
+    fn say(&self, line: &str) -> Result<(), Error> {
+        if self.as_json { Ok(()) } else { show::data(line) }
     }
 }
 
@@ -258,6 +256,12 @@ fn expect(held: bool, what: &str) -> Result<(), Error> {
 
 fn indent(text: &str) -> String {
     text.trim_end().lines().map(|line| format!("   {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// 1 attempt, 2 attempts.
+fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
 }
 
 /// 1234567 as 1,234,567.

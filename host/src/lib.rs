@@ -3,6 +3,8 @@
 //! This crate shows and wires: the command line and the one place where core, engine and adapters meet. It decides
 //! nothing; that is `ringfence-core`.
 
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod alive;
 pub mod app;
 mod build;
@@ -13,5 +15,6 @@ mod demo;
 mod quantity;
 pub mod replay;
 pub mod report;
+mod show;
 mod text;
 pub mod wiring;

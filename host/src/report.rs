@@ -6,14 +6,15 @@ use ringfence_core::audit::{Outcome, Status};
 use ringfence_core::error::{Code, Error};
 use serde_json::{Value, json};
 
+use crate::show;
 use crate::text::{plain, plain_line};
 
 /// Prints an error to stderr, and to stdout as JSON if that was asked for.
 pub fn print(error: &Error, as_json: bool) {
-    if as_json {
-        println!("{}", json!({ "error": to_json(error) }));
+    if as_json && let Err(unprinted) = show::data(json!({ "error": to_json(error) })) {
+        show::note(render(&unprinted).trim_end());
     }
-    eprint!("{}", render(error));
+    show::note(render(error).trim_end());
 }
 
 /// The error as people see it. What skills and files had a say in is shown escaped.
@@ -24,16 +25,27 @@ pub fn render(error: &Error) -> String {
         let cause = plain(cause).replace('\n', "\n    ");
         text.push_str(&format!("  caused by: {}\n", cause.trim_end()));
     }
-    if let Some(hint) = &error.hint {
-        text.push_str(&format!("hint: {}\n", plain(hint).replace('\n', "\n    ")));
-    }
+    text.push_str(&format!("hint: {}\n", plain(&hint(error)).replace('\n', "\n    ")));
     text
 }
 
-/// The error as programs see it.
+/// The error as programs see it: the causes stand in the message, from the near to the far.
 #[must_use]
 pub fn to_json(error: &Error) -> Value {
-    json!({ "code": error.code, "message": error.message, "causes": error.causes, "hint": error.hint })
+    let message = std::iter::once(&error.message).chain(&error.causes);
+    let message = message.map(String::as_str).collect::<Vec<_>>().join(": ");
+    json!({ "code": error.code, "message": message, "hint": hint(error) })
+}
+
+/// What to do: what the error itself says, else the first advice of its code's page.
+fn hint(error: &Error) -> String {
+    let advice = || {
+        let (_, advice) = error.code.page().split_once("## What to do\n")?;
+        let first = advice.trim_start().trim_start_matches("- ").split("\n\n").next()?;
+        let first = first.split("\n- ").next()?;
+        Some(first.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    error.hint.clone().or_else(advice).unwrap_or_else(|| error.code.title().to_owned())
 }
 
 /// The error of an outcome, if it has one.

@@ -26,7 +26,9 @@ pub(crate) fn plain_line(text: &str) -> String {
 fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+            '\u{ad}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -38,6 +40,7 @@ mod tests {
         let hostile = "a\u{1b}[2Jb\u{9b}31mc\rd\u{7}e\u{202e}f\u{200b}g\u{7f}";
         let shown = plain(hostile);
         assert_eq!(shown, "a\\u{1b}[2Jb\\u{9b}31mc\\u{d}d\\u{7}e\\u{202e}f\\u{200b}g\\u{7f}");
+        assert_eq!(plain("a\u{e0041}b\u{3164}c\u{ad}"), "a\\u{e0041}b\\u{3164}c\\u{ad}", "what nobody sees");
         assert_eq!(plain("zwei Zeilen,\n\täöü 日本"), "zwei Zeilen,\n\täöü 日本");
         assert_eq!(plain_line("a\nb"), "a\\nb");
     }

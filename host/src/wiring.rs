@@ -9,6 +9,7 @@ use ringfence_adapters::in_memory::InMemoryStore;
 use ringfence_adapters::memory::MemoryOverLog;
 use ringfence_adapters::sqlite::SqliteStore;
 use ringfence_adapters::system::{SystemClock, SystemEntropy};
+use ringfence_adapters::validator::ChildValidator;
 use ringfence_core::audit::Fact;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::Outside;
@@ -16,7 +17,7 @@ use ringfence_core::governance::{KillTarget, Switches};
 use ringfence_core::ids::StreamName;
 use ringfence_core::pipeline::Host;
 use ringfence_core::registry::Registry;
-use ringfence_core::stores::{BlobStore, EventLog, StateStore, read_facts};
+use ringfence_core::stores::{BlobStore, EventLog, StateStore, StoreError};
 use ringfence_core::system::{Clock, Entropy};
 use ringfence_engine::{Compiler, Settings, WasmSandbox};
 
@@ -87,6 +88,11 @@ pub fn open(config: &Config) -> Result<Store, Error> {
 /// `R0001` if the engine does not start, `R0412` if the data folder cannot be used.
 pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, Error> {
     let alive = crate::alive::Alive::enter(&config.data)?;
+    let validator = ChildValidator {
+        program: program.clone(),
+        arguments: vec!["validate-value".into()],
+        time: Duration::from_secs(5),
+    };
     let sandbox = Arc::new(engine(&config, &store, program)?);
     let switches = Arc::new(Switches::default());
     let outside = Outside {
@@ -100,6 +106,7 @@ pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, 
     let host = Arc::new(Host {
         id: alive.id().to_owned(),
         sandbox: Arc::clone(&sandbox) as _,
+        validator: Arc::new(validator),
         registry: Arc::clone(&store.registry),
         log: Arc::clone(&store.log),
         clock: Arc::clone(&store.clock),
@@ -153,33 +160,43 @@ fn engine(config: &Config, store: &Store, program: PathBuf) -> Result<WasmSandbo
 /// Obeys what other processes write: kills, and newly loaded skills.
 fn follow(store: &Store, switches: Arc<Switches>) -> Result<tokio::task::JoinHandle<()>, Error> {
     let (log, registry) = (Arc::clone(&store.log), Arc::clone(&store.registry));
-    let control = StreamName::control();
-    let mut seen = log.head(&control)?.sequence;
+    let mut seen = log.head(&StreamName::control())?.sequence;
     let mut version = log.version()?;
     Ok(tokio::spawn(async move {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            let now = log.version().unwrap_or(version);
-            if now == version {
+            let Ok(now) = log.version() else { continue };
+            // Kills first, and without waiting for anything else. What cannot be read now is read again.
+            if now == version || obey_kills(&*log, &switches, &mut seen).is_err() {
                 continue;
             }
             version = now;
-            if let Err(error) = registry.refresh() {
-                tracing::warn!(%error, "the registry cannot be read");
-            }
-            for (sequence, fact) in read_facts(&*log, &control, seen + 1).unwrap_or_default() {
-                seen = seen.max(sequence);
-                if let Fact::KillOrdered { target, by } = fact
-                    && let Ok(target) = target.parse::<KillTarget>()
-                {
-                    switches.kill(&target, &by);
+            let registry = Arc::clone(&registry);
+            let refreshed = tokio::task::spawn_blocking(move || registry.refresh());
+            tokio::spawn(async move {
+                if let Ok(Err(error)) = refreshed.await {
+                    tracing::warn!(%error, "the registry cannot be read");
                 }
-            }
+            });
         }
     }))
 }
 
-fn in_store(why: ringfence_core::stores::StoreError, config: &Config) -> Error {
+/// Obeys the kills that were ordered since. An order that this version does not understand stops no other.
+fn obey_kills(log: &dyn EventLog, switches: &Switches, seen: &mut u64) -> Result<(), StoreError> {
+    for record in log.read(&StreamName::control(), *seen + 1, usize::MAX)? {
+        *seen = record.event.sequence;
+        let fact = record.payload.as_deref().and_then(|payload| serde_json::from_slice(payload).ok());
+        if let Some(Fact::KillOrdered { target, by }) = fact
+            && let Ok(target) = target.parse::<KillTarget>()
+        {
+            switches.kill(&target, &by);
+        }
+    }
+    Ok(())
+}
+
+fn in_store(why: StoreError, config: &Config) -> Error {
     let error = Error::from(why);
     let place = config.data.join("ringfence.db").display().to_string();
     Error { message: format!("{}: {place}", error.message), ..error }
@@ -217,5 +234,27 @@ fn make_private_folder(folder: &Path) -> Result<(), Error> {
         Error::new(Code::R0412, format!("the data folder {} cannot be used", folder.display()))
             .because(why)
             .hint("give this user write permission, or name another: --data DIR or RINGFENCE_DATA")
-    })
+    })?;
+    check_private(folder)
+}
+
+/// Whoever can write to the data folder can run code in the host: nobody but its owner may.
+fn check_private(folder: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::MetadataExt;
+    let unsafe_because = |why: String, hint: &str| {
+        let message = format!("the data folder {} is not safe to use", folder.display());
+        Error::new(Code::R0412, message).because(why).hint(hint.to_owned())
+    };
+    let metadata = std::fs::metadata(folder)
+        .map_err(|why| unsafe_because(why.to_string(), "name another: --data DIR"))?;
+    let user = rustix::process::geteuid().as_raw();
+    if metadata.uid() != user {
+        let why = format!("it belongs to user {}, not to {user}", metadata.uid());
+        return Err(unsafe_because(why, "name another: --data DIR or RINGFENCE_DATA"));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        let why = format!("others can write to it (mode {:o})", metadata.mode() & 0o7777);
+        return Err(unsafe_because(why, "take their permission: chmod go-w on that folder"));
+    }
+    Ok(())
 }

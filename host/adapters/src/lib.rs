@@ -4,6 +4,7 @@
 //! the promises that [`promises`] checks.
 
 mod batch;
+mod blocking;
 pub mod files;
 pub mod in_memory;
 pub mod memory;
@@ -12,3 +13,4 @@ pub mod sqlite;
 pub mod system;
 #[cfg(test)]
 mod testing;
+pub mod validator;

@@ -6,7 +6,7 @@
 use ringfence_core::audit::{Event, Head, Record, TraceId, Verifier};
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::ring::Ring;
-use ringfence_core::stores::{BlobStore, EventLog, StateStore, StoreError, Versioned};
+use ringfence_core::stores::{BlobStore, EventLog, StateStore, StoreError, Totals, Versioned};
 use ringfence_core::units::Timestamp;
 
 /// The record that follows `head`, with any payload.
@@ -57,6 +57,7 @@ fn stream(name: &str) -> StreamName {
 pub async fn event_log(log: &dyn EventLog) {
     appended_records_are_read_back_in_order(log).await;
     a_record_that_does_not_follow_the_head_is_a_conflict(log).await;
+    the_last_event_is_that_of_the_last_record(log).await;
     a_batch_is_appended_as_a_whole_or_not_at_all(log).await;
     a_prefix_lists_exactly_what_begins_with_it(log).await;
     the_version_changes_with_every_append(log).await;
@@ -100,6 +101,20 @@ async fn a_record_that_does_not_follow_the_head_is_a_conflict(log: &dyn EventLog
     assert_eq!(log.read(&name, 0, 9), Ok(vec![first.clone()]), "a conflict changes nothing");
     let next = record(&name, head_of(&first), b"second");
     assert_eq!(log.append(vec![next]).durable().await, Ok(()), "after a conflict the stream goes on");
+}
+
+async fn the_last_event_is_that_of_the_last_record(log: &dyn EventLog) {
+    let name = stream("last");
+    assert_eq!(log.last(&name), Ok(None), "a new stream has no last event");
+    let mut head = Head::default();
+    // From 9 to 10 and on: sequences are numbers, not texts.
+    for number in 0..11 {
+        let next = record(&name, head, &vec![number; 1000 * usize::from(number)]);
+        head = head_of(&next);
+        assert_eq!(log.append(vec![next.clone()]).durable().await, Ok(()));
+        assert_eq!(log.last(&name), Ok(Some(next.event)), "the last event is the one appended last");
+    }
+    assert_eq!(log.last(&stream("las")), Ok(None), "another stream's events are not it");
 }
 
 async fn a_batch_is_appended_as_a_whole_or_not_at_all(log: &dyn EventLog) {
@@ -178,6 +193,10 @@ pub fn state_store(state: &dyn StateStore) {
     assert_eq!(listed("p/"), expected, "a prefix lists exactly what begins with it, in order");
     assert_eq!(listed("").len(), keys.len(), "what is deleted is not listed");
     assert_eq!(listed("%"), vec![], "a prefix is no pattern");
+    let totals = |prefix| state.totals(prefix);
+    assert_eq!(totals("p/"), Ok(Totals { keys: 4, bytes: 8 }), "what is kept is what is listed");
+    assert_eq!(totals("k"), Ok(Totals { keys: 1, bytes: 0 }), "but what is deleted is kept as a key");
+    assert_eq!(totals("%"), Ok(Totals::default()));
     assert_eq!(state.advance("k", value("back", 5)), Ok(()), "what is deleted can be set again");
     assert_eq!(listed("k"), [entry("k", 4)]);
 }

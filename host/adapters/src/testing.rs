@@ -1,7 +1,8 @@
 //! A gate for tests: permits have no other source.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use ringfence_core::audit::{Fact, TraceId};
 use ringfence_core::capability::Powers;
@@ -96,4 +97,35 @@ pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, Stop>) -> Refusal {
 /// The kind of refusal that a call must have ended with.
 pub(crate) fn kind<T: std::fmt::Debug>(result: Result<T, Stop>) -> RefusalKind {
     refusal(result).kind
+}
+
+/// The only thread of a runtime that may block.
+pub(crate) struct OnlyThread;
+
+impl OnlyThread {
+    /// Keeps it busy until it is set free.
+    pub(crate) fn occupy(&self) -> mpsc::Sender<()> {
+        let (busy, free) = mpsc::channel::<()>();
+        drop(tokio::task::spawn_blocking(move || free.recv()));
+        busy
+    }
+
+    /// Sets it free, and waits until it has done all that waits for it.
+    pub(crate) async fn free(&self, busy: mpsc::Sender<()>) {
+        drop(busy);
+        tokio::task::spawn_blocking(|| ()).await.expect("the thread is there");
+    }
+}
+
+/// Runs a test in a runtime with one thread that may block.
+pub(crate) fn one_thread(test: impl AsyncFnOnce(OnlyThread)) {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().max_blocking_threads(1).build().expect("a runtime");
+    runtime.block_on(test(OnlyThread));
+}
+
+/// Begins a call, and drops it while it waits, as a kill does.
+pub(crate) async fn abandon<T: std::fmt::Debug>(call: impl Future<Output = T>) {
+    let ended = tokio::time::timeout(Duration::from_millis(100), call).await;
+    assert!(ended.is_err(), "it did not wait: {ended:?}");
 }

@@ -16,11 +16,14 @@ enum Shown {
 
 impl From<Content> for Shown {
     fn from(content: Content) -> Self {
-        String::from_utf8(content.0).map_or_else(
-            |bytes| Self::Hex(bytes.into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()),
-            Self::Text,
-        )
+        String::from_utf8(content.0).map_or_else(|bytes| Self::Hex(hex(bytes.as_bytes())), Self::Text)
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 impl From<Shown> for Content {

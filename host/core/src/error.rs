@@ -78,6 +78,7 @@ codes! {
     R0505 = Failed, "the replay differs from the record";
     R0506 = Failed, "the host is busy";
     R0507 = Failed, "another host took the task over";
+    R0508 = Failed, "a kill is not confirmed";
 }
 
 /// How a process ends. The number is its exit code.

@@ -3,7 +3,8 @@
 //! Core knows nobody. It reads no clock, disk, environment, network or randomness and has no runtime; what it
 //! needs of them stands here as a trait, and `ringfence-adapters` and `ringfence-engine` fulfil it.
 //!
-//! Modules import only those above them in this list.
+//! A module imports only those before it in this order, which a test keeps: controls, ids, units, limit, error,
+//! capability, refusal, ring, system, contract, content, audit, stores, governance, gate, sandbox, registry, pipeline.
 
 pub mod audit;
 pub mod capability;

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 
 use crate::capability::Powers;
 use crate::contract::Violation;
+use crate::error::Code;
 use crate::gate::{Gate, TrapReason};
 use crate::ids::Digest;
 use crate::units::{Bytes, Fuel};
@@ -52,10 +53,8 @@ pub enum End {
     Trapped(String),
     /// It was ended by the gate, a limit or a kill.
     Ended(TrapReason),
-    /// The host could not run it.
-    HostFailed(String),
-    /// No place was free for it.
-    Busy,
+    /// The host could not run it: its fault, with the code of why.
+    HostFailed(Code, String),
 }
 
 /// An attempt that is over.

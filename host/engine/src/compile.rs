@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ringfence_core::error::{Code, Error};
@@ -17,6 +18,9 @@ use crate::config::compiling_engine;
 
 /// How much memory the compiling child may have, in bytes.
 pub const MAX_COMPILE_MEMORY: u64 = 2 << 30;
+
+/// How the compiling child ends that could not do its work, whatever the component is like.
+pub const HOST_FAILED: u8 = 3;
 
 /// Compiles components in a child process and keeps what it made.
 #[derive(Debug, Clone)]
@@ -40,8 +44,12 @@ pub struct Compiler {
 /// Why the component does not compile.
 pub fn compile_in_this_process(component: &[u8]) -> Result<Vec<u8>, String> {
     let engine = compiling_engine().map_err(|why| why.to_string())?;
-    engine.precompile_component(component).map_err(|why| format!("{why:#}"))
+    let shorten = |why: String| why.chars().take(MAX_REASON).collect();
+    engine.precompile_component(component).map_err(|why| shorten(format!("{why:#}")))
 }
+
+/// How much of the compiler's reason is told, in characters: less than a pipe holds, as nobody reads it before the end.
+const MAX_REASON: usize = 2_000;
 
 impl Compiler {
     /// The compiled component: from the cache if what is there is what this host wrote, else made anew.
@@ -53,32 +61,34 @@ impl Compiler {
     ) -> Result<Component, Error> {
         let stem = format!("{digest}-{}", short_hash(engine));
         let cached = self.cache.join(format!("{stem}.cwasm"));
-        if let Some(code) = self.read_authentic(&cached)
+        if let Some(code) = self.read_authentic(&stem, &cached)
             && let Ok(component) = load(engine, &code)
         {
             return Ok(component);
         }
         let verdict = self.cache.join(format!("{stem}.refused"));
-        if let Some(why) = self.read_authentic(&verdict) {
+        if let Some(why) = self.read_authentic(&stem, &verdict) {
             return Err(does_not_compile(&String::from_utf8_lossy(&why)));
         }
         let code = match self.compile(digest, bytes) {
             Ok(code) => code,
             Err(Failure::Component(why)) => {
-                self.write_authentic(&verdict, why.as_bytes())?;
+                self.write_authentic(&stem, &verdict, why.as_bytes())?;
                 return Err(does_not_compile(&why));
             }
             Err(Failure::Host(error)) => return Err(error),
         };
-        self.write_authentic(&cached, &code)?;
+        self.write_authentic(&stem, &cached, &code)?;
+        // What was compiled just now does not load where it declares more than the pool's sandboxes have.
         load(engine, &code).map_err(|why| {
-            Error::new(Code::R0001, "a component that was just compiled does not load")
+            Error::new(Code::R0407, "the component asks for more than a sandbox has")
                 .because(format!("{why:#}"))
+                .hint("declare less; memory and tables may grow while the skill runs, up to its limits")
         })
     }
 
     fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
-        let unique = format!("{digest}-{}-{:x}", std::process::id(), Instant::now().elapsed().as_nanos());
+        let unique = format!("{digest}-{}", unique());
         let input = Scratch(self.cache.join(format!("{unique}.in")));
         let output = Scratch(self.cache.join(format!("{unique}.out")));
         std::fs::write(&input.0, bytes).map_err(|why| cannot_use(&input.0, &why))?;
@@ -94,28 +104,46 @@ impl Compiler {
             if Instant::now() >= deadline {
                 drop(child.kill());
                 drop(child.wait());
+                // No verdict: it may be the machine that is slow.
                 let why = format!("it took longer than {} s to compile", self.time.as_secs());
-                return Err(Failure::Component(why));
+                return Err(Failure::Host(does_not_compile(&why)));
             }
             std::thread::sleep(Duration::from_millis(2));
         };
         if status.success() {
             return std::fs::read(&output.0).map_err(|why| cannot_use(&output.0, &why).into());
         }
-        Err(Failure::Component(child_error(&mut child, status)))
+        let why = child_error(&mut child, status);
+        if is_verdict(status) {
+            return Err(Failure::Component(why));
+        }
+        let error = Error::new(Code::R0412, "the compiler could not do its work").because(why);
+        Err(Failure::Host(
+            error.hint("make room in the data folder, and give this user write permission there"),
+        ))
     }
 
-    fn read_authentic(&self, path: &Path) -> Option<Vec<u8>> {
+    fn read_authentic(&self, stem: &str, path: &Path) -> Option<Vec<u8>> {
         let mut bytes = std::fs::read(path).ok()?;
         let (seal, code) = bytes.split_first_chunk::<32>()?;
-        let authentic = blake3::keyed_hash(&self.key, code) == blake3::Hash::from_bytes(*seal);
+        let authentic = self.seal(stem, path, code) == blake3::Hash::from_bytes(*seal);
         authentic.then(|| bytes.split_off(32))
     }
 
+    /// Binds the content to the component, the engine and the kind of file: no file counts in another's place.
+    fn seal(&self, stem: &str, path: &Path, content: &[u8]) -> blake3::Hash {
+        let kind = path.extension().unwrap_or_default().as_encoded_bytes();
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        for part in [stem.as_bytes(), kind, content] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+        }
+        hasher.finalize()
+    }
+
     /// Written beside and renamed, so that nobody reads half of it.
-    fn write_authentic(&self, path: &Path, code: &[u8]) -> Result<(), Error> {
-        let beside = Scratch(path.with_extension(format!("{}.tmp", std::process::id())));
-        let seal = blake3::keyed_hash(&self.key, code);
+    fn write_authentic(&self, stem: &str, path: &Path, code: &[u8]) -> Result<(), Error> {
+        let beside = Scratch(path.with_extension(format!("{}.tmp", unique())));
+        let seal = self.seal(stem, path, code);
         let sealed = [seal.as_bytes(), code].concat();
         std::fs::write(&beside.0, sealed).map_err(|why| cannot_use(&beside.0, &why))?;
         std::fs::rename(&beside.0, path).map_err(|why| cannot_use(path, &why))
@@ -144,16 +172,36 @@ impl Drop for Scratch {
     }
 }
 
+/// Names what only one compilation, of one process, writes to.
+fn unique() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Whether the child's end tells of the component (it is broken, or too much for the child's own limits) and not of
+/// the machine, which may be in a better state the next time.
+fn is_verdict(status: std::process::ExitStatus) -> bool {
+    use std::os::unix::process::ExitStatusExt;
+    /// What a process does to itself, or its limits to it: SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGSEGV, SIGXCPU.
+    const OWN: [i32; 6] = [4, 5, 6, 7, 11, 24];
+    match status.code() {
+        Some(code) => code != i32::from(HOST_FAILED),
+        None => status.signal().is_some_and(|signal| OWN.contains(&signal)),
+    }
+}
+
 fn child_error(child: &mut std::process::Child, status: std::process::ExitStatus) -> String {
     use std::io::Read;
-    const MOST: u64 = 2_000;
-    let mut said = String::new();
+    let mut bytes = Vec::new();
     if let Some(stderr) = child.stderr.take() {
-        drop(stderr.take(MOST).read_to_string(&mut said));
+        drop(stderr.take(4 * MAX_REASON as u64).read_to_end(&mut bytes));
     }
+    let said = String::from_utf8_lossy(&bytes);
     match status.code() {
-        Some(1) if !said.trim().is_empty() => said.trim().to_owned(),
-        _ => format!("the compiler ended with {status} at its limits of memory and CPU"),
+        Some(code) if (code == 1 || code == i32::from(HOST_FAILED)) && !said.trim().is_empty() => {
+            said.trim().to_owned()
+        }
+        _ => format!("the compiler ended with {status}, most likely at its limits of memory and CPU"),
     }
 }
 
@@ -174,7 +222,9 @@ fn does_not_compile(why: &str) -> Error {
 }
 
 fn cannot_use(path: &Path, why: &std::io::Error) -> Error {
-    Error::new(Code::R0412, format!("{} cannot be used", path.display())).because(why)
+    Error::new(Code::R0412, format!("{} cannot be used", path.display()))
+        .because(why)
+        .hint("make room in the data folder, and give this user write permission there")
 }
 
 /// Makes runnable what this host compiled.

@@ -54,7 +54,7 @@ pub(crate) fn running_engine(settings: &Settings) -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(4))
-        .total_memories(slots)
+        .total_memories(slots.saturating_mul(2))
         .total_tables(slots.saturating_mul(4))
         .total_stacks(slots)
         .max_memory_size(usize::try_from(settings.max_memory).unwrap_or(usize::MAX))

@@ -3,6 +3,7 @@
 //!
 //! It opens no socket, no file of a skill's and no database.
 
+mod attempt;
 mod bindings;
 mod capability;
 mod compile;
@@ -17,7 +18,7 @@ mod stop;
 mod ticker;
 mod wasi;
 
-pub use compile::{Compiler, MAX_COMPILE_MEMORY, compile_in_this_process};
+pub use compile::{Compiler, HOST_FAILED, MAX_COMPILE_MEMORY, compile_in_this_process};
 pub use config::Settings;
 pub use inspect::{Caps, inspect};
 pub use sandbox::{Prepared, WasmSandbox};

@@ -1,6 +1,9 @@
 //! How much memory a guest may hold. Growth beyond it ends the run: a growth that merely failed could fail for want of
 //! host memory, and a replay could not know.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use ringfence_core::controls::{Guard, is_on};
 use ringfence_core::gate::TrapReason;
 use ringfence_core::governance::Exhausted;
@@ -16,31 +19,28 @@ const ELEMENT: usize = size_of::<usize>();
 #[derive(Debug)]
 pub(crate) struct MemoryLimiter {
     allowed: u64,
-    held: u64,
+    held: Arc<AtomicU64>,
 }
 
 impl MemoryLimiter {
-    pub(crate) const fn new(allowed: u64) -> Self {
-        Self { allowed, held: 0 }
-    }
-
-    /// The most that was held; memory never shrinks.
-    pub(crate) const fn peak(&self) -> u64 {
-        self.held
+    /// `held` outlives the guest's store, so that what a killed guest held is known. Memory never shrinks.
+    pub(crate) const fn new(allowed: u64, held: Arc<AtomicU64>) -> Self {
+        Self { allowed, held }
     }
 
     fn grow(&mut self, more: usize) -> wasmtime::Result<bool> {
-        let held = self.held.saturating_add(more as u64);
+        let before = self.held.load(Ordering::Relaxed);
+        let held = before.saturating_add(more as u64);
         if held > self.allowed && is_on(Guard::Limiter) {
             return Err(TrapReason::Exhausted(Exhausted {
                 limit: Limit::MemoryBytes,
-                used: self.held,
+                used: before,
                 allowed: self.allowed,
                 asked: more as u64,
             })
             .into());
         }
-        self.held = held;
+        self.held.store(held, Ordering::Relaxed);
         Ok(true)
     }
 }
@@ -89,10 +89,10 @@ impl ResourceLimiter for MemoryLimiter {
     }
 
     fn memories(&self) -> usize {
-        4
+        2
     }
 
     fn tables(&self) -> usize {
-        10
+        4
     }
 }

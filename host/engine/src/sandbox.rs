@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -11,28 +12,26 @@ use ringfence_core::capability::{Capability, Powers};
 use ringfence_core::contract::Description;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::TrapReason;
-use ringfence_core::governance::StopReason;
+use ringfence_core::governance::{Exhausted, Ledger, StopReason};
 use ringfence_core::ids::Digest;
 use ringfence_core::limit::Limit;
-use ringfence_core::sandbox::{End, Job, Ran, Request, Sandbox};
+use ringfence_core::sandbox::{End, Job, Ran, Sandbox};
 use ringfence_core::stores::BlobStore;
 use ringfence_core::units::{Bytes, Fuel};
 use tokio::sync::Semaphore;
+use wasmtime::Engine;
 use wasmtime::component::Component;
-use wasmtime::{CallHook, Engine, Store, UpdateDeadline};
 
-use crate::bindings::ringfence::skill::types;
-use crate::bindings::{Skill, SkillPre};
+use crate::attempt::{Answer, Task, attempt};
+use crate::bindings::SkillPre;
 use crate::compile::{Compiler, fingerprint};
 use crate::config::{Settings, running_engine};
 use crate::inspect::{Caps, inspect};
+use crate::limits::MemoryLimiter;
 use crate::linker::Linkers;
-use crate::state::{MAX_HANDLES, State};
+use crate::state::State;
 use crate::stop::Stoppable;
-use crate::{outcome, ticker, wasi};
-
-/// The most bytes that one crossing from guest to host may carry, whatever the ledger allows.
-const MAX_CROSSING: u64 = 32 << 20;
+use crate::{ticker, wasi};
 
 /// The engine as core knows it.
 pub struct WasmSandbox {
@@ -53,18 +52,6 @@ pub struct Prepared {
     pub digest: Digest,
     /// The powers that it imports.
     pub powers: Powers,
-}
-
-/// What is asked of a component.
-enum Task {
-    Describe,
-    Run(Request),
-}
-
-/// What it answered.
-enum Answer {
-    Description(Description),
-    Ran(Result<String, types::Failure>),
 }
 
 impl WasmSandbox {
@@ -98,7 +85,7 @@ impl WasmSandbox {
         let digest = Digest::of(bytes);
         let component = self.compiler.component(&self.engine, digest, bytes)?;
         let powers = self.powers(&component)?;
-        self.link(digest, powers, &component).map_err(|why| not_a_skill(&format!("{why:#}")))?;
+        self.link(digest, powers, &component).map_err(|why| cannot_link(&why))?;
         self.components.write().unwrap_or_else(PoisonError::into_inner).insert(digest, component);
         Ok(Prepared { digest, powers })
     }
@@ -108,12 +95,31 @@ impl WasmSandbox {
     /// # Errors
     /// `R0408` if it does not describe itself within the limits.
     pub async fn describe(&self, prepared: &Prepared, job: Job) -> Result<Description, Error> {
-        let linked = self.find(prepared.digest, prepared.powers)?;
+        let linked = self.find(prepared.digest, prepared.powers).await?;
         let (answer, ran) = self.drive(linked, Task::Describe, job).await;
         match (answer, ran.end) {
             (Some(Answer::Description(description)), _) => Ok(description),
+            (_, End::Ended(TrapReason::Exhausted(exhausted))) => {
+                Err(not_a_skill(&format!("`describe` reached its limit of {exhausted}")))
+            }
+            (_, End::Ended(TrapReason::Stopped)) => {
+                Err(not_a_skill("`describe` reached its limit of wall time"))
+            }
+            (_, End::Trapped(message)) => Err(not_a_skill(&format!("`describe` trapped: {message}"))),
             (_, end) => Err(not_a_skill(&format!("`describe` ended with {end:?}"))),
         }
+    }
+
+    /// The engine, for whoever measures what the host adds to it.
+    #[must_use]
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// A component that this process has met.
+    #[must_use]
+    pub fn component(&self, digest: &Digest) -> Option<Component> {
+        self.components.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 
     fn powers(&self, component: &Component) -> Result<Powers, Error> {
@@ -149,57 +155,70 @@ impl WasmSandbox {
     }
 
     /// The component with this hash, linked with these powers; compiled if this process has not met it yet.
-    fn find(&self, digest: Digest, powers: Powers) -> Result<SkillPre<State>, Error> {
+    async fn find(&self, digest: Digest, powers: Powers) -> Result<SkillPre<State>, Error> {
         let known =
             self.linked.read().unwrap_or_else(PoisonError::into_inner).get(&(digest, powers)).cloned();
         if let Some(linked) = known {
             return Ok(linked);
         }
-        let component = self.components.read().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
-        let component = match component {
+        let component = match self.component(&digest) {
             Some(component) => component,
-            None => {
-                let bytes = self.blobs.get(&digest)?;
-                let missing =
-                    || Error::new(Code::R0502, format!("component {digest} is missing in the store"));
-                let bytes = bytes.ok_or_else(missing)?;
-                let component = self.compiler.component(&self.engine, digest, &bytes)?;
-                let mut components = self.components.write().unwrap_or_else(PoisonError::into_inner);
-                components.insert(digest, component.clone());
-                component
-            }
+            None => self.compile(digest).await?,
         };
-        self.link(digest, powers, &component).map_err(|why| not_a_skill(&format!("{why:#}")))
+        self.link(digest, powers, &component).map_err(|why| cannot_link(&why))
+    }
+
+    /// Compiles a component of the store, or takes it from the cache, on a thread that may block.
+    async fn compile(&self, digest: Digest) -> Result<Component, Error> {
+        let (blobs, compiler, engine) = (Arc::clone(&self.blobs), self.compiler.clone(), self.engine.clone());
+        let compiled = tokio::task::spawn_blocking(move || {
+            let missing = || Error::new(Code::R0502, format!("component {digest} is missing in the store"));
+            let bytes = blobs.get(&digest)?.ok_or_else(missing)?;
+            compiler.component(&engine, digest, &bytes)
+        });
+        let failed = |why| Error::new(Code::R0001, "the compiling thread failed").because(why);
+        let component = compiled.await.map_err(failed)??;
+        self.components.write().unwrap_or_else(PoisonError::into_inner).insert(digest, component.clone());
+        Ok(component)
     }
 
     async fn drive(&self, linked: SkillPre<State>, task: Task, job: Job) -> (Option<Answer>, Ran) {
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            return (None, Ran { end: End::Busy, fuel: Fuel(0), memory: Bytes(0) });
+            return (
+                None,
+                Ran {
+                    end: End::HostFailed(Code::R0506, "no sandbox is free".into()),
+                    fuel: Fuel(0),
+                    memory: Bytes(0),
+                },
+            );
         };
         let Job { fuel, memory, output, wall, gate, .. } = job;
         let books = Arc::clone(gate.books());
         let switch = Arc::clone(books.switch());
         let deadline = books.clock().sleep(wall);
-        let at_deadline = StopReason::Exhausted(books.with_ledger(|ledger| {
-            let allowed = ledger.allowed(Limit::WallMs);
-            ringfence_core::governance::Exhausted { limit: Limit::WallMs, used: allowed, allowed, asked: 1 }
-        }));
+        let at_deadline = StopReason::Exhausted(books.with_ledger(|ledger| wall_reached(ledger)));
         let engine = self.engine.clone();
+        let held = Arc::new(AtomicU64::new(0));
+        let limiter = MemoryLimiter::new(memory.0, Arc::clone(&held));
         let guest = async move {
-            let ended =
-                AssertUnwindSafe(attempt(linked, task, gate, fuel, memory, output)).catch_unwind().await;
+            let attempt = attempt(linked, task, gate, fuel, limiter, output);
+            let ended = AssertUnwindSafe(attempt).catch_unwind().await;
             drop(place);
             ended
         };
-        let stoppable = Stoppable::new(Box::pin(guest), switch, deadline, at_deadline, engine);
-        match stoppable.await {
-            Some(Ok(ended)) => ended,
-            Some(Err(panic)) => {
-                let ran = Ran { end: End::HostFailed(panic_message(&*panic)), fuel, memory: Bytes(0) };
-                (None, ran)
-            }
-            // The engine's counter is stale after a stop: the whole reservation is spent.
-            None => (None, Ran { end: End::Ended(TrapReason::Stopped), fuel, memory }),
+        let at_first_pause = Box::new(move || books.log().hand_over());
+        let stoppable =
+            Stoppable::new(Box::pin(guest), switch, deadline, at_deadline, at_first_pause, engine);
+        let ended = stoppable.await;
+        let ran = |end, fuel| Ran { end, fuel, memory: Bytes(held.load(Ordering::Relaxed)) };
+        match ended {
+            // The engine's counter is stale after an epoch stop: the whole reservation is spent.
+            Some(Ok((_, end @ End::Ended(TrapReason::Stopped), _))) => (None, ran(end, fuel)),
+            Some(Ok((answer, end, used))) => (answer, ran(end, used)),
+            Some(Err(panic)) => (None, ran(End::HostFailed(Code::R0001, panic_message(&*panic)), fuel)),
+            // What it used went with it: the whole reservation is spent.
+            None => (None, ran(End::Ended(TrapReason::Stopped), fuel)),
         }
     }
 }
@@ -207,11 +226,13 @@ impl WasmSandbox {
 impl Sandbox for WasmSandbox {
     fn run(&self, job: Job) -> BoxFuture<'_, Ran> {
         Box::pin(async move {
-            let linked = match self.find(job.component, job.powers) {
-                Ok(linked) => linked,
-                Err(error) => {
-                    let end = End::HostFailed(error.to_string());
-                    return Ran { end, fuel: Fuel(0), memory: Bytes(0) };
+            let nothing = |end| Ran { end, fuel: Fuel(0), memory: Bytes(0) };
+            let books = Arc::clone(job.gate.books());
+            let linked = match tokio::time::timeout(job.wall, self.find(job.component, job.powers)).await {
+                Ok(Ok(linked)) => linked,
+                Ok(Err(error)) => return nothing(End::HostFailed(error.code, error.to_string())),
+                Err(_) => {
+                    return nothing(End::Ended(books.with_ledger(|ledger| wall_reached(ledger)).into()));
                 }
             };
             let request = job.request.clone();
@@ -224,77 +245,24 @@ impl Sandbox for WasmSandbox {
     }
 }
 
-/// One attempt in a store of its own.
-async fn attempt(
-    linked: SkillPre<State>,
-    task: Task,
-    gate: ringfence_core::gate::Gate,
-    fuel: Fuel,
-    memory: Bytes,
-    output: Bytes,
-) -> (Option<Answer>, Ran) {
-    let switch = Arc::clone(gate.books().switch());
-    let mut store = Store::new(linked.engine(), State::new(gate, memory.0));
-    store.limiter(|state| &mut state.limiter);
-    store.set_fuel(fuel.0).expect("the engine counts fuel");
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(move |_| match switch.reason() {
-        Some(_) => Err(TrapReason::Stopped.into()),
-        None => Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))),
-    });
-    store.call_hook(move |mut store, hook| {
-        if matches!(hook, CallHook::CallingHost) {
-            let left = store.get_fuel()?;
-            store.data_mut().gate.observe_fuel(fuel.0.saturating_sub(left));
-        }
-        Ok(())
-    });
-    store.set_hostcall_fuel(usize::try_from(output.0.clamp(1, MAX_CROSSING)).unwrap_or(usize::MAX));
-    store.set_max_component_handles(MAX_HANDLES);
-    let answered = match linked.instantiate_async(&mut store).await {
-        Ok(skill) => call(&skill, &mut store, task).await,
-        Err(error) => Err(error),
-    };
-    let left = store.get_fuel().unwrap_or(0);
-    let ended = answered.and_then(|answer| {
-        store.data().gate.check_all_repeated().map_err(|divergence| TrapReason::Diverged(divergence))?;
-        Ok(answer)
-    });
-    let peak = Bytes(store.data().limiter.peak());
-    let used = fuel.saturating_sub(Fuel(left));
-    let (answer, end) = match ended {
-        Ok(Answer::Ran(Ok(text))) => (None, End::Output(text)),
-        Ok(Answer::Ran(Err(types::Failure::Retry(message)))) => (None, End::Retry(message)),
-        Ok(Answer::Ran(Err(types::Failure::Stop(message)))) => (None, End::Stop(message)),
-        Ok(answer @ Answer::Description(_)) => (Some(answer), End::Output(String::new())),
-        Err(error) => (None, outcome::of_error(&error, fuel.0, output.0)),
-    };
-    (answer, Ran { end, fuel: used, memory: peak })
-}
-
-async fn call(skill: &Skill, store: &mut Store<State>, task: Task) -> wasmtime::Result<Answer> {
-    match task {
-        Task::Describe => {
-            let types::Contract { name, description, version, input_schema, output_schema } =
-                skill.call_describe(store).await?;
-            Ok(Answer::Description(Description { name, description, version, input_schema, output_schema }))
-        }
-        Task::Run(Request { input, violations }) => {
-            let violations = violations.into_iter().map(|violation| types::Violation {
-                path: violation.path,
-                rule: violation.rule,
-                message: violation.message,
-            });
-            let request = types::Request { input, violations: violations.collect() };
-            Ok(Answer::Ran(skill.call_run(store, &request).await?))
-        }
-    }
-}
-
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text =
         panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     format!("the host panicked: {}", text.unwrap_or("without a message"))
+}
+
+fn wall_reached(ledger: &Ledger) -> Exhausted {
+    let allowed = ledger.allowed(Limit::WallMs);
+    Exhausted { limit: Limit::WallMs, used: allowed, allowed, asked: 1 }
+}
+
+/// An import of a known interface in a version or of a function that is not there is refused by its name.
+fn cannot_link(why: &wasmtime::Error) -> Error {
+    let why = format!("{why:#}");
+    if why.contains("matching implementation was not found") {
+        return Error::new(Code::R0102, "this host does not offer an import of the component").because(why);
+    }
+    not_a_skill(&why)
 }
 
 fn not_a_skill(why: &str) -> Error {

@@ -22,11 +22,11 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(gate: Gate, memory: u64) -> Self {
+    pub(crate) fn new(gate: Gate, limiter: MemoryLimiter) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
         let wasi = wasi::context(Arc::clone(gate.books()));
-        Self { gate, limiter: MemoryLimiter::new(memory), table, timers: Timers::default(), wasi }
+        Self { gate, limiter, table, timers: Timers::default(), wasi }
     }
 }
 

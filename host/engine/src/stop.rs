@@ -19,6 +19,7 @@ pub(crate) struct Stoppable<T> {
     switch: Arc<StopSwitch>,
     deadline: BoxFuture<'static, ()>,
     at_deadline: Option<StopReason>,
+    at_first_pause: Option<Box<dyn FnOnce() + Send>>,
 }
 
 struct Cell<T> {
@@ -27,18 +28,20 @@ struct Cell<T> {
 }
 
 impl<T: Send + 'static> Stoppable<T> {
-    /// Takes charge of a guest. At the deadline the switch is set, for the reason given.
+    /// Takes charge of a guest. At the deadline the switch is set, for the reason given; at its first pause (most guests
+    /// are over before) whoever must know that it is at work is told.
     pub(crate) fn new(
         guest: BoxFuture<'static, T>,
         switch: Arc<StopSwitch>,
         deadline: BoxFuture<'static, ()>,
         at_deadline: StopReason,
+        at_first_pause: Box<dyn FnOnce() + Send>,
         engine: Engine,
     ) -> Self {
         let cell = Arc::new(Cell { guest: Mutex::new(Some(guest)), waker: AtomicWaker::new() });
         let aimed = Arc::clone(&cell);
         switch.attach(Arc::new(move || aimed.end(&engine)));
-        Self { cell, switch, deadline, at_deadline: Some(at_deadline) }
+        Self { cell, switch, deadline, at_deadline: Some(at_deadline), at_first_pause: Some(at_first_pause) }
     }
 }
 
@@ -78,7 +81,13 @@ impl<T> Future for Stoppable<T> {
                 drop(guest.take());
                 Poll::Ready(None)
             }
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                drop(guest);
+                if let Some(tell) = self.at_first_pause.take() {
+                    tell();
+                }
+                Poll::Pending
+            }
         }
     }
 }

@@ -9,8 +9,8 @@ use ringfence_core::ids::StreamName;
 use serde_json::{Value, json};
 
 use super::{Global, time};
-use crate::app;
 use crate::text::plain_line;
+use crate::{app, show};
 
 #[derive(Debug, Args)]
 pub(super) struct Audit {
@@ -34,37 +34,33 @@ impl Audit {
         let store = global.store()?;
         match self.verb {
             AuditVerb::Verify => {
-                let verified = app::verify(&store)?;
+                let app::Verified { streams, events } = app::verify(&store)?;
                 if global.json {
-                    println!(
-                        "{}",
-                        json!({ "streams": verified.streams, "events": verified.events, "intact": true })
-                    );
+                    show::data(json!({ "streams": streams, "events": events, "intact": true }))?;
                 } else {
-                    println!("{} events in {} streams, unaltered", verified.events, verified.streams);
+                    show::data(format_args!("{events} events in {streams} streams, unaltered"))?;
                 }
             }
             AuditVerb::Log { stream: None } => {
                 let streams = store.log.streams("")?;
                 if global.json {
-                    println!("{}", json!(streams));
+                    show::data(json!(streams))?;
                 } else {
-                    streams.iter().for_each(|stream| println!("{stream}"));
+                    streams.iter().try_for_each(show::data)?;
                 }
             }
             AuditVerb::Log { stream: Some(name) } => {
                 let name = if name.starts_with("t-") { format!("task/{name}") } else { name };
                 let stream: StreamName = name.parse().map_err(|why| {
-                    Error::new(Code::R0414, "that is no stream")
+                    Error::new(Code::R0414, format!("{name:?} is no stream"))
                         .because(why)
                         .hint("see all: ringfence audit log")
                 })?;
-                for record in app::records(&store, &stream)? {
-                    if global.json {
-                        println!("{}", to_json(&record));
-                    } else {
-                        print(&record);
-                    }
+                let records = app::records(&store, &stream)?;
+                if global.json {
+                    show::data(Value::from_iter(records.iter().map(to_json)))?;
+                } else {
+                    records.iter().map(line).try_for_each(show::data)?;
                 }
             }
         }
@@ -83,7 +79,7 @@ fn to_json(record: &Record) -> Value {
     event
 }
 
-fn print(record: &Record) {
+fn line(record: &Record) -> String {
     const WIDEST: usize = 400;
     let event = &record.event;
     let ring = event.ring.map_or_else(|| "-".to_owned(), |ring| ring.to_string());
@@ -96,5 +92,11 @@ fn print(record: &Record) {
         shown.truncate(end);
         shown.push('…');
     }
-    println!("{:>4}  {}  {:<16} ring {ring}  {}", event.sequence, time(event.time), event.kind, shown);
+    format!(
+        "{:>4}  {}  {:<16} ring {ring}  {}",
+        event.sequence,
+        time(event.time),
+        plain_line(&event.kind),
+        shown
+    )
 }

@@ -9,9 +9,9 @@ use ringfence_core::error::{Code, Error};
 use serde_json::json;
 
 use super::{Global, progress};
-use crate::app;
 use crate::build::{Project, keep_in_step};
 use crate::text::plain_line;
+use crate::{app, show};
 
 #[derive(Debug, Args)]
 pub(super) struct Build {
@@ -23,7 +23,7 @@ pub(super) struct Build {
 impl Build {
     pub(super) async fn run(self, global: &Global) -> Result<ExitCode, Error> {
         let project = Project::find(&self.folder)?;
-        let bar = progress(format!("building {}", project.name));
+        let bar = progress(format!("building {}", plain_line(&project.name)));
         tokio::task::block_in_place(|| project.build(false))?;
         bar.set_message("looking at the component");
         let component = super::load::read_component(&project.artifact)?;
@@ -36,23 +36,19 @@ impl Build {
         let powers: Vec<_> = described.prepared.powers.iter().collect();
         if global.json {
             let report = json!({
-                "name": contract.name, "version": contract.version, "component": project.artifact,
+                "name": contract.name, "version": contract.version, "component": project.artifact.display().to_string(),
                 "bytes": component.len(), "powers": powers, "digest": described.prepared.digest,
             });
-            println!("{report}");
+            show::data(report)?;
         } else {
-            println!("{}", project.artifact.display());
+            show::data(project.artifact.display())?;
             let asks = if powers.is_empty() {
                 "no power".to_owned()
             } else {
                 powers.iter().map(|power| power.word()).collect::<Vec<_>>().join(", ")
             };
             let kib = component.len().div_ceil(1024);
-            eprintln!(
-                "{} {}: {kib} KiB, asks for {asks}",
-                plain_line(contract.name.as_str()),
-                contract.version
-            );
+            show::note(format_args!("{} {}: {kib} KiB, asks for {asks}", contract.name, contract.version));
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -8,7 +8,7 @@ use ringfence_core::error::{Code, Error};
 use serde_json::json;
 
 use super::Global;
-use crate::{carried, config};
+use crate::{carried, config, show};
 
 #[derive(Debug, Args)]
 pub(super) struct Init {
@@ -26,10 +26,10 @@ impl Init {
         }
         carried::write(&file, config::TEMPLATE.as_bytes())?;
         if global.json {
-            println!("{}", json!({ "file": file }));
+            show::data(json!({ "file": file.display().to_string() }))?;
         } else {
-            println!("{}", file.display());
-            eprintln!("It grants nothing yet. The store will be in .ringfence/ beside it.");
+            show::data(file.display())?;
+            show::note("It grants nothing yet. The store will be in .ringfence/ beside it.");
         }
         Ok(ExitCode::SUCCESS)
     }

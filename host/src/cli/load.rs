@@ -9,8 +9,9 @@ use ringfence_core::registry::LoadResult;
 use serde_json::json;
 
 use super::{Global, operator, progress};
-use crate::app;
 use crate::build::Project;
+use crate::text::plain_line;
+use crate::{app, show};
 
 /// No component that is accepted is larger, in bytes.
 const MAX_FILE: u64 = 64 << 20;
@@ -26,7 +27,7 @@ impl Load {
         let path = if self.path.is_dir() { Project::find(&self.path)?.artifact } else { self.path };
         let component = read_component(&path)?;
         let running = global.start()?;
-        let bar = progress(format!("loading {}", path.display()));
+        let bar = progress(format!("loading {}", plain_line(&path.to_string_lossy())));
         let (loaded, result) = app::load(&running, &component, &operator()).await?;
         bar.finish_and_clear();
         let contract = &loaded.contract;
@@ -35,10 +36,10 @@ impl Load {
                 "name": contract.name, "version": contract.version, "digest": loaded.component,
                 "powers": loaded.powers, "bytes": loaded.bytes, "new": result == LoadResult::New,
             });
-            println!("{report}");
+            show::data(report)?;
         } else {
             let already = if result == LoadResult::Same { " (was loaded already)" } else { "" };
-            println!("{} {}{already}", contract.name, contract.version);
+            show::data(format_args!("{} {}{already}", contract.name, contract.version))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -51,11 +52,14 @@ pub(super) fn read_component(path: &Path) -> Result<Vec<u8>, Error> {
     let metadata = std::fs::metadata(path)
         .map_err(|why| cannot(why.to_string()).hint("build it first: ringfence build"))?;
     if !metadata.is_file() {
-        return Err(cannot("it is not a file".into()));
+        return Err(
+            cannot("it is not a file".into()).hint("give a component's file, or the folder of a project")
+        );
     }
     if metadata.len() > MAX_FILE {
         return Err(Error::new(Code::R0407, "the component is over a size limit")
-            .because(format!("{} bytes; {MAX_FILE} are read", metadata.len())));
+            .because(format!("{} bytes; {MAX_FILE} are read", metadata.len()))
+            .hint("build it in release mode and without debug information: ringfence build"));
     }
     std::fs::read(path).map_err(|why| cannot(why.to_string()))
 }

@@ -2,7 +2,7 @@
 
 mod audit;
 mod build;
-mod compile;
+mod children;
 mod demo;
 mod init;
 mod kill;
@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use ringfence_core::error::{Code, Error};
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, Places};
 use crate::report;
@@ -25,7 +26,8 @@ use crate::wiring::{self, Running, Store};
 
 /// Run untrusted agent skills with the caller's privileges, never with the code's.
 #[derive(Debug, Parser)]
-#[command(name = "ringfence", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "ringfence", bin_name = "ringfence", version, propagate_version = true)]
+#[command(disable_help_subcommand = true, arg_required_else_help = true)]
 #[command(
     after_help = "Exit codes: 0 done, 1 the task failed, 2 asked wrongly, 3 refused by policy, 4 stopped by a limit or a kill, 5 a bug in Ringfence."
 )]
@@ -73,18 +75,29 @@ enum Verb {
     /// Show all of it: a run, refusals, a limit, a kill, a correction, the log
     Demo(demo::Demo),
     #[command(hide = true)]
-    CompileComponent(compile::CompileComponent),
+    CompileComponent(children::CompileComponent),
+    #[command(hide = true)]
+    ValidateValue(children::ValidateValue),
 }
 
 /// Parses the command line, does what it says, and tells how the process ends.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(misread) => return answer(&misread),
+    };
     let level = tracing_subscriber::EnvFilter::try_from_env("RINGFENCE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(level).with_writer(std::io::stderr).init();
-    if let Verb::CompileComponent(compile) = cli.verb {
-        return compile.run();
+    tracing_subscriber::fmt()
+        .with_env_filter(level)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false)
+        .init();
+    match cli.verb {
+        Verb::CompileComponent(compile) => return compile.run(),
+        Verb::ValidateValue(_) => return children::ValidateValue::run(),
+        _ => {}
     }
     let json = cli.global.json;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
@@ -101,7 +114,29 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// Help and version are answers; everything else was asked wrongly.
+fn answer(misread: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind::{DisplayHelp, DisplayHelpOnMissingArgumentOrSubcommand, DisplayVersion};
+    if matches!(misread.kind(), DisplayHelp | DisplayVersion | DisplayHelpOnMissingArgumentOrSubcommand) {
+        drop(misread.print());
+        return if misread.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+    }
+    let text = misread.render().to_string();
+    let joined = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut parts = text.split("\n\n");
+    let message = joined(parts.next().unwrap_or_default().trim_start_matches("error: "));
+    let message = message.replace(", compile-component]", "]");
+    let advice = parts.map(joined).filter(|part| !part.is_empty()).collect::<Vec<_>>();
+    let error = Error::new(Code::R0414, message).hint(advice.join("\n").replace("For more", "for more"));
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    report::print(&error, json);
+    report::exit(&error)
+}
+
 async fn obey(cli: Cli) -> Result<ExitCode, Error> {
+    // A file that may not grow is an error for whoever writes it, like a full disk, and no reason to die.
+    let too_large = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    let _ignored = signal(too_large);
     let global = &cli.global;
     match cli.verb {
         Verb::Init(verb) => verb.run(global),
@@ -115,6 +150,7 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Audit(verb) => verb.run(global),
         Verb::Demo(verb) => verb.run(global).await,
         Verb::CompileComponent(verb) => Ok(verb.run()),
+        Verb::ValidateValue(_) => Ok(children::ValidateValue::run()),
     }
 }
 

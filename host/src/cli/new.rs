@@ -10,6 +10,8 @@ use serde_json::json;
 
 use super::Global;
 use crate::build::new_project;
+use crate::show;
+use crate::text::plain_line;
 
 #[derive(Debug, Args)]
 pub(super) struct New {
@@ -27,10 +29,13 @@ impl New {
         })?;
         new_project(&name, &self.path)?;
         if global.json {
-            println!("{}", json!({ "name": name, "folder": self.path }));
+            show::data(json!({ "name": name, "folder": self.path.display().to_string() }))?;
         } else {
-            println!("{}", self.path.display());
-            eprintln!("Next: cd {} && ringfence build && ringfence load .", self.path.display());
+            show::data(self.path.display())?;
+            show::note(format_args!(
+                "Next: cd {} && ringfence build && ringfence load .",
+                plain_line(&self.path.to_string_lossy())
+            ));
         }
         Ok(ExitCode::SUCCESS)
     }

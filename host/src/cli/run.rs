@@ -15,9 +15,9 @@ use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 
 use super::{Global, operator, progress};
-use crate::text::plain;
+use crate::text::{plain, plain_line};
 use crate::wiring::Running;
-use crate::{app, quantity, report};
+use crate::{app, quantity, report, show};
 
 /// The largest input that is read, in bytes.
 const MAX_INPUT: u64 = 64 << 20;
@@ -65,14 +65,14 @@ impl Run {
         let input = read_input(&self.input)?;
         let running = global.start()?;
         let order = self.order(&running, input)?;
-        let bar = progress(format!("running {} as task {}", plain(&self.skill), order.task));
+        let bar = progress(format!("running {} as task {}", plain_line(&self.skill), order.task));
         let switches = std::sync::Arc::clone(&running.host.switches);
         let interrupted = tokio::spawn(kill_on_interrupt(switches, KillTarget::Task(order.task.clone())));
         let emitted = app::run(&running, order).await;
         interrupted.abort();
         bar.finish_and_clear();
         let emitted = emitted?;
-        print(&emitted, global.json);
+        print(&emitted, global.json)?;
         Ok(report::exit_of(&emitted.outcome))
     }
 
@@ -91,7 +91,11 @@ impl Run {
         running
             .config
             .check_memory(limits[Limit::MemoryBytes])
-            .map_err(|why| Error::new(Code::R0414, "--memory is more than this host gives").because(why))?;
+            .map_err(|why| {
+                Error::new(Code::R0414, "--memory is more than this host gives").because(why).hint(
+                    "ask for less, or raise `max-memory` under [engine] in ringfence.toml, if a slower kill will do",
+                )
+            })?;
         let ring =
             Ring::from_number(self.ring).ok_or_else(|| Error::new(Code::R0414, "there is no such ring"))?;
         Ok(Order {
@@ -115,7 +119,9 @@ async fn kill_on_interrupt(switches: std::sync::Arc<Switches>, task: KillTarget)
 
 fn read_input(input: &str) -> Result<String, Error> {
     let cannot = |place: &str, why: String| {
-        Error::new(Code::R0412, format!("the input {place} cannot be read")).because(why)
+        Error::new(Code::R0412, format!("the input {place} cannot be read"))
+            .because(why)
+            .hint("give JSON in UTF-8: --input '{\"name\": \"Ada\"}', --input @FILE or --input -")
     };
     let read = |place: &str, source: &mut dyn Read| {
         let mut text = String::new();
@@ -138,17 +144,16 @@ fn read_input(input: &str) -> Result<String, Error> {
     }
 }
 
-fn print(emitted: &Emitted, as_json: bool) {
-    let error = report::error_of(&emitted.outcome);
+fn print(emitted: &Emitted, as_json: bool) -> Result<(), Error> {
+    if let Some(error) = report::error_of(&emitted.outcome) {
+        show::note(format_args!("{}task: {}", report::render(&error), emitted.task));
+    }
     if as_json {
-        println!("{}", to_json(emitted));
+        show::data(to_json(emitted))?;
     } else if let Some(output) = &emitted.outcome.output {
-        println!("{}", plain(&shown(output)));
+        show::data(plain(&shown(output)))?;
     }
-    if let Some(error) = error {
-        eprint!("{}", report::render(&error));
-        eprintln!("task: {}", emitted.task);
-    }
+    Ok(())
 }
 
 /// A text as it is; everything else as JSON.

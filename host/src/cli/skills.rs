@@ -9,6 +9,7 @@ use ringfence_core::ring::{Ring, floor};
 use serde_json::{Value, json};
 
 use super::Global;
+use crate::show;
 use crate::text::{plain, plain_line};
 
 #[derive(Debug, Args)]
@@ -23,7 +24,7 @@ impl Skills {
         if let Some(reference) = self.skill {
             let skill = store.registry.find(&reference)?;
             if global.json {
-                println!("{}", whole(&skill));
+                show::data(whole(&skill))?;
             } else {
                 show(&skill)?;
             }
@@ -31,17 +32,18 @@ impl Skills {
         }
         let skills = store.registry.list();
         if global.json {
-            println!("{}", Value::from_iter(skills.iter().map(|skill| whole(skill))));
+            show::data(Value::from_iter(skills.iter().map(|skill| whole(skill))))?;
             return Ok(ExitCode::SUCCESS);
         }
         if skills.is_empty() {
-            eprintln!("No skill is loaded. Load one: ringfence load PATH");
+            show::note("No skill is loaded. Load one: ringfence load PATH");
         }
         for skill in &skills {
             let contract = &skill.contract;
             let first = contract.description.lines().next().unwrap_or_default();
             let line = format!("{} {}", contract.name, contract.version);
-            println!("{line:<24} ring {}  {:<14} {}", least_ring(skill), powers(skill), plain_line(first));
+            let (ring, powers, first) = (least_ring(skill), powers(skill), plain_line(first));
+            show::data(format_args!("{line:<24} ring {ring}  {powers:<14} {first}"))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -52,14 +54,16 @@ fn show(skill: &Loaded) -> Result<(), Error> {
     let pretty = |value: &Value| serde_json::to_string_pretty(value).map(|text| plain(&text));
     let schema =
         |value| pretty(value).map_err(|why| Error::new(Code::R0001, "a schema does not print").because(why));
-    println!("{} {}", contract.name, contract.version);
-    println!("{}\n", plain(&contract.description));
-    println!("component  {}  ({} bytes)", skill.component, skill.bytes);
-    println!("powers     {}", powers(skill));
-    println!("runs in    ring {} and the more privileged ones", least_ring(skill));
-    println!("\ninput  {}", schema(contract.input.source())?);
-    println!("\noutput {}", schema(contract.output.source())?);
-    Ok(())
+    let lines = [
+        format!("{} {}", contract.name, contract.version),
+        format!("{}\n", plain(&contract.description)),
+        format!("component  {}  ({} bytes)", skill.component, skill.bytes),
+        format!("powers     {}", powers(skill)),
+        format!("runs in    ring {} and the more privileged ones", least_ring(skill)),
+        format!("\ninput  {}", schema(contract.input.source())?),
+        format!("\noutput {}", schema(contract.output.source())?),
+    ];
+    show::data(lines.join("\n"))
 }
 
 fn powers(skill: &Loaded) -> String {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{Global, time};
 use crate::app::{self, TaskLine, TaskState};
+use crate::show;
 use crate::text::plain_line;
 
 #[derive(Debug, Args)]
@@ -39,19 +40,13 @@ impl Tasks {
             }
         }
         if global.json {
-            println!("{}", Value::from_iter(lines.iter().map(to_json)));
+            show::data(Value::from_iter(lines.iter().map(to_json)))?;
             return Ok(ExitCode::SUCCESS);
         }
         for line in &lines {
             let skill = plain_line(&line.skill);
-            println!(
-                "{}  {}  {:<10} {:<20} {}",
-                line.task,
-                time(line.accepted),
-                state(line),
-                skill,
-                line.agent
-            );
+            let (accepted, state) = (time(line.accepted), state(line));
+            show::data(format_args!("{}  {accepted}  {state:<10} {skill:<20} {}", line.task, line.agent))?;
         }
         Ok(ExitCode::SUCCESS)
     }

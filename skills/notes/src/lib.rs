@@ -11,7 +11,7 @@ const ENDING: &str = ".md";
 #[data]
 #[serde(tag = "action", rename_all = "kebab-case")]
 pub enum Request {
-    /// Writes a new note.
+    /// Writes a note, in place of one that has its name.
     Add {
         /// The name of the note: no slash, and no dot at its beginning.
         name: String,
@@ -74,13 +74,7 @@ fn notes(request: Request, files: Files) -> Result<Answer> {
     let notes = match request {
         Request::Add { name, text, folder } => {
             let path = path(&folder, &name)?;
-            match files.read(&path) {
-                Err(Error::NotFound(_)) => files.write(&path, &text)?,
-                Ok(_) => {
-                    return Err(Failure::stop(format!("there is a note `{name}` already: delete it first")));
-                }
-                Err(error) => return Err(error.into()),
-            }
+            files.write(&path, &text)?;
             vec![Note { name, text: Some(text) }]
         }
         Request::Read { name, folder } => {
@@ -88,7 +82,11 @@ fn notes(request: Request, files: Files) -> Result<Answer> {
             vec![Note { name, text: Some(text) }]
         }
         Request::List { folder } => {
-            let names = files.list(&folder)?;
+            let names = match files.list(&folder) {
+                // The folder comes with the first note.
+                Err(Error::NotFound(_)) => Vec::new(),
+                names => names?,
+            };
             let names = names.iter().filter_map(|name| name.strip_suffix(ENDING));
             names.map(|name| Note { name: name.to_owned(), text: None }).collect()
         }

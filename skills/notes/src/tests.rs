@@ -16,10 +16,10 @@ fn a_note_is_a_markdown_file_in_the_folder() {
 }
 
 #[test]
-fn a_note_that_is_there_is_not_replaced() {
+fn a_note_takes_the_place_of_one_that_has_its_name() {
     let files = Files::fake().granting("notes").with("notes/plan.md", "old");
-    assert!(matches!(add(&files, "plan"), Err(Failure::Stop(_))));
-    assert_eq!(files.contents()[0].1, b"old");
+    add(&files, "plan").unwrap();
+    assert_eq!(files.contents(), [("notes/plan.md".to_owned(), b"text".to_vec())]);
 }
 
 #[test]

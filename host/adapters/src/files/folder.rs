@@ -4,7 +4,7 @@ use std::io::{self, Read, Write};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, MetadataExt, OpenOptions, OpenOptionsExt};
+use cap_std::fs::{Dir, File, MetadataExt, OpenOptions, OpenOptionsExt, Permissions, PermissionsExt};
 use ringfence_core::gate::Content;
 use ringfence_core::governance::{FolderGrant, GuestPath};
 use ringfence_core::refusal::{Refusal, RefusalKind};
@@ -13,6 +13,9 @@ use rustix::io::Errno;
 
 /// What the names of half-written files begin with. Skills do not see such names and cannot use them.
 const HIDDEN: &str = ".ringfence-";
+
+/// The most segments of a path, its folder's name among them.
+const MAX_SEGMENTS: usize = 32;
 
 /// What to do about a granted folder that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +37,7 @@ pub(super) struct Place {
 impl Place {
     /// Opens the granted folder. This is the only step that starts from a path of the machine.
     pub(super) fn open(grant: &FolderGrant, path: String, missing: WhenMissing) -> Result<Self, Refusal> {
-        let guest = GuestPath::parse(&path).map_err(|why| Refusal::new(RefusalKind::Denied, why))?;
-        if guest.rest.split('/').any(|segment| segment.starts_with(HIDDEN)) {
-            let why = format!("names that begin with `{HIDDEN}` are the host's own");
-            return Err(Refusal::new(RefusalKind::Invalid, why));
-        }
+        let guest = parse(&path)?;
         let open = || Dir::open_ambient_dir(&grant.folder, ambient_authority());
         let opened = match open() {
             Err(why) if why.kind() == io::ErrorKind::NotFound && missing == WhenMissing::Create => {
@@ -95,7 +94,8 @@ impl Place {
         let permissions = match folder.symlink_metadata(name) {
             Ok(metadata) => {
                 self.check_replaceable(&metadata)?;
-                Some(metadata.permissions())
+                // To run as its owner is a right of the old content, not of what a skill writes.
+                Some(Permissions::from_mode(metadata.permissions().mode() & 0o777))
             }
             Err(why) if why.kind() == io::ErrorKind::NotFound => None,
             Err(why) => return Err(self.refusal(&why)),
@@ -137,7 +137,7 @@ impl Place {
             let Ok(mut name) = entry.file_name().into_string() else {
                 continue;
             };
-            if name.starts_with(HIDDEN) || GuestPath::parse(&format!("{}/{name}", self.path)).is_err() {
+            if parse(&format!("{}/{name}", self.path)).is_err() {
                 continue;
             }
             if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -182,7 +182,14 @@ impl Place {
         if metadata.is_symlink() {
             return Err(self.say(RefusalKind::Denied, "is a link; only files are replaced and removed"));
         }
-        if metadata.is_file() { Ok(()) } else { Err(self.is_no_file()) }
+        if !metadata.is_file() {
+            return Err(self.is_no_file());
+        }
+        // Replacing and removing ask the folder alone; the system would not look at the file's own mode.
+        if metadata.permissions().mode() & 0o200 == 0 {
+            return Err(self.say(RefusalKind::Denied, "is read-only"));
+        }
+        Ok(())
     }
 
     fn is_no_file(&self) -> Refusal {
@@ -196,6 +203,20 @@ impl Place {
     fn refusal(&self, why: &io::Error) -> Refusal {
         refusal(&self.path, why)
     }
+}
+
+/// Takes a path of a skill apart, if it is one that this adapter opens.
+fn parse(path: &str) -> Result<GuestPath<'_>, Refusal> {
+    let guest = GuestPath::parse(path).map_err(|why| Refusal::new(RefusalKind::Denied, why))?;
+    let invalid = |why: String| Err(Refusal::new(RefusalKind::Invalid, why));
+    if guest.rest.split('/').any(|segment| segment.starts_with(HIDDEN)) {
+        return invalid(format!("names that begin with `{HIDDEN}` are the host's own"));
+    }
+    let segments = path.split('/').count();
+    if segments > MAX_SEGMENTS {
+        return invalid(format!("the path has {segments} segments; {MAX_SEGMENTS} are allowed"));
+    }
+    Ok(guest)
 }
 
 /// A new file of a name that nobody else uses, beside the one that it will replace.

@@ -8,14 +8,13 @@ mod folder;
 mod tests;
 
 use futures::future::BoxFuture;
-use ringfence_core::gate::{
-    Call, Files, FilesDelete, FilesList, FilesRead, FilesWrite, Permit, Settled, Underway,
-};
+use ringfence_core::gate::{Files, FilesDelete, FilesList, FilesRead, FilesWrite, Permit, Settled};
 use ringfence_core::governance::FolderGrant;
 use ringfence_core::limit::Limit;
 use ringfence_core::refusal::{Refusal, RefusalKind};
 
 use self::folder::{Place, WhenMissing};
+use crate::blocking::work;
 
 /// The files of the machine, as far as they are granted.
 #[derive(Debug, Clone, Copy, Default)]
@@ -30,7 +29,7 @@ impl Files for CapFiles {
             };
             let (folder, path) = (underway.folder().cloned(), underway.call().path.clone());
             let allowance = underway.allowance(Limit::BytesIn);
-            work(underway, move || place(folder, path, WhenMissing::Refuse)?.read(allowance)).await
+            work(underway, move |_| place(folder, path, WhenMissing::Refuse)?.read(allowance)).await
         })
     }
 
@@ -42,7 +41,7 @@ impl Files for CapFiles {
             };
             let (folder, path) = (underway.folder().cloned(), underway.call().path.clone());
             let content = underway.call().content.clone();
-            work(underway, move || place(folder, path, WhenMissing::Create)?.write(&content.0)).await
+            work(underway, move |_| place(folder, path, WhenMissing::Create)?.write(&content.0)).await
         })
     }
 
@@ -53,7 +52,7 @@ impl Files for CapFiles {
                 Err(settled) => return settled,
             };
             let (folder, path) = (underway.folder().cloned(), underway.call().path.clone());
-            work(underway, move || place(folder, path, WhenMissing::Refuse)?.delete()).await
+            work(underway, move |_| place(folder, path, WhenMissing::Refuse)?.delete()).await
         })
     }
 
@@ -65,7 +64,7 @@ impl Files for CapFiles {
             };
             let (folder, path) = (underway.folder().cloned(), underway.call().path.clone());
             let allowance = underway.allowance(Limit::BytesIn);
-            work(underway, move || place(folder, path, WhenMissing::Refuse)?.list(allowance)).await
+            work(underway, move |_| place(folder, path, WhenMissing::Refuse)?.list(allowance)).await
         })
     }
 }
@@ -73,14 +72,4 @@ impl Files for CapFiles {
 fn place(folder: Option<FolderGrant>, path: String, missing: WhenMissing) -> Result<Place, Refusal> {
     let no_folder = || Refusal::new(RefusalKind::Denied, "no folder is granted for this call");
     Place::open(&folder.ok_or_else(no_folder)?, path, missing)
-}
-
-/// Does what may block on a thread of its own, and settles the call with what came of it.
-async fn work<C: Call>(
-    underway: Underway<C>,
-    work: impl FnOnce() -> Result<C::Answer, Refusal> + Send + 'static,
-) -> Settled<C> {
-    let lost = |_| Err(Refusal::new(RefusalKind::Failed, "the host lost the thread that did it"));
-    let result = tokio::task::spawn_blocking(work).await.unwrap_or_else(lost);
-    underway.settle(result)
 }

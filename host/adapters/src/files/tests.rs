@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use ringfence_core::audit::{Answered, Fact};
 use ringfence_core::gate::{Content, Stop};
+use ringfence_core::governance::StopReason;
 use rustix::fs::{CWD, FileType, RenameFlags, mknodat, renameat_with};
 
 use super::*;
-use crate::testing::{Run, kind, refusal};
+use crate::testing::{Run, abandon, kind, one_thread, refusal};
 
 const SECRET: &str = "the secret of the machine";
 
@@ -262,6 +263,76 @@ async fn a_replaced_file_keeps_its_permissions() {
 }
 
 #[tokio::test]
+async fn a_replaced_file_loses_the_right_to_run_as_its_owner() {
+    let mut disk = Disk::new();
+    for (before, after) in [(0o4755, 0o755), (0o2775, 0o775), (0o1644, 0o644), (0o7777, 0o777)] {
+        fs::write(disk.notes("tool"), "x").expect("written");
+        fs::set_permissions(disk.notes("tool"), fs::Permissions::from_mode(before)).expect("set");
+        disk.write("notes/tool", b"y").await.expect("written");
+        let mode = fs::metadata(disk.notes("tool")).expect("there").permissions().mode() & 0o7777;
+        assert_eq!(mode, after, "{mode:o} from {before:o}");
+    }
+}
+
+#[tokio::test]
+async fn a_read_only_file_is_neither_replaced_nor_removed() {
+    let mut disk = Disk::new();
+    for mode in [0o444, 0o000, 0o577] {
+        fs::write(disk.notes("kept"), "kept").expect("written");
+        fs::set_permissions(disk.notes("kept"), fs::Permissions::from_mode(mode)).expect("set");
+        assert_eq!(kind(disk.write("notes/kept", b"x").await), RefusalKind::Denied, "{mode:o}");
+        assert_eq!(kind(disk.delete("notes/kept").await), RefusalKind::Denied, "{mode:o}");
+        fs::set_permissions(disk.notes("kept"), fs::Permissions::from_mode(0o600)).expect("set");
+        assert_eq!(fs::read_to_string(disk.notes("kept")).expect("read"), "kept");
+    }
+    disk.check();
+}
+
+#[tokio::test]
+async fn a_path_has_no_more_than_32_segments() {
+    let mut disk = Disk::new();
+    let deepest = format!("notes{}", "/d".repeat(31));
+    disk.write(&deepest, b"x").await.expect("written");
+    disk.delete(&deepest).await.expect("removed");
+    fs::create_dir_all(disk.notes(&"d/".repeat(31))).expect("made");
+    fs::write(disk.notes(&format!("{}file", "d/".repeat(31))), "x").expect("written");
+    assert_eq!(disk.list(&deepest).await.expect("listed"), Vec::<String>::new());
+    for below in [format!("{deepest}/file"), format!("{deepest}/new/file")] {
+        assert_eq!(kind(disk.read(&below).await), RefusalKind::Invalid);
+        assert_eq!(kind(disk.write(&below, b"y").await), RefusalKind::Invalid);
+        assert_eq!(kind(disk.delete(&below).await), RefusalKind::Invalid);
+        assert_eq!(kind(disk.list(&below).await), RefusalKind::Invalid);
+    }
+}
+
+#[test]
+fn a_run_that_ended_before_its_thread_was_free_changes_nothing() {
+    one_thread(async |thread| {
+        let mut disk = Disk::new();
+        fs::write(disk.notes("kept"), "kept").expect("written");
+        let busy = thread.occupy();
+        abandon(disk.write("notes/kept", b"x")).await;
+        abandon(disk.write("notes/new/file", b"x")).await;
+        abandon(disk.delete("notes/kept")).await;
+        thread.free(busy).await;
+        assert_eq!(fs::read_to_string(disk.notes("kept")).expect("it is still there"), "kept");
+        assert!(!disk.notes("new").exists());
+
+        let busy = thread.occupy();
+        let switch = Arc::clone(disk.run.gate.books().switch());
+        let stop = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            switch.stop(StopReason::Killed { by: "eve".into() });
+            thread.free(busy).await;
+        };
+        let (result, ()) = futures::join!(disk.write("notes/kept", b"x"), stop);
+        assert_eq!(kind(result), RefusalKind::Failed);
+        assert_eq!(fs::read_to_string(disk.notes("kept")).expect("it is still there"), "kept");
+        disk.check();
+    });
+}
+
+#[tokio::test]
 async fn a_write_is_recorded_before_and_after() {
     let mut disk = Disk::new();
     disk.write("notes/a", b"x").await.expect("written");
@@ -270,5 +341,5 @@ async fn a_write_is_recorded_before_and_after() {
     else {
         panic!("{facts:?}");
     };
-    assert_eq!((call.call.as_str(), call.number), ("files.write", *number));
+    assert_eq!((&*call.call, call.number), ("files.write", *number));
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ringfence_core::audit::{Head, Record};
+use ringfence_core::audit::{Event, Head, Record};
 use ringfence_core::ids::{Digest, StreamName};
-use ringfence_core::stores::{BlobStore, EventLog, Receipt, StateStore, StoreError, Versioned};
+use ringfence_core::stores::{BlobStore, EventLog, Receipt, StateStore, StoreError, Totals, Versioned};
 
 use crate::batch;
 
@@ -36,12 +36,13 @@ impl InMemoryStore {
 }
 
 impl Tables {
+    fn last(&self, stream: &StreamName) -> Option<&Event> {
+        Some(&self.streams.get(stream)?.last()?.event)
+    }
+
     fn head(&self, stream: &StreamName) -> Head {
-        let last = self.streams.get(stream).and_then(|records| records.last());
-        last.map_or_else(Head::default, |record| Head {
-            sequence: record.event.sequence,
-            hash: record.event.hash,
-        })
+        let last = self.last(stream);
+        last.map_or_else(Head::default, |event| Head { sequence: event.sequence, hash: event.hash })
     }
 
     fn append(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
@@ -64,6 +65,10 @@ impl EventLog for InMemoryStore {
 
     fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
         Ok(self.lock().head(stream))
+    }
+
+    fn last(&self, stream: &StreamName) -> Result<Option<Event>, StoreError> {
+        Ok(self.lock().last(stream).cloned())
     }
 
     fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
@@ -114,6 +119,18 @@ impl StateStore for InMemoryStore {
         let alive =
             with_prefix.filter_map(|(key, there)| Some((key.clone(), there.value.as_ref()?.len() as u64)));
         Ok(alive.collect())
+    }
+
+    fn totals(&self, prefix: &str) -> Result<Totals, StoreError> {
+        let tables = self.lock();
+        let with_prefix =
+            tables.state.range(prefix.to_owned()..).take_while(|(key, _)| key.starts_with(prefix));
+        let mut totals = Totals::default();
+        for (_, there) in with_prefix {
+            totals.keys += 1;
+            totals.bytes += there.value.as_ref().map_or(0, |value| value.len() as u64);
+        }
+        Ok(totals)
     }
 }
 

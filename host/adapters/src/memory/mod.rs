@@ -14,16 +14,17 @@ use futures::future::BoxFuture;
 use ringfence_core::audit::{Fact, TraceId};
 use ringfence_core::gate::{
     Call, Content, Entry, Memory, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet,
-    Permit, Settled, Underway,
+    Permit, Settled,
 };
 use ringfence_core::governance::Authority;
 use ringfence_core::ids::StreamName;
 use ringfence_core::limit::Limit;
 use ringfence_core::refusal::{Refusal, RefusalKind};
-use ringfence_core::stores::{Envelope, EventLog, StateStore, StoreError, append_shared};
+use ringfence_core::stores::{Envelope, EventLog, StateStore, StoreError, Totals, Versioned, append_shared};
 use ringfence_core::system::Clock;
 
 use self::projection::Projection;
+use crate::blocking::{self, Wanted};
 
 /// The longest key, in bytes.
 const MAX_KEY: usize = 256;
@@ -34,8 +35,8 @@ const MAX_VALUE: u64 = 1 << 20;
 /// The most that one caller keeps, in bytes of values.
 const MAX_TOTAL: u64 = 16 << 20;
 
-/// The most keys that one caller has.
-const MAX_KEYS: usize = 10_000;
+/// The most keys that one caller has, deleted ones among them: their revisions are kept.
+const MAX_KEYS: u64 = 10_000;
 
 /// Memory on top of a log and a store for its projection.
 pub struct MemoryOverLog {
@@ -55,6 +56,7 @@ struct Shelf {
 struct Caller {
     authority: Authority,
     trace: TraceId,
+    wanted: Wanted,
 }
 
 impl MemoryOverLog {
@@ -80,18 +82,11 @@ impl MemoryOverLog {
             Ok(underway) => underway,
             Err(settled) => return settled,
         };
-        let caller = Caller::of(&underway);
+        let (authority, trace) = (underway.authority().clone(), underway.trace());
         let (shelf, key) = (Arc::clone(&self.shelf), key(underway.call()).to_owned());
         let allowance = underway.allowance(Limit::BytesIn);
-        let lost = |_| Err(Refusal::new(RefusalKind::Failed, "the host lost the thread that did it"));
-        let done = tokio::task::spawn_blocking(move || work(&shelf, &caller, key, allowance));
-        underway.settle(done.await.unwrap_or_else(lost))
-    }
-}
-
-impl Caller {
-    fn of<C: Call>(underway: &Underway<C>) -> Self {
-        Self { authority: underway.authority().clone(), trace: underway.trace() }
+        let work = move |wanted| work(&shelf, &Caller { authority, trace, wanted }, key, allowance);
+        blocking::work(underway, work).await
     }
 }
 
@@ -171,13 +166,15 @@ impl Shelf {
         let agent = &caller.authority.agent;
         let value = Some(value);
         self.append(caller, || {
+            let there = self.projection.entry(agent, &key)?;
             if let Some(expected) = expected {
-                let there = self.projection.get(agent, &key)?.map_or(0, |(_, revision)| revision);
-                if there != expected {
-                    return Err(End::Refused(Refusal::conflict(there)));
+                let alive = there.as_ref().filter(|there| there.value.is_some());
+                let revision = alive.map_or(0, |there| there.revision);
+                if revision != expected {
+                    return Err(End::Refused(Refusal::conflict(revision)));
                 }
             }
-            check_quota(&self.projection.list(agent, "")?, &key, size)?;
+            check_quota(self.projection.totals(agent)?, there.as_ref(), size)?;
             Ok(Fact::MemoryWritten { key: key.clone(), value: value.clone() })
         })
         .map_err(|end| match end {
@@ -227,6 +224,8 @@ impl Shelf {
         let stream = StreamName::memory(agent);
         let decide = || {
             self.projection.catch_up(agent)?;
+            // The turn may have come late, and so may another writer's events.
+            caller.wanted.check()?;
             decide()
         };
         let appended = append_shared(&*self.log, &*self.clock, &stream, envelope, decide);
@@ -276,15 +275,19 @@ fn check_characters(key: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_quota(keys: &[(String, u64)], key: &str, size: u64) -> Result<(), Refusal> {
-    let others = || keys.iter().filter(|(other, _)| other != key);
-    let total = others().map(|(_, size)| size).sum::<u64>() + size;
+/// Whether a value of this size may be put where this is `there`.
+fn check_quota(totals: Totals, there: Option<&Versioned>, size: u64) -> Result<(), Refusal> {
     let full = |why: String| Err(Refusal::new(RefusalKind::Invalid, why));
+    let replaced = there.and_then(|there| there.value.as_ref()).map_or(0, Vec::len);
+    let total = totals.bytes.saturating_sub(replaced as u64) + size;
     if total > MAX_TOTAL {
         return full(format!("the caller's memory would hold {total} bytes; {MAX_TOTAL} are allowed"));
     }
-    if others().count() >= MAX_KEYS {
-        return full(format!("the caller's memory has {MAX_KEYS} keys, which is all that is allowed"));
+    if there.is_none() && totals.keys >= MAX_KEYS {
+        return full(format!(
+            "the caller's memory has had {MAX_KEYS} different keys, deleted ones among them, which is all that is \
+             allowed; a key that it has had can be set again"
+        ));
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ringfence_core::audit::Fact;
 use ringfence_core::ids::{Agent, StreamName};
-use ringfence_core::stores::{EventLog, StateStore, StoreError, Versioned};
+use ringfence_core::stores::{EventLog, StateStore, StoreError, Totals, Versioned};
 
 /// How many events are applied at once, and after how many the cursor is kept.
 const PAGE: usize = 64;
@@ -74,8 +74,17 @@ impl Projection {
 
     /// The value under a key and its revision, if it was not deleted.
     pub(super) fn get(&self, agent: &Agent, key: &str) -> Result<Option<(Vec<u8>, u64)>, StoreError> {
-        let there = self.state.get(&state_key(agent, key))?;
-        Ok(there.and_then(|there| Some((there.value?, there.revision))))
+        Ok(self.entry(agent, key)?.and_then(|there| Some((there.value?, there.revision))))
+    }
+
+    /// What is kept under a key, deleted or not.
+    pub(super) fn entry(&self, agent: &Agent, key: &str) -> Result<Option<Versioned>, StoreError> {
+        self.state.get(&state_key(agent, key))
+    }
+
+    /// How much is kept for a caller.
+    pub(super) fn totals(&self, agent: &Agent) -> Result<Totals, StoreError> {
+        self.state.totals(&state_key(agent, ""))
     }
 
     /// A caller's keys with a prefix, in order, with the sizes of their values.

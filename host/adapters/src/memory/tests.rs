@@ -1,14 +1,18 @@
 //! Memory as skills see it, over both kinds of store.
 
-use ringfence_core::gate::Stop;
-use ringfence_core::gate::Untouchable;
+use std::time::Duration;
+
+use ringfence_core::audit::Head;
+use ringfence_core::gate::{Stop, Untouchable};
+use ringfence_core::governance::StopReason;
 use ringfence_core::stores::read_facts;
 
 use super::*;
 use crate::in_memory::InMemoryStore;
+use crate::promises::records;
 use crate::sqlite::SqliteStore;
 use crate::system::SystemClock;
-use crate::testing::{Run, TRACE, kind, refusal};
+use crate::testing::{Run, TRACE, abandon, kind, one_thread, refusal};
 
 struct Caller {
     run: Run,
@@ -148,12 +152,69 @@ async fn keys_and_values_beyond_their_limits_are_refused() {
     assert_eq!(kind(ada.list("").await), RefusalKind::Invalid);
 }
 
+#[tokio::test]
+async fn keys_that_were_deleted_count_as_keys_but_can_be_set_again() {
+    let store = Arc::new(InMemoryStore::new());
+    let deleted = (1..MAX_KEYS).map(|number| {
+        let fact = Fact::MemoryWritten { key: format!("k{number}"), value: None };
+        serde_json::to_vec(&fact).expect("a payload")
+    });
+    let deleted: Vec<_> = deleted.collect();
+    let stream = StreamName::memory(&"ada".parse().expect("a name"));
+    let deleted = records(&stream, Head::default(), deleted.iter().map(Vec::as_slice));
+    store.append(deleted).durable().await.expect("appended");
+    let mut ada = Caller::new("ada", &store);
+    ada.set("the last", b"x").await.expect("there is room for one");
+    let full = refusal(ada.set("one more", b"x").await);
+    assert_eq!((full.kind, full.message.contains("10000")), (RefusalKind::Invalid, true), "{full}");
+    assert_eq!(kind(ada.compare_and_set("one more", 0, b"x").await), RefusalKind::Invalid);
+    ada.delete("the last").await.expect("deleted");
+    assert_eq!(kind(ada.set("one more", b"x").await), RefusalKind::Invalid);
+    ada.set("k7", b"x").await.expect("a key that it has had");
+    ada.set("k7", b"y").await.expect("a key that it has");
+    ada.compare_and_set("the last", 0, b"x").await.expect("a key that it has had");
+    assert_eq!(ada.value("the last").await, Some(b"x".to_vec()));
+    assert_eq!(store.totals("memory/ada/"), Ok(Totals { keys: MAX_KEYS, bytes: 2 }));
+}
+
 #[test]
-fn the_number_of_keys_has_a_limit() {
-    let keys: Vec<_> = (0..MAX_KEYS).map(|number| (format!("k{number}"), 1)).collect();
-    assert!(check_quota(&keys, "one more", 1).is_err());
-    assert!(check_quota(&keys, "k7", 1).is_ok(), "a key that is there can be set");
-    assert!(check_quota(&keys[1..], "one more", 1).is_ok());
+fn a_run_that_ended_before_its_thread_was_free_writes_nothing() {
+    one_thread(async |thread| {
+        let store = Arc::new(InMemoryStore::new());
+        let mut ada = Caller::new("ada", &store);
+        let busy = thread.occupy();
+        abandon(ada.set("k", b"x")).await;
+        thread.free(busy).await;
+        assert_eq!(ada.value("k").await, None);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_ended_before_its_turn_writes_nothing() {
+    for killed in [false, true] {
+        let store = Arc::new(InMemoryStore::new());
+        let memory = memory(&store);
+        let shelf = Arc::clone(&memory.shelf);
+        let mut ada = Caller { run: Run::new("ada", Box::new(Untouchable), Box::new(memory), None) };
+        let mut turns: Vec<_> = shelf.turns.iter().map(|turn| turn.lock().expect("a turn")).collect();
+        if killed {
+            let switch = Arc::clone(ada.run.gate.books().switch());
+            let set = tokio::spawn(async move { ada.set("k", b"x").await });
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            switch.stop(StopReason::Killed { by: "eve".into() });
+            turns.clear();
+            assert!(set.await.expect("no panic").is_err());
+        } else {
+            abandon(ada.set("k", b"x")).await;
+            turns.clear();
+        }
+        // The thread holds the shelf for as long as it may still write.
+        while Arc::strong_count(&shelf) > if killed { 1 } else { 2 } {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let mut later = Caller::new("ada", &store);
+        assert_eq!(later.value("k").await, None, "killed: {killed}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -187,5 +248,31 @@ async fn callers_in_several_processes_lose_no_increment() {
     let total = format!("{}", TASKS as u32 * EACH).into_bytes();
     for store in &stores {
         assert_eq!(Caller::new("ada", store).value("count").await, Some(total.clone()));
+    }
+}
+
+#[tokio::test]
+async fn zz_measure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Arc::new(SqliteStore::open(&folder.path().join("ringfence.db")).expect("a store"));
+    std::thread::scope(|scope| {
+        for part in 0..64 {
+            let store = &store;
+            scope.spawn(move || {
+                for n in 0..157 {
+                    store
+                        .advance(
+                            &format!("memory/ada/{}-{part}-{}", n * 7919 % 157, "k".repeat(60)),
+                            Versioned { value: Some(vec![7; 1600]), revision: 1 },
+                        )
+                        .expect("ok");
+                }
+            });
+        }
+    });
+    for _ in 0..5 {
+        let began = std::time::Instant::now();
+        let totals = store.totals("memory/ada/").expect("totals");
+        eprintln!("{totals:?} {:?}", began.elapsed());
     }
 }

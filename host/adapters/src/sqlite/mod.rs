@@ -15,15 +15,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 
-use ringfence_core::audit::{Head, Record};
+use ringfence_core::audit::{Event, Head, Record};
 use ringfence_core::ids::{Digest, StreamName};
-use ringfence_core::stores::{BlobStore, EventLog, Receipt, StateStore, StoreError, Versioned};
+use ringfence_core::stores::{BlobStore, EventLog, Receipt, StateStore, StoreError, Totals, Versioned};
 use rusqlite::{Connection, OptionalExtension};
 
 use self::error::store_error;
 use self::queue::Queue;
 use self::writer::{Done, Job};
-use crate::batch;
 
 /// All three stores in one file. Readers see what is committed. Dropping it writes what still waits.
 #[derive(Debug)]
@@ -55,6 +54,24 @@ impl SqliteStore {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Shows each key with a prefix, in order, with the size of its value if it is not deleted. No value is read:
+    /// SQLite knows its size from the head of the row.
+    fn each_key(&self, prefix: &str, mut show: impl FnMut(&str, Option<u64>)) -> Result<(), StoreError> {
+        let connection = self.reader();
+        let sql = "SELECT key, length(value) FROM state WHERE key >= ? ORDER BY key";
+        let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+        let mut rows = statement.query([prefix]).map_err(store_error)?;
+        while let Some(row) = rows.next().map_err(store_error)? {
+            let key = row.get_ref(0).and_then(|key| Ok(key.as_str()?)).map_err(store_error)?;
+            if !key.starts_with(prefix) {
+                break;
+            }
+            let size: Option<i64> = row.get(1).map_err(store_error)?;
+            show(key, size.map(|size| rows::from_column(size, "size")).transpose()?);
+        }
+        Ok(())
+    }
+
     /// Has the writer do a job, and waits until it is durable.
     fn do_now(&self, bytes: usize, job: impl FnOnce(mpsc::Sender<Done>) -> Job) -> Done {
         let (done, result) = mpsc::channel();
@@ -76,9 +93,6 @@ impl Drop for SqliteStore {
 impl EventLog for SqliteStore {
     /// Waits only while the queue is full. Batches are written in the order in which they were handed over.
     fn append(&self, records: Vec<Record>) -> Receipt {
-        if let Err(error) = batch::check(&records) {
-            return Receipt::settled(Err(error));
-        }
         let payload = |record: &Record| record.payload.as_ref().map_or(0, Vec::len);
         let bytes = records.iter().map(|record| 512 + payload(record)).sum();
         let (done, receipt) = Receipt::new();
@@ -88,6 +102,10 @@ impl EventLog for SqliteStore {
 
     fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
         rows::head(&self.reader(), stream)
+    }
+
+    fn last(&self, stream: &StreamName) -> Result<Option<Event>, StoreError> {
+        rows::last(&self.reader(), stream)
     }
 
     fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
@@ -161,20 +179,17 @@ impl StateStore for SqliteStore {
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
-        let connection = self.reader();
-        let sql = "SELECT key, length(value) FROM state WHERE key >= ? ORDER BY key";
-        let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
-        let mut rows = statement.query([prefix]).map_err(store_error)?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next().map_err(store_error)? {
-            let key: String = row.get(0).map_err(store_error)?;
-            if !key.starts_with(prefix) {
-                break;
-            }
-            if let Some(size) = row.get::<_, Option<i64>>(1).map_err(store_error)? {
-                found.push((key, rows::from_column(size, "size")?));
-            }
-        }
+        self.each_key(prefix, |key, size| found.extend(size.map(|size| (key.to_owned(), size))))?;
         Ok(found)
+    }
+
+    fn totals(&self, prefix: &str) -> Result<Totals, StoreError> {
+        let mut totals = Totals::default();
+        self.each_key(prefix, |_, size| {
+            totals.keys += 1;
+            totals.bytes += size.unwrap_or(0);
+        })?;
+        Ok(totals)
     }
 }

@@ -43,6 +43,16 @@ pub(super) fn head(connection: &Connection, stream: &StreamName) -> Result<Head,
     Ok(Head { sequence: from_column(sequence, "sequence")?, hash: digest(&hash, "hash")? })
 }
 
+/// The last event of a stream. A payload lies behind all that is asked for, so none is read.
+pub(super) fn last(connection: &Connection, stream: &StreamName) -> Result<Option<Event>, StoreError> {
+    let sql = "SELECT sequence, kind, time, actor, ring, trace, payload_hash, previous, hash
+               FROM events WHERE stream = ? ORDER BY sequence DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+    let mut rows = statement.query([stream.as_str()]).map_err(store_error)?;
+    let row = rows.next().map_err(store_error)?;
+    row.map(|row| event(stream, row)).transpose()
+}
+
 /// Adds a record that was checked to follow the head.
 pub(super) fn insert(connection: &Connection, record: &Record) -> Result<(), StoreError> {
     let event = &record.event;
@@ -97,18 +107,18 @@ pub(super) fn read(
     let mut rows = statement.query(params![stream.as_str(), from, limit]).map_err(store_error)?;
     let mut records = Vec::new();
     while let Some(row) = rows.next().map_err(store_error)? {
-        records.push(record(stream, row)?);
+        records.push(Record { event: event(stream, row)?, payload: row.get(9).map_err(store_error)? });
     }
     Ok(records)
 }
 
-fn record(stream: &StreamName, row: &Row<'_>) -> Result<Record, StoreError> {
+fn event(stream: &StreamName, row: &Row<'_>) -> Result<Event, StoreError> {
     let bytes = |index| row.get_ref(index)?.as_blob().map_err(rusqlite::Error::from);
     let digest_at = |index, what| digest(bytes(index).map_err(store_error)?, what);
     let ring: Option<u8> = row.get(4).map_err(store_error)?;
     let ring = ring.map(|number| Ring::from_number(number).ok_or_else(|| malformed("ring")));
     let trace = bytes(5).map_err(store_error)?.try_into().map_err(|_| malformed("trace"))?;
-    let event = Event {
+    Ok(Event {
         stream: stream.clone(),
         sequence: from_column(row.get(0).map_err(store_error)?, "sequence")?,
         kind: row.get(1).map_err(store_error)?,
@@ -119,6 +129,5 @@ fn record(stream: &StreamName, row: &Row<'_>) -> Result<Record, StoreError> {
         payload_hash: digest_at(6, "payload hash")?,
         previous: digest_at(7, "previous hash")?,
         hash: digest_at(8, "hash")?,
-    };
-    Ok(Record { event, payload: row.get(9).map_err(store_error)? })
+    })
 }

@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Files up to this size are checked page by page when they are opened.
 const CHECKED_BYTES: i64 = 1 << 20;
 
+/// The smallest page of any database, in bytes.
+const SMALLEST: u64 = 512;
+
 const TABLES: &str = "
     CREATE TABLE events(
         stream TEXT NOT NULL,
@@ -72,17 +75,22 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// SQLite takes an empty file for a new database and throws its write-ahead log away: then a file that was cut to
-/// nothing would be a silent empty start.
+/// SQLite takes an empty file for a new database and throws its write-ahead log away, and a file of a few bytes for an
+/// empty one: then a file that was cut off would be a silent empty start.
 fn check_not_cut_off(path: &Path) -> Result<(), StoreError> {
     let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    if size(&PathBuf::from(log)) > 0 && size(path) == 0 {
-        let why = "the file is empty or gone, but its write-ahead log (-wal) is there";
-        return Err(StoreError::Damaged(why.into()));
+    // The log first: another process that makes the file makes it before its log.
+    let log = size(&PathBuf::from(log));
+    match size(path) {
+        0 if log > 0 => {
+            let why = "the file is empty or gone, but its write-ahead log (-wal) is there";
+            Err(StoreError::Damaged(why.into()))
+        }
+        cut @ 1..SMALLEST => Err(StoreError::Damaged(format!("the file was cut to {cut} bytes"))),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// Makes the file, for its owner alone; the files beside it get the same permissions from SQLite.

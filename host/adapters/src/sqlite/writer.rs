@@ -156,6 +156,7 @@ impl Writer {
         let Some(first) = records.first() else {
             return Ok(());
         };
+        batch::check(records)?;
         let stream = &first.event.stream;
         let head = match self.heads.get(stream) {
             Some(head) => *head,

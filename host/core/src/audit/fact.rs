@@ -1,7 +1,10 @@
 //! What an event's payload says. The same facts are the journal that a run is repeated from.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::capability::Powers;
 use crate::content::Content;
@@ -111,14 +114,51 @@ pub struct CallFact {
     /// Its number in the attempt, from 1.
     pub number: u64,
     /// `files.write` and so on.
-    pub call: String,
+    pub call: Cow<'static, str>,
     /// The hash of its arguments' canonical JSON.
     pub arguments_hash: Digest,
     /// The arguments themselves, where they are short.
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub arguments: Value,
+    #[serde(default, skip_serializing_if = "Arguments::are_left_out")]
+    pub arguments: Arguments,
     /// How much fuel the attempt had used when the skill made the call.
     pub fuel: u64,
+}
+
+/// A call's arguments as canonical JSON, or nothing where they are too long to be shown.
+#[derive(Debug, Clone, Default)]
+pub struct Arguments(Option<Box<RawValue>>);
+
+impl Arguments {
+    /// The arguments of a call and the hash of their canonical JSON; shown only up to a length in bytes.
+    pub(crate) fn of<C: Serialize>(call: &C, longest_shown: usize) -> (Self, Digest) {
+        let canonical = serde_json::value::to_raw_value(call).expect("calls have string keys and serialise");
+        let hash = Digest::of(canonical.get().as_bytes());
+        (Self(Some(canonical).filter(|canonical| canonical.get().len() <= longest_shown)), hash)
+    }
+
+    fn are_left_out(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+impl PartialEq for Arguments {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_ref().map(|raw| raw.get()) == other.0.as_ref().map(|raw| raw.get())
+    }
+}
+
+impl Serialize for Arguments {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Arguments {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // By way of a plain value: raw ones cannot come out of a flattened or tagged fact.
+        let value = Value::deserialize(deserializer)?;
+        serde_json::value::to_raw_value(&value).map(|raw| Self(Some(raw))).map_err(serde::de::Error::custom)
+    }
 }
 
 /// What a call was answered with.
@@ -151,7 +191,7 @@ pub enum AttemptEnd {
     /// It was killed.
     Killed { by: String },
     /// The host failed it.
-    HostFailed { message: String },
+    HostFailed { code: Code, message: String },
 }
 
 /// Which limit ended a run.

@@ -6,4 +6,4 @@ mod fact;
 
 pub use chain::{Broken, Verifier};
 pub use event::{Event, Head, Record, TraceId};
-pub use fact::{Answered, AttemptEnd, CallFact, Fact, LimitHit, Outcome, Status, Used};
+pub use fact::{Answered, Arguments, AttemptEnd, CallFact, Fact, LimitHit, Outcome, Status, Used};

@@ -1,5 +1,6 @@
-//! JSON as a contract reads it: one value, each key once, no deeper than [`MAX_DEPTH`].
+//! JSON as a contract reads it: one value, each key once, no deeper than [`MAX_DEPTH`], no more than [`MAX_VALUES`].
 
+use std::cell::Cell;
 use std::fmt;
 
 use serde::Deserialize;
@@ -9,6 +10,9 @@ use serde_json::{Map, Number, Value};
 /// How deep objects and arrays may nest.
 pub const MAX_DEPTH: usize = 100;
 
+/// How many values (objects, arrays, texts, numbers, …) one document may have: each takes many times its bytes.
+pub const MAX_VALUES: usize = 100_000;
+
 /// Parses one JSON value. Unlike plain `serde_json`, an object with the same key twice is an error: which of
 /// both counts would differ from reader to reader.
 ///
@@ -16,33 +20,45 @@ pub const MAX_DEPTH: usize = 100;
 /// What is wrong and where (line and column).
 pub fn parse(text: &str) -> Result<Value, String> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict { depth: 0 }.deserialize(&mut deserializer).map_err(|why| why.to_string())?;
+    let values = Cell::new(0);
+    let value =
+        Strict { depth: 0, values: &values }.deserialize(&mut deserializer).map_err(|why| why.to_string())?;
     deserializer.end().map_err(|why| why.to_string())?;
     Ok(value)
 }
 
 #[derive(Clone, Copy)]
-struct Strict {
+struct Strict<'a> {
     depth: usize,
+    values: &'a Cell<usize>,
 }
 
-impl Strict {
+impl Strict<'_> {
     fn deeper<E: serde::de::Error>(self) -> Result<Self, E> {
         if self.depth >= MAX_DEPTH {
             return Err(E::custom(format_args!("nested more than {MAX_DEPTH} deep")));
         }
-        Ok(Self { depth: self.depth + 1 })
+        Ok(Self { depth: self.depth + 1, values: self.values })
+    }
+
+    fn one_more<E: serde::de::Error>(self) -> Result<(), E> {
+        self.values.set(self.values.get() + 1);
+        if self.values.get() > MAX_VALUES {
+            return Err(E::custom(format_args!("more than {MAX_VALUES} values")));
+        }
+        Ok(())
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Strict {
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
     type Value = Value;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        self.one_more()?;
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Strict {
+impl<'de> Visitor<'de> for Strict<'_> {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,6 +134,12 @@ mod tests {
     fn a_million_nestings_are_refused_without_recursion_that_deep() {
         let text = "[".repeat(1_000_000);
         assert!(parse(&text).expect_err("deep").contains("nested more than 100 deep"));
+    }
+
+    #[test]
+    fn more_values_than_the_host_wants_to_hold_are_refused() {
+        let text = format!("[{}0]", "0,".repeat(MAX_VALUES));
+        assert!(parse(&text).expect_err("many").contains("more than 100000 values"));
     }
 
     #[test]

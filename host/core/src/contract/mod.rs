@@ -4,13 +4,15 @@ mod json;
 mod rules;
 mod schema;
 mod version;
+mod work;
 
 use serde::{Deserialize, Serialize};
 
-pub use json::{MAX_DEPTH, parse};
+pub use json::{MAX_DEPTH, MAX_VALUES, parse};
 pub use rules::{Bounds, Rule, RuleSet};
 pub use schema::{BadSchema, Schema};
 pub use version::parse_version;
+pub use work::{MAX_WORK_HERE, Validator, violations};
 
 use crate::ids::SkillName;
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::Violation;
+use super::schema::shorten;
+use super::{Schema, Violation};
 
 /// One rule on outputs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,6 +69,11 @@ impl Rule {
                 self.path
             ));
         }
+        let ends =
+            self.bounds.map(|Bounds { min, max }| [min, max].into_iter().flatten().collect::<Vec<_>>());
+        if ends.is_some_and(|ends| ends.is_empty() || ends.iter().any(|end| end.is_nan())) {
+            return Err(format!("the bounds of {:?} must name min or max, each a number", self.path));
+        }
         if let Some(Bounds { min: Some(min), max: Some(max) }) = self.bounds
             && min > max
         {
@@ -118,7 +124,9 @@ impl Rule {
 
     fn judge(&self, value: Option<&Value>, path: &str, violations: &mut Vec<Violation>) {
         let mut violated = |rule: &str, message: String| {
-            violations.push(Violation { path: path.to_owned(), rule: format!("rule:{rule}"), message });
+            if violations.len() < Schema::MAX_VIOLATIONS {
+                violations.push(Violation { path: shorten(path), rule: format!("rule:{rule}"), message });
+            }
         };
         let value = value.filter(|value| !value.is_null());
         match value {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use jsonschema::{PatternOptions, Validator};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::work::Work;
 use super::{Violation, parse};
 
 /// Why a schema was not accepted.
@@ -22,6 +23,9 @@ pub enum BadSchema {
     /// A reference points outside the schema.
     #[error("`$ref` {0:?} points outside of it; only `#…` is allowed")]
     OutsideReference(String),
+    /// It has more patterns than [`Schema::MAX_PATTERNS`].
+    #[error("it has more than {max} patterns", max = Schema::MAX_PATTERNS)]
+    TooManyPatterns,
     /// References lead back to where they began without a step into the data.
     #[error("`$ref` {0:?} leads back to itself")]
     Circle(String),
@@ -34,6 +38,7 @@ pub enum BadSchema {
 #[derive(Clone)]
 pub struct Schema {
     source: Arc<Value>,
+    work: Work,
     validator: Arc<Validator>,
 }
 
@@ -44,6 +49,8 @@ impl Schema {
     pub const MAX_NODES: usize = 4_000;
     /// How many violations are collected before the rest is left out.
     pub const MAX_VIOLATIONS: usize = 32;
+    /// The most regular expressions.
+    pub const MAX_PATTERNS: usize = 100;
     /// The largest regular expression, in bytes of its compiled form.
     const MAX_PATTERN: usize = 256 << 10;
 
@@ -64,7 +71,8 @@ impl Schema {
             .should_validate_formats(true)
             .build(&source)
             .map_err(|why| BadSchema::Invalid(why.to_string()))?;
-        Ok(Self { source: Arc::new(source), validator: Arc::new(validator) })
+        let work = Work::of(&source);
+        Ok(Self { source: Arc::new(source), work, validator: Arc::new(validator) })
     }
 
     /// The schema as JSON.
@@ -73,7 +81,13 @@ impl Schema {
         &self.source
     }
 
-    /// What is wrong with a value; empty if nothing is.
+    /// What validating against it may take.
+    #[must_use]
+    pub(super) const fn work(&self) -> Work {
+        self.work
+    }
+
+    /// What is wrong with a value; empty if nothing is. It may take long: see [`super::violations`].
     #[must_use]
     pub fn violations(&self, value: &Value) -> Vec<Violation> {
         if self.validator.is_valid(value) {
@@ -82,7 +96,7 @@ impl Schema {
         let errors = self.validator.iter_errors(value).take(Self::MAX_VIOLATIONS);
         errors
             .map(|error| Violation {
-                path: error.instance_path().to_string(),
+                path: shorten(&error.instance_path().to_string()),
                 rule: error.kind().keyword().to_owned(),
                 message: shorten(&error.masked().to_string()),
             })
@@ -96,7 +110,7 @@ impl std::fmt::Debug for Schema {
     }
 }
 
-fn shorten(message: &str) -> String {
+pub(super) fn shorten(message: &str) -> String {
     const MOST: usize = 500;
     if message.len() <= MOST {
         return message.to_owned();
@@ -107,7 +121,7 @@ fn shorten(message: &str) -> String {
 
 /// Counts the schema's values and looks at each reference in it.
 fn check_nodes(schema: &Value) -> Result<(), BadSchema> {
-    let mut nodes = 0;
+    let (mut nodes, mut patterns) = (0, 0);
     let mut rest = vec![schema];
     while let Some(value) = rest.pop() {
         nodes += 1;
@@ -117,6 +131,11 @@ fn check_nodes(schema: &Value) -> Result<(), BadSchema> {
         match value {
             Value::Array(items) => rest.extend(items),
             Value::Object(entries) => {
+                patterns += usize::from(entries.contains_key("pattern"));
+                patterns += entries.get("patternProperties").and_then(Value::as_object).map_or(0, Map::len);
+                if patterns > Schema::MAX_PATTERNS {
+                    return Err(BadSchema::TooManyPatterns);
+                }
                 for key in ["$ref", "$dynamicRef"] {
                     if let Some(Value::String(reference)) = entries.get(key) {
                         check_reference(schema, reference)?;

@@ -32,8 +32,8 @@ struct Pages {
     denial: Option<(&'static str, Denial)>,
 }
 
-/// The longest piece of a line that is one event, in bytes.
-const MAX_LINE: usize = 4096;
+/// How much printed text is one event, in bytes: an event for each line would cost the host more than its bytes pay for.
+const MAX_PRINTED: usize = 4096;
 
 impl Books {
     /// Books on which nothing is written yet.
@@ -96,24 +96,22 @@ impl Books {
             Ok(reservation) => pages.ledger.charge(reservation),
             Err(_) => return,
         }
-        for piece in kept.split_inclusive(|byte| *byte == b'\n') {
-            for part in piece.chunks(MAX_LINE) {
-                let line = &mut pages.printed[stream as usize];
-                line.extend_from_slice(part);
-                if line.ends_with(b"\n") || line.len() >= MAX_LINE {
-                    self.append_line(stream, std::mem::take(line));
-                }
+        for part in kept.chunks(MAX_PRINTED) {
+            let printed = &mut pages.printed[stream as usize];
+            printed.extend_from_slice(part);
+            if printed.len() >= MAX_PRINTED {
+                self.append_printed(stream, std::mem::take(printed));
             }
         }
     }
 
-    /// Ends the lines that are still open, and says how much was swallowed. Once, at the end of an attempt.
+    /// Writes down what is still held back, and says how much was swallowed. Once, at the end of an attempt.
     pub fn end_printing(&self) {
         let mut pages = self.lock();
         for stream in [PrintStream::Out, PrintStream::Err] {
-            let line = std::mem::take(&mut pages.printed[stream as usize]);
-            if !line.is_empty() {
-                self.append_line(stream, line);
+            let printed = std::mem::take(&mut pages.printed[stream as usize]);
+            if !printed.is_empty() {
+                self.append_printed(stream, printed);
             }
         }
         let bytes = std::mem::take(&mut pages.swallowed);
@@ -122,15 +120,12 @@ impl Books {
         }
     }
 
-    fn append_line(&self, stream: PrintStream, mut line: Vec<u8>) {
-        if line.ends_with(b"\n") {
-            line.pop();
-        }
+    fn append_printed(&self, stream: PrintStream, printed: Vec<u8>) {
         let stream = match stream {
             PrintStream::Out => "stdout",
             PrintStream::Err => "stderr",
         };
-        let text = String::from_utf8_lossy(&line).into_owned();
+        let text = String::from_utf8_lossy(&printed).into_owned();
         self.log.append(&Fact::Printed { stream: stream.into(), text });
     }
 

@@ -25,11 +25,10 @@ pub use journal::{Divergence, Journal, Recorded, RecordedEnd};
 pub use outside::{Files, Memory, Outside, Untouchable};
 pub use permit::{Permit, Settled, Underway};
 
-use crate::audit::{Answered, CallFact, Fact};
+use crate::audit::{Answered, Arguments, CallFact, Fact};
 use crate::error::Code;
 use crate::governance::{Ask, Authority, Cost, Exhausted, Reservation, Verdict, decide};
-use crate::ids::Digest;
-use crate::limit::{Amounts, Limit};
+use crate::limit::Limit;
 use crate::refusal::{Refusal, RefusalKind};
 use crate::stores::StoreError;
 
@@ -61,9 +60,6 @@ pub enum TrapReason {
     #[error("{0}")]
     Diverged(#[from] Divergence),
 }
-
-/// Arguments longer than this, in bytes of JSON, are in the log by their hash alone.
-const MAX_SHOWN_ARGUMENTS: usize = 1024;
 
 /// What stands between one attempt of a skill and everything else.
 pub struct Gate {
@@ -188,16 +184,8 @@ impl Gate {
 
     fn fact<C: Call>(&mut self, call: &C) -> CallFact {
         self.calls += 1;
-        let canonical = serde_json::to_vec(call).expect("calls have string keys and serialise");
-        let shown = canonical.len() <= MAX_SHOWN_ARGUMENTS;
-        let arguments = shown.then(|| serde_json::to_value(call).expect("calls serialise"));
-        CallFact {
-            number: self.calls,
-            call: C::NAME.to_owned(),
-            arguments_hash: Digest::of(&canonical),
-            arguments: arguments.unwrap_or_default(),
-            fuel: self.fuel,
-        }
+        let (arguments, arguments_hash) = Arguments::of(call, C::MAX_SHOWN_ARGUMENTS);
+        CallFact { number: self.calls, call: C::NAME.into(), arguments_hash, arguments, fuel: self.fuel }
     }
 
     /// Takes what a call may cost, or ends the run.
@@ -216,7 +204,7 @@ impl Gate {
         self.books.reserve(&cost).map_err(|exhausted| stop(exhausted.into()))
     }
 
-    /// Holds a call against the authority. The inner error is a denial, recorded and charged one step.
+    /// Holds a call against the authority. The inner error is a denial, recorded and charged like a call.
     #[expect(clippy::type_complexity, reason = "an alias would hide which of both errors is which")]
     fn decide<C: Call>(
         &mut self,
@@ -231,7 +219,7 @@ impl Gate {
         match decide(&ask, &self.authority) {
             Verdict::Allow(folder) => Ok(Ok((folder, reservation))),
             Verdict::Deny(denial) => {
-                self.books.settle(reservation, &Amounts::NONE.with(Limit::Steps, 1));
+                self.books.settle(reservation, &call.cost().fixed.with(Limit::Steps, 1));
                 self.books.note_denial(C::NAME, &denial);
                 let refusal = Refusal::new(RefusalKind::Denied, denial.why);
                 let answer = Answered::Error(refusal.clone());
@@ -248,7 +236,7 @@ impl Gate {
         reservation: Reservation,
         recorded: Result<C::Answer, Refusal>,
     ) -> Result<C::Answer, Stop> {
-        let used = recorded.as_ref().map_or(Amounts::NONE, |answer| call.used(answer));
+        let used = recorded.as_ref().map_or_else(|_| call.cost().fixed, |answer| call.used(answer));
         self.books.settle(reservation, &used.with(Limit::Steps, 1));
         recorded.map_err(Stop::Tell)
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Books, Call, Stop, TrapReason};
 use crate::audit::{Answered, Fact, TraceId};
-use crate::governance::{Authority, FolderGrant, Reservation};
+use crate::governance::{Authority, FolderGrant, Reservation, StopSwitch};
 use crate::limit::{Amounts, Limit};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::ring::Effect;
@@ -75,9 +75,10 @@ impl<C: Call> Permit<C> {
         self.0.folder.as_deref()
     }
 
-    /// Ends the call before anything was done.
+    /// Ends the call before anything was done. It is charged like a call: a refusal is no way to work for nothing.
     pub fn refuse(mut self, refusal: Refusal) -> Settled<C> {
-        self.0.end(&Amounts::NONE, Answered::Error(refusal.clone()));
+        let used = self.call().cost().fixed;
+        self.0.end(&used, Answered::Error(refusal.clone()));
         Settled(Err(Stop::Tell(refusal)))
     }
 
@@ -143,6 +144,12 @@ impl<C: Call> Underway<C> {
     #[must_use]
     pub fn allowance(&self, limit: Limit) -> u64 {
         self.0.reservation.as_ref().map_or(0, |reservation| reservation.amount(limit))
+    }
+
+    /// What stops the run: work that is still waiting for its turn must not begin once it is set.
+    #[must_use]
+    pub fn switch(&self) -> Arc<StopSwitch> {
+        Arc::clone(self.0.books.switch())
     }
 
     /// Records and charges what became of the call.

@@ -82,10 +82,11 @@ fn decide_path(path: GuestPath<'_>, effect: Effect, authority: &Authority) -> Ve
     };
     let word = if access == Access::Read { "read" } else { "write" };
     let line = format!(
-        "[[grant]]\nring = {}\nskill = \"{}\"\nfiles = [{{ folder = \"{}\", access = \"{word}\" }}]",
+        "[[grant]]\nring = {}\nskill = \"{}\"\nfiles = [{{ folder = {}, access = \"{word}\" }}]",
         authority.ring,
         authority.skill,
-        path.folder.escape_default(),
+        // A text of JSON is one of TOML too.
+        serde_json::Value::from(path.folder),
     );
     Verdict::Deny(Denial { why, line: Some(line) })
 }

@@ -42,7 +42,7 @@ pub(super) struct Claimed {
     pub(super) began: Duration,
 }
 
-pub(super) fn claim(host: &Host, order: Order) -> Claimed {
+pub(super) fn claim(host: &Host, order: Order) -> Box<Claimed> {
     let began = host.clock.monotonic();
     let place = host.switches.enter(order.task.clone());
     let trace = TraceId(u128::from_le_bytes(
@@ -68,10 +68,9 @@ pub(super) fn claim(host: &Host, order: Order) -> Claimed {
         max_corrections: order.max_corrections,
         host: host.id.clone(),
     });
-    log.hand_over();
     let ledger = Ledger::new(order.limits);
     let books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));
-    Claimed { order, books: Arc::new(books), place, began }
+    Box::new(Claimed { order, books: Arc::new(books), place, began })
 }
 
 impl Claimed {

@@ -14,22 +14,22 @@ use crate::stores::StoreError;
 
 /// A task whose outcome is clear and not yet told.
 pub(super) struct Over {
-    claimed: Claimed,
+    claimed: Box<Claimed>,
     skill: String,
     version: Option<String>,
     ring: Ring,
-    outcome: Outcome,
+    outcome: Box<Outcome>,
 }
 
 impl Over {
     pub(super) fn new(
-        claimed: Claimed,
+        claimed: Box<Claimed>,
         skill: String,
         version: Option<String>,
         ring: Ring,
         attempts: u32,
     ) -> Self {
-        let outcome = Outcome {
+        let outcome = Box::new(Outcome {
             status: Status::Failed,
             output: None,
             error: None,
@@ -37,7 +37,7 @@ impl Over {
             attempts,
             violations: Vec::new(),
             used: Used::default(),
-        };
+        });
         Self { claimed, skill, version, ring, outcome }
     }
 
@@ -81,8 +81,8 @@ pub struct Emitted {
     /// The effective ring.
     pub ring: Ring,
     /// How it ended.
-    pub outcome: Outcome,
-    claimed: Claimed,
+    pub outcome: Box<Outcome>,
+    claimed: Box<Claimed>,
 }
 
 impl Emitted {
@@ -106,7 +106,7 @@ pub(super) fn emit(over: Over) -> Emitted {
         bytes_in: ledger.used(Limit::BytesIn),
         bytes_out: ledger.used(Limit::BytesOut),
     });
-    claimed.books.log().append(&Fact::TaskEnded { outcome: Box::new(outcome.clone()) });
+    claimed.books.log().append(&Fact::TaskEnded { outcome: outcome.clone() });
     claimed.books.log().hand_over();
     Emitted { task: claimed.order.task.clone(), skill, version, ring, outcome, claimed }
 }

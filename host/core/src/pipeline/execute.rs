@@ -6,7 +6,7 @@ use super::Host;
 use super::resolve::Resolved;
 use crate::audit::Fact;
 use crate::gate::{Gate, Inputs, TrapReason};
-use crate::governance::{Cost, Ledger};
+use crate::governance::{Cost, Exhausted, Ledger, Reservation};
 use crate::ids::Digest;
 use crate::limit::{Amounts, Limit};
 use crate::sandbox::{End, Job, Ran, Request};
@@ -78,18 +78,24 @@ fn admit(
     ledger: &mut Ledger,
     request: &Request,
     elapsed: Duration,
-) -> Result<(crate::governance::Reservation, Duration), crate::governance::Exhausted> {
+) -> Result<(Reservation, Duration), Exhausted> {
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     ledger.peak(Limit::WallMs, elapsed_ms);
     let wall_ms = ledger.allowed(Limit::WallMs).saturating_sub(elapsed_ms);
     if wall_ms == 0 {
         return Err(ledger.exhausted(Limit::WallMs, 1));
     }
+    charge_request(ledger, request)?;
+    let fuel = ledger.reserve(&Cost { fixed: Amounts::NONE, up_to: Some((Limit::Fuel, u64::MAX)) })?;
+    Ok((fuel, Duration::from_millis(wall_ms)))
+}
+
+/// Charges what goes into the skill with a request.
+pub(super) fn charge_request(ledger: &mut Ledger, request: &Request) -> Result<(), Exhausted> {
     let violations = request.violations.iter();
     let bytes: usize = violations.map(|one| one.path.len() + one.rule.len() + one.message.len()).sum();
     let fixed = Amounts::NONE.with(Limit::BytesIn, (bytes + request.input.len()) as u64);
     let input = ledger.reserve(&Cost { fixed, up_to: None })?;
     ledger.charge(input);
-    let fuel = ledger.reserve(&Cost { fixed: Amounts::NONE, up_to: Some((Limit::Fuel, u64::MAX)) })?;
-    Ok((fuel, Duration::from_millis(wall_ms)))
+    Ok(())
 }

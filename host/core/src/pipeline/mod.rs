@@ -17,7 +17,7 @@ pub use claim::Order;
 pub use emit::Emitted;
 pub use replay::{Replayed, replay};
 
-use crate::contract::RuleSet;
+use crate::contract::{RuleSet, Validator};
 use crate::gate::Outside;
 use crate::governance::{Grant, Switches};
 use crate::ids::SkillName;
@@ -26,6 +26,7 @@ use crate::ring::Ring;
 use crate::sandbox::Sandbox;
 use crate::stores::EventLog;
 use crate::system::{Clock, Entropy};
+use validate::Judged;
 
 /// What the operator decided.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +47,8 @@ pub struct Host {
     pub sandbox: Arc<dyn Sandbox>,
     /// The loaded skills.
     pub registry: Arc<Registry>,
+    /// Validates what could take long.
+    pub validator: Arc<dyn Validator>,
     /// The log.
     pub log: Arc<dyn EventLog>,
     /// Time.
@@ -65,16 +68,15 @@ impl Host {
     /// [`Emitted::durable`] waits until they are there.
     pub async fn run(&self, order: Order) -> Emitted {
         let claimed = claim::claim(self, order);
-        let mut ready = match resolve::resolve(self, claimed) {
+        let mut ready = match resolve::resolve(self, claimed).await {
             Ok(resolved) => resolved,
             Err(over) => return emit::emit(over),
         };
         loop {
             let executed = execute::execute(self, ready).await;
-            let violated = match validate::validate(executed) {
-                Ok(valid) => return emit::emit(valid),
-                Err(validate::Unfit::Over(over)) => return emit::emit(over),
-                Err(validate::Unfit::Violated(violated)) => violated,
+            let violated = match validate::validate(self, executed).await {
+                Judged::Over(over) => return emit::emit(over),
+                Judged::Violated(violated) => violated,
             };
             ready = match correct::correct(violated) {
                 Ok(again) => again,

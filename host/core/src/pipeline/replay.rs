@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::execute::charge_request;
+use super::validate::charge_output;
 use crate::audit::{AttemptEnd, Fact, TraceId};
 use crate::capability::Powers;
 use crate::gate::{Books, Gate, Inputs, Journal, TrapReason};
-use crate::governance::{Authority, Cost, Ledger, StopSwitch};
+use crate::governance::{Authority, Cost, Exhausted, Ledger, StopSwitch};
 use crate::ids::{Agent, Digest, SkillName, StreamName, TaskId};
 use crate::limit::{Amounts, Limit};
 use crate::ring::Ring;
@@ -101,6 +103,9 @@ async fn repeat_attempt(
     let Fact::AttemptEnded { fuel: fuel_used, end: recorded_end, .. } = &facts[end] else {
         return Err(format!("attempt {attempt} has no end"));
     };
+    if let Some(why) = ended_from_outside(recorded_end) {
+        return Err(format!("attempt {attempt} {why}: from outside, so that no repetition can end like it"));
+    }
     let request = Request { input: recorded.input.clone(), violations: violations.clone() };
     let journal = Journal::from_facts(&facts[..end]);
     let gate = Gate::replay(
@@ -109,14 +114,16 @@ async fn repeat_attempt(
         Inputs::new(seed.as_bytes(), *start),
         journal,
     );
-    let bytes: usize = violations.iter().map(|one| one.path.len() + one.rule.len() + one.message.len()).sum();
-    let fixed = Amounts::NONE.with(Limit::BytesIn, (bytes + request.input.len()) as u64);
-    let output = books.with_ledger(|ledger| {
-        if let Ok(input) = ledger.reserve(&Cost { fixed, up_to: None }) {
-            ledger.charge(input);
-        }
-        ledger.left(Limit::BytesOut)
-    });
+    let (fuel_reserved, output) = books
+        .with_ledger(|ledger| {
+            charge_request(ledger, &request)?;
+            let fixed = Amounts::NONE.with(Limit::Fuel, *fuel);
+            let reserved = ledger.reserve(&Cost { fixed, up_to: None })?;
+            Ok((reserved, ledger.left(Limit::BytesOut)))
+        })
+        .map_err(|exhausted: Exhausted| {
+            format!("attempt {attempt} was not recorded to end at {exhausted}")
+        })?;
     let job = Job {
         component: recorded.component,
         powers: recorded.authority.powers,
@@ -129,11 +136,35 @@ async fn repeat_attempt(
     };
     let ran = sandbox.run(job).await;
     books.end_printing();
-    compare(*attempt, recorded_end, &ran.end)?;
+    let end = books.with_ledger(|ledger| {
+        ledger.settle(fuel_reserved, &Amounts::NONE.with(Limit::Fuel, ran.fuel.0));
+        charged(ledger, ran.end)
+    });
+    compare(*attempt, recorded_end, &end)?;
     if ran.fuel.0 != *fuel_used {
         return Err(format!("attempt {attempt} used {} fuel; {fuel_used} was recorded", ran.fuel));
     }
     Ok(ran.fuel.0)
+}
+
+/// An output that the ledger has no room for ends the attempt, as it did then.
+fn charged(ledger: &mut Ledger, end: End) -> End {
+    match &end {
+        End::Output(text) => {
+            charge_output(ledger, text).map_or_else(|exhausted| End::Ended(exhausted.into()), |()| end)
+        }
+        _ => end,
+    }
+}
+
+/// Whether a person, a clock or the machine ended it.
+fn ended_from_outside(end: &AttemptEnd) -> Option<&'static str> {
+    match end {
+        AttemptEnd::Killed { .. } => Some("was killed"),
+        AttemptEnd::Exhausted { limit } if limit.name == Limit::WallMs => Some("ran out of wall time"),
+        AttemptEnd::HostFailed { .. } => Some("was failed by its host"),
+        _ => None,
+    }
 }
 
 fn compare(attempt: u32, recorded: &AttemptEnd, end: &End) -> Result<(), String> {

@@ -8,7 +8,7 @@ use super::emit::Over;
 use super::{Host, Policy};
 use crate::audit::{Fact, Status};
 use crate::capability::{Capability, Powers};
-use crate::contract::{RuleSet, Violation, parse};
+use crate::contract::{RuleSet, Violation, parse, violations};
 use crate::error::{Code, Error};
 use crate::governance::Authority;
 use crate::registry::Loaded;
@@ -16,7 +16,7 @@ use crate::ring::{Ring, floor};
 
 /// A task that may run.
 pub(super) struct Resolved {
-    pub(super) claimed: Claimed,
+    pub(super) claimed: Box<Claimed>,
     pub(super) skill: Arc<Loaded>,
     pub(super) authority: Arc<Authority>,
     pub(super) rules: RuleSet,
@@ -26,7 +26,7 @@ pub(super) struct Resolved {
     pub(super) attempts: u32,
 }
 
-pub(super) fn resolve(host: &Host, claimed: Claimed) -> Result<Resolved, Over> {
+pub(super) async fn resolve(host: &Host, claimed: Box<Claimed>) -> Result<Resolved, Over> {
     let skill = match host.registry.find(&claimed.order.skill) {
         Ok(skill) => skill,
         Err(error) => return Err(Over::refused(claimed, None, error)),
@@ -34,10 +34,10 @@ pub(super) fn resolve(host: &Host, claimed: Claimed) -> Result<Resolved, Over> {
     claimed.place.runs(&skill.contract.name);
     let ring = effective_ring(&host.policy, &claimed, &skill);
     claimed.books.log().set_ring(ring);
-    let granted = check_powers(&claimed, &skill, ring).and_then(|powers| {
-        check_input(&claimed, &skill)?;
-        Ok(powers)
-    });
+    let granted = match check_powers(&claimed, &skill, ring) {
+        Ok(powers) => check_input(host, &claimed, &skill).await.map(|()| powers),
+        Err(error) => Err(error),
+    };
     let powers = match granted {
         Ok(powers) => powers,
         Err(error) => return Err(Over::refused(claimed, Some((&skill, ring)), error)),
@@ -84,10 +84,15 @@ fn check_powers(claimed: &Claimed, skill: &Loaded, ring: Ring) -> Result<Powers,
     let only = claimed.order.only.unwrap_or_else(Powers::all);
     if let Some(missing) = skill.powers.without(only).iter().next() {
         return Err(refused_import(Code::R0103, name, version, missing)
-            .because(format!("the task was granted {:?} and nothing else", only))
-            .hint(format!("add `{missing}` to the task's powers")));
+            .because(format!("the task was granted {} and nothing else", words(only)))
+            .hint(format!("run it without --only, or add `{missing}` to it")));
     }
     Ok(skill.powers)
+}
+
+fn words(powers: Powers) -> String {
+    let words: Vec<_> = powers.iter().map(Capability::word).collect();
+    if words.is_empty() { "no power".to_owned() } else { words.join(", ") }
 }
 
 fn refused_import(
@@ -100,14 +105,14 @@ fn refused_import(
         .because(format!("it imports {}", capability.interface()))
 }
 
-fn check_input(claimed: &Claimed, skill: &Loaded) -> Result<(), Error> {
+async fn check_input(host: &Host, claimed: &Claimed, skill: &Loaded) -> Result<(), Error> {
     let name = &skill.contract.name;
     let value = parse(&claimed.order.input).map_err(|why| {
         Error::new(Code::R0402, format!("the input for skill `{name}` is not JSON"))
             .because(why)
             .hint("give one JSON value: --input '{\"name\": \"Ada\"}', --input @FILE or --input -")
     })?;
-    let violations = skill.contract.input.violations(&value);
+    let violations = violations(&skill.contract.input, &value, &*host.validator).await;
     if violations.is_empty() {
         return Ok(());
     }
@@ -120,7 +125,7 @@ fn check_input(claimed: &Claimed, skill: &Loaded) -> Result<(), Error> {
 }
 
 impl Over {
-    fn refused(claimed: Claimed, skill: Option<(&Loaded, Ring)>, error: Error) -> Self {
+    fn refused(claimed: Box<Claimed>, skill: Option<(&Loaded, Ring)>, error: Error) -> Self {
         let ring = skill.map_or(claimed.order.ring, |(_, ring)| ring);
         let version = skill.map(|(skill, _)| skill.contract.version.to_string());
         let name =

@@ -2,20 +2,21 @@
 
 use serde_json::Value;
 
+use super::Host;
 use super::emit::Over;
 use super::execute::Executed;
 use super::resolve::Resolved;
 use crate::audit::{AttemptEnd, Fact, Status};
-use crate::contract::{Violation, parse};
+use crate::contract::{Violation, parse, violations};
 use crate::error::{Code, Error};
 use crate::gate::TrapReason;
-use crate::governance::{Cost, Exhausted, StopReason};
+use crate::governance::{Cost, Exhausted, Ledger, StopReason};
 use crate::limit::{Amounts, Limit};
 use crate::sandbox::End;
 
-/// Why an attempt gave no valid output.
-pub(super) enum Unfit {
-    /// Nothing can be done about it.
+/// What came of an attempt.
+pub(super) enum Judged {
+    /// The task is over, for good or ill.
     Over(Over),
     /// Another attempt may do better.
     Violated(Violated),
@@ -30,22 +31,22 @@ pub(super) struct Violated {
 /// Longer outputs are in the log cut to this many bytes, when they are invalid.
 const MAX_SHOWN_OUTPUT: usize = 4096;
 
-pub(super) fn validate(executed: Executed) -> Result<Over, Unfit> {
+pub(super) async fn validate(host: &Host, executed: Executed) -> Judged {
     let Executed { resolved, ran } = executed;
     let (fuel, memory) = (ran.fuel.0, ran.memory.0);
-    let end = judge(&resolved, ran.end);
+    let end = judge(host, &resolved, ran.end).await;
     let attempt = resolved.attempts;
     resolved.claimed.books.log().append(&Fact::AttemptEnded { attempt, fuel, memory, end: end.clone() });
     let name = resolved.skill.contract.name.clone();
     let failed = |code, what: &str| Error::new(code, format!("skill `{name}` {what}"));
     let over = match end {
-        AttemptEnd::Valid { output } => return Ok(Over::resolved(resolved).with_output(output)),
+        AttemptEnd::Valid { output } => Over::resolved(resolved).with_output(output),
         AttemptEnd::Invalid { violations, .. } => {
-            return Err(Unfit::Violated(Violated { resolved, violations }));
+            return Judged::Violated(Violated { resolved, violations });
         }
         AttemptEnd::Retry { message } => {
             let violation = Violation { path: String::new(), rule: "retry".into(), message };
-            return Err(Unfit::Violated(Violated { resolved, violations: vec![violation] }));
+            return Judged::Violated(Violated { resolved, violations: vec![violation] });
         }
         AttemptEnd::Stop { message } => {
             let mut error = failed(Code::R0301, "gave up").because(message);
@@ -70,19 +71,16 @@ pub(super) fn validate(executed: Executed) -> Result<Over, Unfit> {
             Over::resolved(resolved).with_error(Status::Stopped, error).with_limit(limit)
         }
         AttemptEnd::Killed { by } => {
-            let error = failed(Code::R0202, "was killed").because(format!("by {by}"));
+            let error = failed(Code::R0202, "was killed").because(format!("ordered by {by}"));
             Over::resolved(resolved).with_error(Status::Stopped, error)
         }
-        AttemptEnd::HostFailed { message } => {
-            let code = if message == BUSY { Code::R0506 } else { Code::R0501 };
+        AttemptEnd::HostFailed { code, message } => {
             let error = failed(code, "could not be run").because(message);
             Over::resolved(resolved).with_error(Status::Failed, error)
         }
     };
-    Err(Unfit::Over(over))
+    Judged::Over(over)
 }
-
-const BUSY: &str = "no sandbox is free";
 
 fn raise(limit: Limit) -> String {
     let key = match limit {
@@ -97,19 +95,21 @@ fn raise(limit: Limit) -> String {
     format!("raise it with {key}, or `{limit}` under [limits] in ringfence.toml, if the skill is worth it")
 }
 
-fn judge(resolved: &Resolved, end: End) -> AttemptEnd {
+async fn judge(host: &Host, resolved: &Resolved, end: End) -> AttemptEnd {
     match end {
-        End::Output(text) => judge_output(resolved, text),
+        End::Output(text) => judge_output(host, resolved, text).await,
         End::Retry(message) => AttemptEnd::Retry { message: shorten(message) },
         End::Stop(message) => AttemptEnd::Stop { message: shorten(message) },
         End::Trapped(message) => AttemptEnd::Trapped { message: shorten(message) },
-        End::Busy => AttemptEnd::HostFailed { message: BUSY.into() },
-        End::HostFailed(message) => AttemptEnd::HostFailed { message },
+        End::HostFailed(code, message) => AttemptEnd::HostFailed { code, message },
         End::Ended(TrapReason::Exhausted(exhausted)) => AttemptEnd::Exhausted { limit: exhausted.into() },
         End::Ended(TrapReason::Misuse(message)) => AttemptEnd::Trapped { message },
         End::Ended(TrapReason::Stopped) => stopped(resolved),
-        End::Ended(reason @ (TrapReason::LogFailed(_) | TrapReason::Diverged(_))) => {
-            AttemptEnd::HostFailed { message: reason.to_string() }
+        End::Ended(TrapReason::LogFailed(error)) => {
+            AttemptEnd::HostFailed { code: Code::R0501, message: error.to_string() }
+        }
+        End::Ended(TrapReason::Diverged(divergence)) => {
+            AttemptEnd::HostFailed { code: Code::R0505, message: divergence.to_string() }
         }
     }
 }
@@ -118,16 +118,20 @@ fn stopped(resolved: &Resolved) -> AttemptEnd {
     match resolved.claimed.books.switch().reason() {
         Some(StopReason::Killed { by }) => AttemptEnd::Killed { by: by.clone() },
         Some(StopReason::Exhausted(exhausted)) => AttemptEnd::Exhausted { limit: (*exhausted).into() },
-        None => AttemptEnd::HostFailed { message: "the engine stopped a run that nobody stopped".into() },
+        None => {
+            let message = "the engine stopped a run that nobody stopped".into();
+            AttemptEnd::HostFailed { code: Code::R0001, message }
+        }
     }
 }
 
-fn judge_output(resolved: &Resolved, text: String) -> AttemptEnd {
-    if let Err(exhausted) = charge_output(resolved, &text) {
+async fn judge_output(host: &Host, resolved: &Resolved, text: String) -> AttemptEnd {
+    let charged = resolved.claimed.books.with_ledger(|ledger| charge_output(ledger, &text));
+    if let Err(exhausted) = charged {
         return AttemptEnd::Exhausted { limit: exhausted.into() };
     }
     let violations = match parse(&text) {
-        Ok(output) => match violations(resolved, &output) {
+        Ok(output) => match all_violations(host, resolved, &output).await {
             none if none.is_empty() => return AttemptEnd::Valid { output },
             some => some,
         },
@@ -136,19 +140,19 @@ fn judge_output(resolved: &Resolved, text: String) -> AttemptEnd {
     AttemptEnd::Invalid { output: cut(text, MAX_SHOWN_OUTPUT), violations }
 }
 
-fn violations(resolved: &Resolved, output: &Value) -> Vec<Violation> {
-    let mut violations = resolved.skill.contract.output.violations(output);
+async fn all_violations(host: &Host, resolved: &Resolved, output: &Value) -> Vec<Violation> {
+    let schema = &resolved.skill.contract.output;
+    let mut violations = violations(schema, output, &*host.validator).await;
     violations.extend(resolved.rules.violations(output));
     violations
 }
 
-fn charge_output(resolved: &Resolved, text: &str) -> Result<(), Exhausted> {
-    resolved.claimed.books.with_ledger(|ledger| {
-        let fixed = Amounts::NONE.with(Limit::BytesOut, text.len() as u64);
-        let reservation = ledger.reserve(&Cost { fixed, up_to: None })?;
-        ledger.charge(reservation);
-        Ok(())
-    })
+/// Charges what came out of the skill as its output.
+pub(super) fn charge_output(ledger: &mut Ledger, text: &str) -> Result<(), Exhausted> {
+    let fixed = Amounts::NONE.with(Limit::BytesOut, text.len() as u64);
+    let reservation = ledger.reserve(&Cost { fixed, up_to: None })?;
+    ledger.charge(reservation);
+    Ok(())
 }
 
 fn shorten(message: String) -> String {

@@ -48,6 +48,21 @@ pub struct Registry {
 struct Index {
     seen: u64,
     skills: BTreeMap<SkillName, Versions>,
+    /// What was loaded once and is no longer accepted, and why; it harms no other skill.
+    unusable: BTreeMap<String, String>,
+}
+
+impl Index {
+    fn take(&mut self, component: Digest, bytes: u64, powers: Powers, description: &Description) {
+        match Contract::check(description) {
+            Ok(contract) => {
+                let versions = self.skills.entry(contract.name.clone()).or_default();
+                let loaded = Loaded { component, bytes, powers, contract };
+                versions.insert(loaded.contract.version.clone(), Arc::new(loaded));
+            }
+            Err(why) => drop(self.unusable.insert(description.name.clone(), why)),
+        }
+    }
 }
 
 impl Registry {
@@ -71,11 +86,7 @@ impl Registry {
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         for (sequence, fact) in facts {
             if let Fact::SkillLoaded { component, bytes, powers, contract } = fact {
-                let damaged = |why| StoreError::Damaged(format!("event {sequence} of the registry: {why}"));
-                let contract = Contract::check(&contract).map_err(damaged)?;
-                let versions = index.skills.entry(contract.name.clone()).or_default();
-                let loaded = Loaded { component, bytes, powers, contract };
-                versions.insert(loaded.contract.version.clone(), Arc::new(loaded));
+                index.take(component, bytes, powers, &contract);
             }
             index.seen = index.seen.max(sequence);
         }
@@ -123,7 +134,7 @@ impl Registry {
     /// any pre-release.
     ///
     /// # Errors
-    /// `R0401` if there is none, with the nearest names.
+    /// `R0401` if there is none, with those that are loaded.
     pub fn find(&self, reference: &str) -> Result<Arc<Loaded>, Error> {
         let (name, version) = match reference.split_once('@') {
             Some((name, version)) => (name, Some(version)),
@@ -135,6 +146,14 @@ impl Registry {
         let name: SkillName = name.parse().map_err(|why| unknown(format!("{why}")))?;
         let index = self.read();
         let Some(versions) = index.skills.get(&name) else {
+            if let Some(why) = index.unusable.get(name.as_str()) {
+                return Err(Error::new(
+                    Code::R0410,
+                    format!("skill `{name}` is loaded and no longer accepted"),
+                )
+                .because(why)
+                .hint("mend its contract, raise its version, and load it again"));
+            }
             let names = index.skills.keys().map(SkillName::as_str).collect::<Vec<_>>().join(", ");
             let loaded =
                 if names.is_empty() { "none is loaded".to_owned() } else { format!("loaded: {names}") };

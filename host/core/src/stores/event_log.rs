@@ -18,6 +18,12 @@ pub trait EventLog: Send + Sync {
     /// Why it cannot be read.
     fn head(&self, stream: &StreamName) -> Result<Head, StoreError>;
 
+    /// The last event of a stream, without its payload; cheap however large the payload is.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn last(&self, stream: &StreamName) -> Result<Option<Event>, StoreError>;
+
     /// Records of a stream in order, from a sequence on, at most `limit`.
     ///
     /// # Errors

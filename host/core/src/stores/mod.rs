@@ -64,9 +64,14 @@ impl Receipt {
     ///
     /// # Errors
     /// Why it is not.
-    pub async fn durable(self) -> Result<(), StoreError> {
+    pub async fn durable(mut self) -> Result<(), StoreError> {
+        self.settled_or_pending().await
+    }
+
+    /// Waits without giving the receipt away, so that the wait can be given up and taken up again.
+    pub(crate) async fn settled_or_pending(&mut self) -> Result<(), StoreError> {
         let stopped = || StoreError::Unwritable("the store has stopped".into());
-        self.0.await.unwrap_or_else(|_| Err(stopped()))
+        (&mut self.0).await.unwrap_or_else(|_| Err(stopped()))
     }
 }
 
@@ -113,4 +118,19 @@ pub trait StateStore: Send + Sync {
     /// # Errors
     /// Why they cannot be read.
     fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError>;
+
+    /// How much is kept under keys with this prefix; those that are deleted count as keys, for they are kept too.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    fn totals(&self, prefix: &str) -> Result<Totals, StoreError>;
+}
+
+/// How much is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// How many keys, deleted or not.
+    pub keys: u64,
+    /// How many bytes their values have together.
+    pub bytes: u64,
 }

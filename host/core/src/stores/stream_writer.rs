@@ -1,5 +1,6 @@
 //! The one writer of a stream.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::event_log::{Envelope, chain};
@@ -25,6 +26,8 @@ struct End {
     ring: Option<Ring>,
     waiting: Vec<Record>,
     receipts: Vec<Receipt>,
+    /// The first failure: nothing that comes after it can be durable.
+    failed: Option<StoreError>,
 }
 
 /// How many events wait at most before they are handed over.
@@ -40,7 +43,13 @@ impl StreamWriter {
         actor: String,
         trace: TraceId,
     ) -> Self {
-        let end = End { head: Head::default(), ring: None, waiting: Vec::new(), receipts: Vec::new() };
+        let end = End {
+            head: Head::default(),
+            ring: None,
+            waiting: Vec::new(),
+            receipts: Vec::new(),
+            failed: None,
+        };
         Self { log, clock, stream, actor, trace, end: Mutex::new(end) }
     }
 
@@ -75,17 +84,23 @@ impl StreamWriter {
     /// Waits until all that was appended is durable.
     ///
     /// # Errors
-    /// The first failure of any append since the last flush.
+    /// The first failure of any append, now and ever after.
     pub async fn flush(&self) -> Result<(), StoreError> {
         let receipts = {
             let mut end = self.lock();
             self.hand_over_locked(&mut end);
             std::mem::take(&mut end.receipts)
         };
-        for receipt in receipts {
-            receipt.durable().await?;
+        // Dropped half-way, by a kill, the rest waits for the next flush.
+        let mut waiting = Unsettled { writer: self, receipts: receipts.into() };
+        while let Some(receipt) = waiting.receipts.front_mut() {
+            let settled = receipt.settled_or_pending().await;
+            waiting.receipts.pop_front();
+            if let Err(error) = settled {
+                self.lock().failed.get_or_insert(error);
+            }
         }
-        Ok(())
+        self.lock().failed.clone().map_or(Ok(()), Err)
     }
 
     fn hand_over_locked(&self, end: &mut End) {
@@ -97,5 +112,21 @@ impl StreamWriter {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, End> {
         self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Receipts that a flush has not seen settled; what is left goes back to the writer.
+struct Unsettled<'a> {
+    writer: &'a StreamWriter,
+    receipts: VecDeque<Receipt>,
+}
+
+impl Drop for Unsettled<'_> {
+    fn drop(&mut self) {
+        if !self.receipts.is_empty() {
+            let mut end = self.writer.lock();
+            let later = std::mem::take(&mut end.receipts);
+            end.receipts = self.receipts.drain(..).chain(later).collect();
+        }
     }
 }

@@ -41,6 +41,8 @@ impl Call for LogWrite {
     const CAPABILITY: Capability = Capability::Log;
     const NAME: &'static str = "log.write";
     const EFFECT: Effect = Effect::Local;
+    /// The text is the point of the call, and is charged byte by byte.
+    const MAX_SHOWN_ARGUMENTS: usize = usize::MAX;
     type Answer = ();
 
     fn cost(&self) -> Cost {

@@ -27,6 +27,8 @@ pub trait Call: Serialize + Send + Sync + 'static {
     const EFFECT: Effect;
     /// Whether it belongs to the virtual WASI world, which every run has: no power is asked for.
     const VIRTUAL: bool = false;
+    /// Arguments longer than this, in bytes of JSON, are in the log by their hash alone.
+    const MAX_SHOWN_ARGUMENTS: usize = 1024;
     /// What it is answered with.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
 

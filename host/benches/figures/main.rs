@@ -1,0 +1,32 @@
+//! The figures that docs/performance.md holds: `cargo bench`. Ratios come from one run, the two sides taken in turns;
+//! what is printed is the median unless it says otherwise.
+
+mod bare;
+mod calls;
+mod kills;
+mod process;
+mod runs;
+mod sample;
+mod world;
+
+use sample::Figure;
+
+/// Measures some figures.
+type Group = fn(&tokio::runtime::Runtime) -> Vec<Figure>;
+
+fn main() {
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let groups: [(&str, Group); 4] = [
+        ("runs", runs::measure),
+        ("calls", calls::measure),
+        ("kills", kills::measure),
+        ("process", process::measure),
+    ];
+    println!("| figure | to reach | measured |\n|---|---|---|");
+    for (name, measure) in groups {
+        if name.contains(&only) {
+            measure(&runtime).iter().for_each(|figure| println!("{figure}"));
+        }
+    }
+}

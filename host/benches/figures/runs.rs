@@ -1,0 +1,45 @@
+//! A whole governed run over a bare one.
+
+use tokio::runtime::Runtime;
+
+use crate::bare::Bare;
+use crate::sample::{Figure, Sample, ratio, timed};
+use crate::world::World;
+
+const INPUT: &str = r#"{"name":"Ada"}"#;
+
+pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
+    runtime.block_on(async {
+        let world = World::new(&["hello"]).await;
+        let bare = Bare::new(&world, "hello");
+        let (mut base, mut governed) = (Sample::default(), Sample::default());
+        for round in 0..20_000 {
+            let (took, output) = timed(bare.cycle(INPUT)).await;
+            assert_eq!(output, r#""Hello, Ada!""#);
+            let order = world.order("hello", INPUT);
+            let (governing, emitted) = timed(world.running.host.run(order)).await;
+            assert!(emitted.outcome.output.is_some(), "a governed run completes");
+            if round % 100 == 99 {
+                // The flush is nobody's to wait for here, but a backlog would be.
+                emitted.durable().await.expect("a log");
+            }
+            if round >= 2_000 {
+                base.push(took);
+                governed.push(governing);
+            }
+        }
+        let over = ratio(governed.median(), base.median());
+        vec![
+            Figure {
+                what: "bare wasmtime: store, instantiate, run, drop (`hello`)",
+                to_reach: "within 1.5 × of 22 µs",
+                measured: format!("{:.1?}: {:.2} ×", base.median(), base.median().as_secs_f64() / 22e-6),
+            },
+            Figure {
+                what: "whole governed run over that",
+                to_reach: "≤ 1.4",
+                measured: format!("{over:.2} ({:.1?})", governed.median()),
+            },
+        ]
+    })
+}

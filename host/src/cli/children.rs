@@ -1,0 +1,96 @@
+//! The children that do what no kill reaches: each limits itself, then compiles one component or validates one value.
+//! Started by the host, never by people.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use ringfence_core::contract::Schema;
+use ringfence_engine::{HOST_FAILED, MAX_COMPILE_MEMORY, compile_in_this_process};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::Value;
+
+use crate::show;
+
+#[derive(Debug, Args)]
+pub(super) struct CompileComponent {
+    component: PathBuf,
+    output: PathBuf,
+}
+
+/// Seconds of CPU for compiling, all cores together.
+const MAX_COMPILE_CPU: u64 = 60;
+/// Bytes of machine code.
+const MAX_OUTPUT: u64 = 512 << 20;
+
+/// Whose fault it is.
+enum Failure {
+    Component(String),
+    Host(String),
+}
+
+impl CompileComponent {
+    pub(super) fn run(self) -> ExitCode {
+        match self.compile() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(Failure::Component(why)) => {
+                show::note(why);
+                ExitCode::from(1)
+            }
+            Err(Failure::Host(why)) => {
+                show::note(why);
+                ExitCode::from(HOST_FAILED)
+            }
+        }
+    }
+
+    fn compile(&self) -> Result<(), Failure> {
+        limit_itself(MAX_COMPILE_MEMORY, MAX_COMPILE_CPU, MAX_OUTPUT).map_err(Failure::Host)?;
+        let host = |why: std::io::Error| Failure::Host(why.to_string());
+        let component = std::fs::read(&self.component).map_err(host)?;
+        let code = compile_in_this_process(&component).map_err(Failure::Component)?;
+        std::fs::write(&self.output, code).map_err(host)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ValidateValue {}
+
+/// Bytes of memory for validating.
+const MAX_VALIDATE_MEMORY: u64 = 1 << 30;
+/// Seconds of CPU for validating.
+const MAX_VALIDATE_CPU: u64 = 2;
+
+impl ValidateValue {
+    pub(super) fn run() -> ExitCode {
+        match Self::validate() {
+            Ok(violations) if show::data(&violations).is_ok() => ExitCode::SUCCESS,
+            _ => ExitCode::from(1),
+        }
+    }
+
+    fn validate() -> Result<String, String> {
+        limit_itself(MAX_VALIDATE_MEMORY, MAX_VALIDATE_CPU, 0)?;
+        let mut request: Value =
+            serde_json::from_reader(std::io::stdin().lock()).map_err(|why| why.to_string())?;
+        let value = request["value"].take();
+        let schema = Schema::compile(&request["schema"].to_string()).map_err(|why| why.to_string())?;
+        serde_json::to_string(&schema.violations(&value)).map_err(|why| why.to_string())
+    }
+}
+
+fn limit_itself(memory: u64, cpu_seconds: u64, written: u64) -> Result<(), String> {
+    let limits = [
+        (Resource::As, memory),
+        (Resource::Cpu, cpu_seconds),
+        (Resource::Fsize, written),
+        (Resource::Core, 0),
+    ];
+    for (resource, most) in limits {
+        // What this process was given may be less already, and then it stays.
+        let most = Some(getrlimit(resource).maximum.map_or(most, |given| given.min(most)));
+        let limited = setrlimit(resource, Rlimit { current: most, maximum: most });
+        limited.map_err(|why| format!("the child cannot limit itself: {why}"))?;
+    }
+    Ok(())
+}

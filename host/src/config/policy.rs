@@ -1,0 +1,133 @@
+//! What the policy file says of grants, rules and ceilings, checked and in the words of core.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use ringfence_core::contract::{Bounds, Rule, RuleSet};
+use ringfence_core::governance::{Access, FolderGrant, Grant, Holder};
+use ringfence_core::ids::{Agent, SkillName};
+use ringfence_core::pipeline::Policy;
+use ringfence_core::ring::{Ring, floor};
+use serde::Deserialize;
+
+use super::File;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct GrantEntry {
+    ring: Option<u8>,
+    caller: Option<String>,
+    skill: Option<String>,
+    #[serde(default)]
+    files: Vec<FolderEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct FolderEntry {
+    folder: PathBuf,
+    access: Access,
+    name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RuleEntry {
+    skill: String,
+    path: String,
+    #[serde(default)]
+    required: bool,
+    #[serde(default)]
+    forbidden: bool,
+    bounds: Option<Bounds>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct SkillEntry {
+    name: String,
+    ceiling: u8,
+}
+
+/// The policy of a file; relative folders lie in `folder`.
+pub(super) fn policy(parsed: &File, folder: &Path) -> Result<Policy, String> {
+    let mut rules: HashMap<SkillName, RuleSet> = HashMap::new();
+    for RuleEntry { skill, path, required, forbidden, bounds } in &parsed.rule {
+        let name: SkillName = skill.parse().map_err(|why| format!("[[rule]]: {why}"))?;
+        let rule = Rule { path: path.clone(), required: *required, forbidden: *forbidden, bounds: *bounds };
+        rule.validate().map_err(|why| format!("[[rule]] for {name}: {why}"))?;
+        rules.entry(name).or_default().0.push(rule);
+    }
+    let mut ceilings = HashMap::new();
+    for SkillEntry { name, ceiling } in &parsed.skill {
+        let name: SkillName = name.parse().map_err(|why| format!("[[skill]]: {why}"))?;
+        let ring = skill_ring(*ceiling).map_err(|why| format!("[[skill]] {name}: ceiling: {why}"))?;
+        if ceilings.insert(name.clone(), ring).is_some() {
+            return Err(format!("[[skill]] {name} stands twice"));
+        }
+    }
+    let grants =
+        parsed.grant.iter().map(|entry| grant(entry, folder).map_err(|why| format!("[[grant]]: {why}")));
+    Ok(Policy { grants: grants.collect::<Result<_, _>>()?, rules, ceilings })
+}
+
+fn grant(entry: &GrantEntry, folder: &Path) -> Result<Grant, String> {
+    let holder = match (entry.ring, &entry.caller) {
+        (Some(number), None) => {
+            let ring = skill_ring(number)?;
+            let needed = floor(ringfence_core::capability::Capability::Files);
+            if !entry.files.is_empty() && !ring.reaches(needed) {
+                return Err(format!("ring {ring} may not use `files` at all; ring {needed} may"));
+            }
+            Holder::Ring(ring)
+        }
+        (None, Some(caller)) => Holder::Caller(caller.parse::<Agent>().map_err(|why| why.to_string())?),
+        (Some(_), Some(_)) => {
+            return Err("it names both a ring and a caller; give each a grant of its own".into());
+        }
+        (None, None) => {
+            return Err(
+                "it names neither `ring` nor `caller`: privileges are the caller's, never a skill's".into()
+            );
+        }
+    };
+    let skill =
+        entry.skill.as_deref().map(str::parse::<SkillName>).transpose().map_err(|why| why.to_string())?;
+    if entry.files.is_empty() {
+        return Err("it grants nothing: say files = [{ folder = \"…\", access = \"read\" }]".into());
+    }
+    let folders = entry.files.iter().map(|entry| folder_grant(entry, folder).map(std::sync::Arc::new));
+    Ok(Grant { holder, skill, files: folders.collect::<Result<_, _>>()? })
+}
+
+fn folder_grant(entry: &FolderEntry, base: &Path) -> Result<FolderGrant, String> {
+    let folder = base.join(&entry.folder);
+    let last = || folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
+    let name = entry.name.clone().or_else(last).ok_or("a folder without a last segment needs a `name`")?;
+    let fits = ringfence_core::governance::GuestPath::parse(&name);
+    if !fits.is_ok_and(|path| path.rest.is_empty()) {
+        return Err(format!(
+            "the folder's name {name:?} is not one path segment; give it another with `name`"
+        ));
+    }
+    Ok(FolderGrant { name, folder, access: entry.access })
+}
+
+fn skill_ring(number: u8) -> Result<Ring, String> {
+    match Ring::from_number(number) {
+        Some(Ring::System) => Err("no skill ever runs in ring 0; say 1, 2 or 3".into()),
+        Some(ring) => Ok(ring),
+        None => Err(format!("there is no ring {number}; say 1, 2 or 3")),
+    }
+}
+
+/// The path with its links followed as far as it exists.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    for ancestor in path.ancestors() {
+        if let Ok(real) = ancestor.canonicalize() {
+            return path.strip_prefix(ancestor).map_or_else(|_| real.clone(), |rest| real.join(rest));
+        }
+    }
+    path
+}

@@ -1,0 +1,33 @@
+//! Hostile guests: each test bears the name of its guest, which is an accusation.
+
+mod bombs;
+mod calls;
+mod files;
+mod grants;
+mod hiding;
+mod imports;
+mod invoices;
+mod memory;
+mod outputs;
+mod printing;
+mod terminal;
+mod traps;
+mod waiting;
+
+pub(crate) use self::{
+    bombs::*, calls::*, files::*, grants::*, hiding::*, imports::*, memory::*, outputs::*, printing::*,
+    terminal::*, traps::*, waiting::*,
+};
+
+use ringfence_core::audit::Status;
+use ringfence_core::error::Code;
+
+use crate::harness::{Expected, Fuel};
+
+/// The events of an attempt that ends without a call.
+const RAN: [&str; 5] = ["task.accepted", "task.resolved", "attempt.started", "attempt.ended", "task.ended"];
+
+/// A guest that did what no program may.
+fn trapped<'a>(says: &'a str, events: &'a [&'a str]) -> Expected<'a> {
+    Expected { status: Status::Failed, code: Some(Code::R0303), says, hit: None, events, fuel: Fuel::Same }
+}

@@ -1,0 +1,111 @@
+//! Guests that never come back: in their own code, in `start`, in `describe`, in realloc, in one long instruction.
+
+use std::time::Duration;
+
+use ringfence_core::audit::Status;
+use ringfence_core::error::Code;
+use ringfence_core::limit::Limit;
+
+use super::RAN;
+use crate::harness::{
+    Expected, Fuel, Hit, World, assert_attack_fails, assert_killed, assert_load_is_refused, limited,
+};
+
+/// More than any test waits for: what ends the run is something else.
+const ENDLESS: (Limit, u64) = (Limit::Fuel, 1 << 50);
+
+/// What is not held up by anything dies in microseconds; this leaves room for a busy machine.
+const SOON: Duration = Duration::from_secs(5);
+
+fn out_of_fuel(events: &'static [&'static str]) -> Expected<'static> {
+    let hit = Hit { limit: Limit::Fuel, used: 10_000_000, allowed: 10_000_000 };
+    Expected {
+        status: Status::Stopped,
+        code: Some(Code::R0201),
+        says: "limit of fuel",
+        hit: Some(hit),
+        events,
+        fuel: Fuel::Same,
+    }
+}
+
+fn out_of_time(events: &'static [&'static str]) -> Expected<'static> {
+    let hit = Hit { limit: Limit::WallMs, used: 200, allowed: 200 };
+    Expected {
+        status: Status::Stopped,
+        code: Some(Code::R0201),
+        says: "limit of wall-ms",
+        hit: Some(hit),
+        events,
+        fuel: Fuel::All,
+    }
+}
+
+/// All three ways to end a guest that spins, wherever it does: fuel, wall time, a kill.
+fn assert_ends_in_each_way(world: &World, guest: &str) {
+    let order = world.order(guest, "{}");
+    let fuel = limited(world.again(&order), &[(Limit::Fuel, 10_000_000)]);
+    assert_attack_fails(world, fuel, &out_of_fuel(&RAN));
+    let wall = limited(world.again(&order), &[ENDLESS, (Limit::WallMs, 200)]);
+    assert_attack_fails(world, wall, &out_of_time(&RAN));
+    let took = assert_killed(world, limited(order, &[ENDLESS]), &RAN, |_| true);
+    assert!(took < SOON, "{took:?}");
+}
+
+#[test]
+pub(crate) fn attack_spins() {
+    let world = World::new();
+    world.load("attack_spins");
+    assert_ends_in_each_way(&world, "attack_spins");
+}
+
+/// The control run of the switch: fuel ends this run where a kill does not.
+#[test]
+fn attack_spins_and_dies_of_a_kill() {
+    let world = World::new();
+    world.load("attack_spins");
+    let order = limited(world.order("attack_spins", "{}"), &[(Limit::Fuel, 3_000_000_000)]);
+    assert_killed(&world, order, &RAN, |_| true);
+}
+
+#[test]
+pub(crate) fn attack_start_loops() {
+    let world = World::new();
+    assert_load_is_refused(&world, "attack_start_loops", Code::R0408, "limit of fuel");
+    world.load_unseen("attack_start_loops");
+    assert_ends_in_each_way(&world, "attack_start_loops");
+}
+
+#[test]
+pub(crate) fn attack_describe_spins() {
+    let says = "limit of fuel";
+    assert_load_is_refused(&World::new(), "attack_describe_spins", Code::R0408, says);
+}
+
+#[test]
+pub(crate) fn attack_realloc_spins() {
+    let world = World::new();
+    world.load("attack_realloc_spins");
+    assert_ends_in_each_way(&world, "attack_realloc_spins");
+}
+
+/// One such instruction is not interrupted; the cap on memory bounds how long it takes.
+fn assert_bulk_ends(guest: &str) {
+    let world = World::new();
+    world.load(guest);
+    let order = limited(world.order(guest, "{}"), &[ENDLESS]);
+    let wall = limited(world.again(&order), &[(Limit::WallMs, 200)]);
+    assert_attack_fails(&world, wall, &out_of_time(&RAN));
+    let took = assert_killed(&world, order, &RAN, |_| true);
+    assert!(took < SOON, "{took:?}");
+}
+
+#[test]
+pub(crate) fn attack_bulk_fills() {
+    assert_bulk_ends("attack_bulk_fills");
+}
+
+#[test]
+pub(crate) fn attack_bulk_copies() {
+    assert_bulk_ends("attack_bulk_copies");
+}

@@ -1,0 +1,162 @@
+//! Guests that wait for what never comes: sleeps, pollables, a call of the host that is not answered.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::future::BoxFuture;
+use ringfence_core::audit::Status;
+use ringfence_core::error::Code;
+use ringfence_core::gate::{
+    Call, Memory, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet, Outside, Permit,
+    Settled, Untouchable,
+};
+use ringfence_core::limit::Limit;
+
+use super::trapped;
+use crate::harness::{Expected, Fuel, Hit, World, assert_attack_fails, assert_killed, limited};
+
+/// An attempt that makes one call, which the host answers by itself.
+const CALLED: [&str; 6] =
+    ["task.accepted", "task.resolved", "attempt.started", "call", "attempt.ended", "task.ended"];
+
+fn out_of_time<'a>(events: &'a [&'a str]) -> Expected<'a> {
+    let hit = Hit { limit: Limit::WallMs, used: 200, allowed: 200 };
+    Expected {
+        status: Status::Stopped,
+        code: Some(Code::R0201),
+        says: "limit of wall-ms",
+        hit: Some(hit),
+        events,
+        fuel: Fuel::All,
+    }
+}
+
+/// Zero is no time, the end of time never comes, and a kill ends both waiting and working.
+fn assert_sleeps_are_harmless(guest: &str, events_of_none: &[&str], events: &[&str]) {
+    let world = World::new();
+    world.load(guest);
+    let none = world.run(world.order(guest, r#"{"nanoseconds":0}"#));
+    assert_eq!(none.outcome.status, Status::Completed, "{:?}", none.outcome);
+    assert_eq!(world.kinds(&none.task), events_of_none);
+    let for_ever = world.order(guest, r#"{"nanoseconds":18446744073709551615}"#);
+    let wall = limited(world.again(&for_ever), &[(Limit::WallMs, 200)]);
+    assert_attack_fails(&world, wall, &out_of_time(events));
+    let task = for_ever.task.clone();
+    let asleep = events[events.len() - 3];
+    assert_killed(&world, for_ever, events, |world| world.has_event(&task, asleep));
+}
+
+#[test]
+pub(crate) fn attack_clock_sleeps() {
+    let events =
+        ["task.accepted", "task.resolved", "attempt.started", "call × 2", "attempt.ended", "task.ended"];
+    let none =
+        ["task.accepted", "task.resolved", "attempt.started", "call × 3", "attempt.ended", "task.ended"];
+    assert_sleeps_are_harmless("attack_clock_sleeps", &none, &events);
+}
+
+#[test]
+pub(crate) fn attack_wasi_sleeps() {
+    assert_sleeps_are_harmless("attack_wasi_sleeps", &super::RAN, &CALLED);
+}
+
+#[test]
+pub(crate) fn attack_polls_for_ever() {
+    let world = World::new();
+    world.load("attack_polls_for_ever");
+    let order = world.order("attack_polls_for_ever", "{}");
+    let wall = limited(world.again(&order), &[(Limit::WallMs, 200)]);
+    assert_attack_fails(&world, wall, &out_of_time(&CALLED));
+    let task = order.task.clone();
+    assert_killed(&world, order, &CALLED, |world| world.has_event(&task, "call"));
+}
+
+#[test]
+pub(crate) fn attack_polls_nothing() {
+    let world = World::new();
+    world.load("attack_polls_nothing");
+    let order = world.order("attack_polls_nothing", "{}");
+    assert_attack_fails(&world, order, &trapped("a poll of 0 pollables; 1 to 1000 are allowed", &super::RAN));
+}
+
+/// A memory that takes every call and answers none.
+struct Silent {
+    begins: bool,
+    reached: Arc<AtomicBool>,
+}
+
+impl Silent {
+    fn outside(begins: bool) -> (Outside, Arc<AtomicBool>) {
+        let reached = Arc::new(AtomicBool::new(false));
+        let memory = Box::new(Self { begins, reached: Arc::clone(&reached) });
+        (Outside { files: Box::new(Untouchable), memory }, reached)
+    }
+
+    fn take<C: Call>(&self, permit: Permit<C>) -> BoxFuture<'_, Settled<C>> {
+        Box::pin(async move {
+            if !self.begins {
+                self.reached.store(true, Ordering::SeqCst);
+                let _held = permit;
+                return pending().await;
+            }
+            let _underway = match permit.begin().await {
+                Ok(underway) => underway,
+                Err(settled) => return settled,
+            };
+            self.reached.store(true, Ordering::SeqCst);
+            pending().await
+        })
+    }
+}
+
+impl Memory for Silent {
+    fn get(&self, permit: Permit<MemoryGet>) -> BoxFuture<'_, Settled<MemoryGet>> {
+        self.take(permit)
+    }
+    fn set(&self, permit: Permit<MemorySet>) -> BoxFuture<'_, Settled<MemorySet>> {
+        self.take(permit)
+    }
+    fn compare_and_set(
+        &self,
+        permit: Permit<MemoryCompareAndSet>,
+    ) -> BoxFuture<'_, Settled<MemoryCompareAndSet>> {
+        self.take(permit)
+    }
+    fn delete(&self, permit: Permit<MemoryDelete>) -> BoxFuture<'_, Settled<MemoryDelete>> {
+        self.take(permit)
+    }
+    fn list(&self, permit: Permit<MemoryList>) -> BoxFuture<'_, Settled<MemoryList>> {
+        self.take(permit)
+    }
+}
+
+/// The whole reservation is spent where a call has begun, and its step alone where it has not.
+fn assert_dropped_in_a_call(begins: bool, end: &str) {
+    let events = [
+        "task.accepted",
+        "task.resolved",
+        "attempt.started",
+        "call.begun",
+        end,
+        "attempt.ended",
+        "task.ended",
+    ];
+    let guest = "attack_memory_waits_for_an_answer";
+    let (outside, reached) = Silent::outside(begins);
+    let world = World::with_outside(outside);
+    world.load(guest);
+    let order = world.order(guest, "{}");
+    let wall = limited(world.again(&order), &[(Limit::WallMs, 200)]);
+    let emitted = assert_attack_fails(&world, wall, &out_of_time(&events));
+    let bytes = if begins { 2 + (1 << 20) } else { 2 };
+    assert_eq!((emitted.outcome.used.steps, emitted.outcome.used.bytes_in), (1, bytes));
+    reached.store(false, Ordering::SeqCst);
+    assert_killed(&world, order, &events, |_| reached.load(Ordering::SeqCst));
+}
+
+#[test]
+pub(crate) fn attack_memory_waits_for_an_answer() {
+    assert_dropped_in_a_call(true, "call.unknown");
+    assert_dropped_in_a_call(false, "call.ended");
+}

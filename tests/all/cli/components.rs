@@ -1,0 +1,126 @@
+//! Files that are no skill, and skills that are loaded already.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::time::Instant;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use super::{ADA, Operator, built};
+
+/// Loads a file that must be refused, and asserts that nothing of it is left.
+fn assert_refused(operator: &Operator, file: &str, code: &str, says: &str) {
+    let began = Instant::now();
+    operator.say(&["load", file]).failed(code, 2).saying(says);
+    assert!(began.elapsed().as_secs() < 20, "{file} took {:?}", began.elapsed());
+    assert_eq!(operator.does(&["skills", "--json"]), "[]\n", "{file} is registered");
+    assert_eq!(operator.streams(), Vec::<String>::new(), "{file} left something in the log");
+}
+
+/// A component without exports.
+const NOTHING: [u8; 8] = *b"\0asm\x0d\0\x01\0";
+
+#[test]
+fn what_is_no_component_is_refused() {
+    let operator = Operator::new();
+    operator.write("empty.wasm", "");
+    operator.write("text.wasm", "this is not wasm");
+    operator.write("magic.wasm", "\0asm");
+    operator.write("core.wasm", b"\0asm\x01\0\0\0");
+    operator.write("future.wasm", b"\0asm\x63\0\x01\0");
+    operator.write("elf.wasm", b"\x7fELF\x02\x01\x01");
+    for file in ["empty.wasm", "text.wasm", "magic.wasm", "future.wasm", "elf.wasm"] {
+        assert_refused(&operator, file, "R0406", "not a WebAssembly component");
+    }
+    assert_refused(&operator, "core.wasm", "R0406", "a core module");
+    operator.load("hello");
+}
+
+#[test]
+fn a_component_that_is_cut_anywhere_is_refused() {
+    let operator = Operator::new();
+    let whole = ringfence_built::component("hello");
+    for part in [1, 10, 33, 50, 75, 90, 99] {
+        operator.write("cut.wasm", &whole[..whole.len() * part / 100]);
+        let said = operator.say(&["load", "cut.wasm"]);
+        assert!(["R0406", "R0408"].iter().any(|code| said.err.contains(code)), "{part} %: {}", said.err);
+        assert_eq!(said.code, Some(2));
+        assert_eq!(operator.does(&["skills", "--json"]), "[]\n");
+    }
+    operator.load("hello");
+}
+
+#[test]
+fn a_component_with_a_flipped_byte_neither_crashes_the_host_nor_is_half_loaded() {
+    let operator = Operator::new();
+    let whole = ringfence_built::component("hello");
+    for part in 1..20 {
+        let mut flipped = whole.clone();
+        flipped[whole.len() * part / 20] ^= 0x55;
+        operator.write("flipped.wasm", &flipped);
+        let said = operator.say(&["load", "flipped.wasm"]);
+        match said.code {
+            Some(0) => assert!(said.err.is_empty(), "{}", said.err),
+            Some(1..=4) => assert!(said.err.contains("hint: "), "{}", said.err),
+            other => panic!("{other:?}: {}", said.err),
+        }
+    }
+    operator.does(&["audit", "verify"]);
+}
+
+#[test]
+fn a_huge_file_is_refused_before_it_is_read() {
+    let operator = Operator::new();
+    let huge = fs::File::create(operator.here().join("huge.wasm")).unwrap();
+    huge.set_len(1 << 40).unwrap();
+    assert_refused(&operator, "huge.wasm", "R0407", "67108864 are read");
+}
+
+#[test]
+fn what_is_no_file_is_not_waited_for() {
+    let operator = Operator::new();
+    mknodat(CWD, operator.here().join("pipe.wasm"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+    assert_refused(&operator, "pipe.wasm", "R0412", "it is not a file");
+    assert_refused(&operator, "/dev/zero", "R0412", "it is not a file");
+    assert_refused(&operator, "missing.wasm", "R0412", "missing.wasm");
+    assert_refused(&operator, ".", "R0412", "there is no skill project");
+    let odd = std::ffi::OsStr::from_bytes(b"\x1b[2J\xff.wasm");
+    let said = super::Said::from(operator.command().arg("load").arg(odd).output().unwrap());
+    said.failed("R0412", 2);
+    assert!(!said.err.contains('\u{1b}'), "{}", said.err);
+}
+
+#[test]
+fn a_component_that_is_no_skill_is_told_what_a_skill_exports() {
+    let operator = Operator::new();
+    operator.write("nothing.wasm", NOTHING);
+    assert_refused(&operator, "nothing.wasm", "R0408", "`describe`");
+}
+
+#[test]
+fn loading_the_same_twice_changes_nothing() {
+    let operator = Operator::new();
+    let load = |word: &str| {
+        let (loaded, exit) = operator.json(&["load", &built("hello")]);
+        assert_eq!((exit, loaded["new"].to_string()), (0, word.to_owned()));
+    };
+    load("true");
+    let events = operator.does(&["audit", "log", "registry"]);
+    load("false");
+    assert_eq!(operator.does(&["audit", "log", "registry"]), events);
+    assert!(operator.does(&["load", &built("hello")]).contains("was loaded already"));
+}
+
+#[test]
+fn other_content_under_a_loaded_version_is_refused() {
+    let operator = Operator::new();
+    operator.load("hello");
+    let events = operator.does(&["audit", "log", "registry"]);
+    // A custom section more is another component, that says the same of itself.
+    let mut other = ringfence_built::component("hello");
+    other.extend([0, 5, 1, b'x', 1, 2, 3]);
+    operator.write("other.wasm", &other);
+    operator.say(&["load", "other.wasm"]).failed("R0411", 2).saying("raise the version");
+    assert_eq!(operator.does(&["audit", "log", "registry"]), events);
+    assert_eq!(operator.does(&["run", "hello", "--input", ADA]), "Hello, Ada!\n");
+}

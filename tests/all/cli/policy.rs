@@ -1,0 +1,131 @@
+//! Policy files that are broken, missing or misspelt. Whatever is wrong with one, nothing is granted.
+
+use std::os::unix::fs::symlink;
+
+use super::{ADA, Operator, Said};
+
+#[test]
+fn a_broken_policy_file_grants_nothing_and_is_named() {
+    let operator = Operator::new();
+    operator.load("hello");
+    let broken = [
+        ("x =", "line 1"),
+        ("[limits]\nmemory = \"5 XB\"", "limits.memory: "),
+        ("[limits]\ntimeout = \"soon\"", "limits.timeout: "),
+        ("[limits]\nmemory = \"1GiB\"", "engine.max-memory"),
+        ("[limits]\nfuel = -1", "line 2"),
+        ("[engine]\ntick = \"0s\"", "engine.tick: "),
+        ("[engine]\nslots = 0", "engine.slots"),
+        ("limits = 3", "line 1"),
+        ("[[grant]]\nskill = \"notes\"\nfiles = []", "neither `ring` nor `caller`"),
+        ("[[grant]]\nring = 2\ncaller = \"ada\"\nfiles = []", "both a ring and a caller"),
+        ("[[grant]]\nring = 2", "it grants nothing"),
+        ("[[grant]]\nring = 0\nfiles = [{ folder = \"n\", access = \"read\" }]", "ring 0"),
+        (
+            "[[grant]]\nring = 3\nfiles = [{ folder = \"n\", access = \"read\" }]",
+            "ring 3 may not use `files`",
+        ),
+        ("[[grant]]\nring = 2\nfiles = [{ folder = \"n\", access = \"rw\" }]", "`read` or `write`"),
+        ("[[grant]]\nring = 2\nfiles = [{ folder = \"/\", access = \"read\" }]", "name"),
+        (
+            "[[grant]]\nring = 2\nfiles = [{ folder = \"n\", access = \"read\", name = \"a/b\" }]",
+            "one path segment",
+        ),
+        ("[[grant]]\nring = 2\nring = 1", "duplicate key"),
+        ("[[skill]]\nname = \"hello\"\nceiling = 0", "no skill ever runs in ring 0"),
+        ("[[skill]]\nname = \"Hello\"\nceiling = 3", "not a skill name"),
+        ("[[skill]]\nname = \"a\"\nceiling = 3\n[[skill]]\nname = \"a\"\nceiling = 2", "stands twice"),
+        ("[[rule]]\nskill = \"a\"\npath = \"total\"\nrequired = true", "JSON Pointer"),
+        ("[[rule]]\nskill = \"a\"\npath = \"/total\"", "asks for nothing"),
+        ("[[rule]]\nskill = \"a\"\npath = \"/t\"\nbounds = {}", "min or max"),
+        ("[[rule]]\nskill = \"a\"\npath = \"/t\"\nbounds = { min = nan }", "min or max"),
+        ("[[rule]]\nskill = \"a\"\npath = \"/t\"\nbounds = { min = 2, max = 1 }", "allow nothing"),
+    ];
+    for (policy, says) in broken {
+        operator.write("ringfence.toml", policy);
+        let said = operator.say(&["run", "hello", "--input", ADA]);
+        said.failed("R0404", 2).saying(says).saying("ringfence.toml");
+        assert!(said.out.is_empty(), "{policy}");
+    }
+    operator.write("ringfence.toml", b"\xff\xfe");
+    operator.say(&["skills"]).failed("R0404", 2).saying("UTF-8");
+    operator.write("ringfence.toml", "");
+    assert_eq!(operator.does(&["run", "hello", "--input", ADA]), "Hello, Ada!\n");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_nearest_name() {
+    let operator = Operator::new();
+    let misspelt = [
+        ("[limits]\nfule = 3", "fule", "fuel"),
+        ("[limits]\nmax_corrections = 3", "max_corrections", "max-corrections"),
+        ("[limit]", "limit", "limits"),
+        ("[[grnt]]", "grnt", "grant"),
+        ("[[grant]]\nring = 2\nskil = \"a\"", "skil", "skill"),
+        ("[[grant]]\nring = 2\nfiles = [{ folder = \"n\", acess = \"read\" }]", "acess", "access"),
+        ("[[rule]]\nskill = \"a\"\npath = \"/a\"\nforbiden = true", "forbiden", "forbidden"),
+        ("[[rule]]\nskill = \"a\"\npath = \"/a\"\nbounds = { mix = 3 }", "mix", "m"),
+    ];
+    for (policy, key, nearest) in misspelt {
+        operator.write("ringfence.toml", policy);
+        let said = operator.say(&["skills"]);
+        said.failed("R0405", 2).saying(&format!("unknown key `{key}`"));
+        said.saying(&format!("hint: did you mean `{nearest}"));
+    }
+}
+
+#[test]
+fn a_policy_file_that_was_named_must_be_there() {
+    let operator = Operator::new();
+    operator.say(&["--config", "missing.toml", "skills"]).failed("R0404", 2).saying("missing.toml");
+    operator.say(&["--config", "/", "skills"]).failed("R0404", 2);
+    let named = operator.command().env("RINGFENCE_CONFIG", "missing.toml").arg("skills").output().unwrap();
+    Said::from(named).failed("R0404", 2);
+}
+
+#[test]
+fn a_policy_file_that_is_none_does_not_hand_over_to_the_one_above() {
+    let operator = Operator::new();
+    operator.write("ringfence.toml", "");
+    let below = operator.here().join("below");
+    std::fs::create_dir(&below).unwrap();
+    let skills = || Said::from(operator.command().current_dir(&below).arg("skills").output().unwrap());
+    skills().done();
+    symlink("nowhere", below.join("ringfence.toml")).unwrap();
+    skills().failed("R0404", 2);
+    std::fs::remove_file(below.join("ringfence.toml")).unwrap();
+    std::fs::create_dir(below.join("ringfence.toml")).unwrap();
+    skills().failed("R0404", 2);
+}
+
+#[test]
+fn init_writes_every_key_and_never_overwrites() {
+    let operator = Operator::new();
+    let (made, exit) = operator.json(&["init"]);
+    assert_eq!((exit, made["file"].as_str()), (0, Some("./ringfence.toml")));
+    let written = std::fs::read_to_string(operator.here().join("ringfence.toml")).unwrap();
+    for key in [
+        "data",
+        "fuel",
+        "steps",
+        "timeout",
+        "memory",
+        "bytes-in",
+        "bytes-out",
+        "log-bytes",
+        "max-corrections",
+    ] {
+        assert!(written.contains(&format!("# {key} = ")), "{key}");
+    }
+    operator.does(&["skills"]);
+    operator.write("ringfence.toml", "# mine");
+    operator.say(&["init"]).failed("R0412", 2).saying("is there already");
+    assert_eq!(std::fs::read_to_string(operator.here().join("ringfence.toml")).unwrap(), "# mine");
+    // Every line that is commented out is right as it stands.
+    let uncommented = written.lines().map(|line| {
+        let code = line.strip_prefix("# ").filter(|code| code.contains(" = ") || code.starts_with('['));
+        code.unwrap_or(line)
+    });
+    operator.write("ringfence.toml", uncommented.collect::<Vec<_>>().join("\n"));
+    operator.does(&["skills"]);
+}

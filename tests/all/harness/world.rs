@@ -1,0 +1,239 @@
+//! A host in a folder of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ringfence::app;
+use ringfence::config::{Config, Places};
+use ringfence::wiring::{self, Running};
+use ringfence_core::audit::{Fact, Record};
+use ringfence_core::contract::Description;
+use ringfence_core::error::Error;
+use ringfence_core::gate::Outside;
+use ringfence_core::governance::KillTarget;
+use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::limit::Limit;
+use ringfence_core::pipeline::{Emitted, Host, Order};
+use ringfence_core::registry::Loaded;
+use ringfence_core::ring::Ring;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use super::template;
+
+/// No test waits longer for anything; it is no measure of speed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A host in a folder of its own, with everything as an operator would have it.
+pub(crate) struct World {
+    /// The host.
+    pub(crate) running: Arc<Running>,
+    runtime: Runtime,
+    folder: TempDir,
+}
+
+/// A run that was killed, and its neighbour that was not.
+pub(crate) struct Killed {
+    /// What became of the target.
+    pub(crate) target: Emitted,
+    /// What became of the neighbour.
+    pub(crate) neighbour: Emitted,
+    /// From the kill to the target's end.
+    pub(crate) took: Duration,
+}
+
+/// The order, with some of its limits changed.
+pub(crate) fn limited(mut order: Order, limits: &[(Limit, u64)]) -> Order {
+    for (limit, amount) in limits {
+        order.limits[*limit] = *amount;
+    }
+    order
+}
+
+impl World {
+    /// A host with the defaults.
+    pub(crate) fn new() -> Self {
+        Self::with("", None)
+    }
+
+    /// A host with a policy; relative folders in it lie in [`World::path`].
+    pub(crate) fn with_policy(policy: &str) -> Self {
+        Self::with(policy, None)
+    }
+
+    /// A host whose outside is the test's own.
+    pub(crate) fn with_outside(outside: Outside) -> Self {
+        Self::with("", Some(outside))
+    }
+
+    fn with(policy: &str, outside: Option<Outside>) -> Self {
+        template::obey_control_run();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ringfence.toml");
+        let engine = if policy.contains("[engine]") { "" } else { "[engine]\nslots = 8\n" };
+        std::fs::write(&file, format!("{engine}{policy}")).unwrap();
+        let config = Config::find(&Places { config: Some(file), data: None }).unwrap();
+        template::share_cache(&config.data);
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let running = {
+            let _inside = runtime.enter();
+            let store = wiring::open(&config).unwrap();
+            let mut running = wiring::start(config, store, env!("CARGO_BIN_EXE_ringfence").into()).unwrap();
+            if let Some(outside) = outside {
+                running.host = Arc::new(with_outside(&running.host, outside));
+            }
+            Arc::new(running)
+        };
+        Self { running, runtime, folder }
+    }
+
+    /// The folder that holds the policy file; the data folder is `.ringfence` in it.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Waits for a future, and not for ever.
+    pub(crate) fn wait<F: Future>(&self, future: F) -> F::Output {
+        let patient = async { tokio::time::timeout(PATIENCE, future).await };
+        self.runtime.block_on(patient).expect("it ends within a minute")
+    }
+
+    /// Loads a guest or an example skill by its name with underscores.
+    pub(crate) fn load(&self, name: &str) -> Arc<Loaded> {
+        self.try_load(&ringfence_built::component(name)).unwrap()
+    }
+
+    /// Loads a component.
+    pub(crate) fn try_load(&self, component: &[u8]) -> Result<Arc<Loaded>, Error> {
+        let loaded = template::one_at_a_time(|| self.wait(app::load(&self.running, component, "the test")));
+        loaded.map(|(loaded, _)| loaded)
+    }
+
+    /// Loads a guest without asking it to describe itself, for those that do not survive that.
+    pub(crate) fn load_unseen(&self, name: &str) {
+        let component = ringfence_built::component(name);
+        let Running { sandbox, store, .. } = &*self.running;
+        let prepared = template::one_at_a_time(|| sandbox.prepare(&component)).unwrap();
+        store.blobs.put(&component).unwrap();
+        let description = Description {
+            name: name.replace('_', "-"),
+            description: "A guest for tests.".into(),
+            version: "0.1.0".into(),
+            input_schema: "{}".into(),
+            output_schema: "{}".into(),
+        };
+        let bytes = component.len() as u64;
+        let loaded = store.registry.load(&description, prepared.digest, bytes, prepared.powers, "the test");
+        self.wait(loaded).unwrap();
+    }
+
+    /// An order for a guest by its name with underscores: ring 3, the default limits, and no correction.
+    pub(crate) fn order(&self, name: &str, input: &str) -> Order {
+        Order {
+            task: self.running.store.entropy.task_id(),
+            skill: name.replace('_', "-"),
+            input: input.to_owned(),
+            agent: "ada".parse().unwrap(),
+            ring: Ring::Sandboxed,
+            only: None,
+            limits: self.running.config.limits,
+            max_corrections: 0,
+        }
+    }
+
+    /// The same order as a task of its own.
+    pub(crate) fn again(&self, order: &Order) -> Order {
+        Order { task: self.running.store.entropy.task_id(), ..order.clone() }
+    }
+
+    /// Runs an order to its end.
+    pub(crate) fn run(&self, order: Order) -> Emitted {
+        self.wait(app::run(&self.running, order)).unwrap()
+    }
+
+    /// Starts an order and does not wait for it.
+    pub(crate) fn start(&self, order: Order) -> JoinHandle<Emitted> {
+        let running = Arc::clone(&self.running);
+        self.runtime.spawn(async move { app::run(&running, order).await.unwrap() })
+    }
+
+    /// Starts an order and a neighbour beside it, waits until the target has got as far as `until` says, and kills it.
+    pub(crate) fn kill(&self, order: Order, until: impl Fn(&World) -> bool) -> Killed {
+        self.load("friend_neighbour");
+        let neighbour = self.start(self.order("friend_neighbour", "{}"));
+        let task = order.task.clone();
+        let target = self.start(order);
+        let patient = Instant::now() + PATIENCE;
+        while !until(self) {
+            assert!(Instant::now() < patient, "the target gets where it is to be killed");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        let began = Instant::now();
+        let killed = self.running.host.switches.kill(&KillTarget::Task(task), "the test");
+        assert_eq!(killed, 1, "exactly the target is killed");
+        let target = self.wait(target).unwrap();
+        let took = began.elapsed();
+        Killed { target, neighbour: self.wait(neighbour).unwrap(), took }
+    }
+
+    /// The facts of a task.
+    pub(crate) fn facts(&self, task: &TaskId) -> Vec<Fact> {
+        app::facts(&self.running.store, task).unwrap()
+    }
+
+    /// Whether a task's stream has an event of a kind yet.
+    pub(crate) fn has_event(&self, task: &TaskId, kind: &str) -> bool {
+        let kind = kind.split(" × ").next();
+        let records = self.running.store.log.read(&StreamName::task(task), 1, usize::MAX).unwrap();
+        records.iter().any(|record| Some(record.event.kind.as_str()) == kind)
+    }
+
+    /// The records of a task.
+    pub(crate) fn records(&self, task: &TaskId) -> Vec<Record> {
+        app::records(&self.running.store, &StreamName::task(task)).unwrap()
+    }
+
+    /// The kinds of a task's events in order, a run of equal ones as one: `call × 3`.
+    pub(crate) fn kinds(&self, task: &TaskId) -> Vec<String> {
+        let records = self.records(task);
+        let mut kinds: Vec<(&str, usize)> = Vec::new();
+        for record in &records {
+            match kinds.last_mut() {
+                Some((kind, count)) if *kind == record.event.kind => *count += 1,
+                _ => kinds.push((&record.event.kind, 1)),
+            }
+        }
+        let shown = kinds.into_iter().map(|(kind, count)| match count {
+            1 => kind.to_owned(),
+            _ => format!("{kind} × {count}"),
+        });
+        shown.collect()
+    }
+
+    /// Asserts that the log is whole and that a friendly skill still runs.
+    pub(crate) fn assert_unharmed(&self) {
+        app::verify(&self.running.store).unwrap();
+        self.load("hello");
+        let emitted = self.run(self.order("hello", r#"{"name":"Ada"}"#));
+        assert_eq!(emitted.outcome.output, Some("Hello, Ada!".into()), "{:?}", emitted.outcome);
+    }
+}
+
+fn with_outside(host: &Host, outside: Outside) -> Host {
+    Host {
+        id: host.id.clone(),
+        sandbox: Arc::clone(&host.sandbox),
+        registry: Arc::clone(&host.registry),
+        validator: Arc::clone(&host.validator),
+        log: Arc::clone(&host.log),
+        clock: Arc::clone(&host.clock),
+        entropy: Arc::clone(&host.entropy),
+        outside: Arc::new(outside),
+        policy: Arc::clone(&host.policy),
+        switches: Arc::clone(&host.switches),
+    }
+}

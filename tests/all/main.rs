@@ -1,0 +1,12 @@
+//! The one test binary of the workspace's own rules, hostile guests, replay and command line.
+
+#![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, and says where")]
+
+#[path = "../architecture/mod.rs"]
+mod architecture;
+mod attacks;
+mod cli;
+mod controls;
+mod guests;
+mod harness;
+mod replay;

@@ -1,0 +1,206 @@
+//! A finished run is run again from its record, and nothing outside is touched.
+
+use std::sync::Arc;
+
+use ringfence::wiring::scratch_log;
+use ringfence_core::audit::{Answered, Fact, Status};
+use ringfence_core::error::Code;
+use ringfence_core::limit::Limit;
+use ringfence_core::pipeline::{self, Emitted, Order, Replayed};
+use ringfence_core::ring::Ring;
+
+use crate::harness::{World, limited};
+
+const POLICY: &str = "
+[[grant]]
+ring = 2
+files = [{ folder = \"notes\", access = \"write\" }]
+";
+
+fn world() -> World {
+    let world = World::with_policy(POLICY);
+    std::fs::create_dir(world.path().join("notes")).unwrap();
+    world
+}
+
+fn ring_2(world: &World, skill: &str, input: &str) -> Order {
+    Order { ring: Ring::Standard, max_corrections: 4, ..world.order(skill, input) }
+}
+
+fn replay(world: &World, emitted: &Emitted, facts: &[Fact]) -> Result<Replayed, String> {
+    let clock = Arc::clone(&world.running.store.clock);
+    let sandbox = &*world.running.sandbox;
+    world.wait(pipeline::replay(sandbox, clock, scratch_log(), &emitted.task, facts))
+}
+
+/// Runs, and runs again three times from the record: same output, same calls, same fuel.
+fn assert_replays(world: &World, skill: &str, input: &str) -> Emitted {
+    world.load(skill);
+    let emitted = world.run(ring_2(world, skill, input));
+    assert_eq!(emitted.outcome.status, Status::Completed, "{:?}", emitted.outcome);
+    let same = Replayed { attempts: emitted.outcome.attempts, fuel: emitted.outcome.used.fuel };
+    for _ in 0..3 {
+        let replayed = world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap();
+        assert_eq!(replayed, same);
+    }
+    emitted
+}
+
+#[test]
+pub(crate) fn friend_uses_the_standard_library() {
+    let emitted = assert_replays(&world(), "friend_uses_the_standard_library", r#"{"milliseconds":50}"#);
+    let output = emitted.outcome.output.unwrap();
+    let order = output["order"].as_array().unwrap();
+    assert_ne!(order[..20], order[20..], "two hash maps have two orders");
+    assert!(output["slept"].as_u64().unwrap() >= 50_000_000, "{output}");
+    assert!(emitted.outcome.used.memory_bytes >= 8 << 20);
+}
+
+#[test]
+fn a_long_sleep_takes_no_time_when_it_is_replayed() {
+    let world = world();
+    world.load("friend_uses_the_standard_library");
+    let emitted = world.run(ring_2(&world, "friend_uses_the_standard_library", r#"{"milliseconds":3000}"#));
+    let began = std::time::Instant::now();
+    world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap();
+    assert!(began.elapsed().as_millis() < 2_500, "{:?}", began.elapsed());
+}
+
+#[test]
+pub(crate) fn friend_uses_every_power() {
+    let emitted = assert_replays(&world(), "friend_uses_every_power", r#"{"folder":"notes"}"#);
+    let output = emitted.outcome.output.unwrap().to_string();
+    for seen in ["Ok(\\\"hello\\\")", "Denied", "NotFound", "Conflict(1)"] {
+        assert!(output.contains(seen), "{seen} in {output}");
+    }
+}
+
+#[test]
+pub(crate) fn friend_neighbour() {
+    assert_replays(&world(), "friend_neighbour", "{}");
+}
+
+#[test]
+pub(crate) fn hello() {
+    assert_replays(&world(), "hello", r#"{"name":"Ada"}"#);
+}
+
+#[test]
+pub(crate) fn word_count() {
+    assert_replays(&world(), "word_count", r#"{"text":"One fish. Two fish.","top":1}"#);
+}
+
+#[test]
+pub(crate) fn remember() {
+    let world = world();
+    assert_replays(&world, "remember", r#"{"action":"remember","key":"shopping","text":"milk"}"#);
+    assert_replays(&world, "remember", r#"{"action":"recall","key":"shopping"}"#);
+}
+
+#[test]
+pub(crate) fn notes() {
+    let world = world();
+    assert_replays(&world, "notes", r#"{"action":"add","name":"plan","text":"Ship it."}"#);
+    // The note is gone by the time of the replay, which does not look for it.
+    world.load("notes");
+    let read = world.run(ring_2(&world, "notes", r#"{"action":"read","name":"plan"}"#));
+    std::fs::remove_dir_all(world.path().join("notes")).unwrap();
+    world.wait(ringfence::replay::replay(&world.running, &read.task)).unwrap();
+}
+
+#[test]
+pub(crate) fn invoice() {
+    let text = "INVOICE No. 2031\nDate: 03/04/2025\nCurrency: EUR\nWidgets  2 x 10.00  20.00\nNet 20.00\nVAT 19% 3.80\nTotal 23.80\n";
+    let input = serde_json::json!({ "text": text }).to_string();
+    assert_replays(&world(), "invoice", &input);
+}
+
+#[test]
+fn a_run_that_ended_badly_ends_just_so_when_it_is_replayed() {
+    let world = world();
+    type Limits = &'static [(Limit, u64)];
+    let ends: [(&str, &str, Limits); 9] = [
+        ("attack_spins", "{}", &[(Limit::Fuel, 1_000_000)]),
+        ("attack_grows_memory", "{}", &[]),
+        ("attack_clock_is_read_a_million_times", "{}", &[(Limit::Steps, 100)]),
+        ("attack_random_takes_small_bites", "{}", &[(Limit::BytesIn, 10_000)]),
+        ("attack_log_floods", "{}", &[(Limit::LogBytes, 1_000)]),
+        ("attack_log_writes_one_huge_line", r#"{"bytes":30000000}"#, &[]),
+        ("attack_panics", "{}", &[]),
+        ("attack_polls_nothing", "{}", &[]),
+        ("attack_memory_fills_up", r#"{"bytes":400000}"#, &[(Limit::BytesOut, 1_000_000)]),
+    ];
+    for (guest, input, limits) in ends {
+        world.load(guest);
+        let emitted = world.run(limited(world.order(guest, input), limits));
+        assert_ne!(emitted.outcome.status, Status::Completed, "{guest}");
+        let replayed = world.wait(ringfence::replay::replay(&world.running, &emitted.task));
+        let fuel = emitted.outcome.used.fuel;
+        assert_eq!(replayed, Ok(Replayed { attempts: 1, fuel }), "{guest}");
+    }
+}
+
+/// The facts of a run of the guest that uses every power, and the run.
+fn recorded(world: &World) -> (Emitted, Vec<Fact>) {
+    world.load("friend_uses_every_power");
+    let emitted = world.run(ring_2(world, "friend_uses_every_power", r#"{"folder":"notes"}"#));
+    let facts = world.facts(&emitted.task);
+    replay(world, &emitted, &facts).unwrap();
+    (emitted, facts)
+}
+
+#[test]
+fn an_altered_answer_is_found_at_the_call_that_follows() {
+    let world = world();
+    let (emitted, mut facts) = recorded(&world);
+    let (at, number) = facts
+        .iter()
+        .enumerate()
+        .find_map(|(at, fact)| match fact {
+            Fact::CallBegun { call } if call.call == "memory.list" => Some((at + 1, call.number)),
+            _ => None,
+        })
+        .unwrap();
+    let Fact::CallEnded { answer, .. } = &mut facts[at] else { panic!("{:?}", facts[at]) };
+    *answer = Answered::Answer(serde_json::json!(["k", "another", "and another"]));
+    let why = replay(&world, &emitted, &facts).expect_err("it was altered");
+    assert!(why.contains(&format!("call {} differs from the record", number + 1)), "{why}");
+    assert!(why.contains("`memory.delete` came at fuel"), "{why}");
+}
+
+#[test]
+fn a_call_that_was_left_out_of_the_record_is_found() {
+    let world = world();
+    let (emitted, mut facts) = recorded(&world);
+    let at =
+        facts.iter().position(|fact| matches!(fact, Fact::Call { call, .. } if call.number == 2)).unwrap();
+    facts.remove(at);
+    let why = replay(&world, &emitted, &facts).expect_err("it was altered");
+    assert!(why.contains("call 2 differs from the record"), "{why}");
+}
+
+#[test]
+fn another_component_is_found_at_its_first_call() {
+    let world = world();
+    let (emitted, mut facts) = recorded(&world);
+    let other = world.load("friend_neighbour").component;
+    for fact in &mut facts {
+        if let Fact::TaskResolved { component, .. } = fact {
+            *component = other;
+        }
+    }
+    let why = replay(&world, &emitted, &facts).expect_err("another component");
+    let expected = "call 1 differs from the record: `log.write` was recorded and did not come";
+    assert!(why.contains(expected), "{why}");
+}
+
+#[test]
+fn a_record_that_was_altered_in_the_store_is_not_replayed() {
+    let world = world();
+    let (emitted, _) = recorded(&world);
+    let database = rusqlite::Connection::open(world.running.store.data.join("ringfence.db")).unwrap();
+    let alter = "UPDATE events SET payload = CAST(replace(CAST(payload AS TEXT), '\"number\":2', '\"number\":3') AS BLOB)";
+    database.execute(alter, []).unwrap();
+    let replayed = world.wait(ringfence::replay::replay(&world.running, &emitted.task));
+    assert_eq!(replayed.expect_err("it was altered").code, Code::R0504);
+}

@@ -1,0 +1,91 @@
+//! Builds every guest and every example skill for the sandbox, with one cargo in a target folder of its own: the outer
+//! cargo holds the lock of the usual one.
+
+#[path = "build/cargo.rs"]
+mod cargo;
+#[path = "build/text.rs"]
+mod text;
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// The example skills, by the names of their packages.
+const SKILLS: [&str; 5] = ["hello", "invoice", "notes", "remember", "word-count"];
+
+fn main() {
+    let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo says where we are"));
+    let root = here.ancestors().nth(2).expect("tests/built lies in the repository").to_owned();
+    for watched in
+        ["tests/guests", "skills", "skill-sdk", "wit", "Cargo.toml", "Cargo.lock", "tests/built/build"]
+    {
+        println!("cargo::rerun-if-changed={}", root.join(watched).display());
+    }
+    let out = PathBuf::from(env::var("OUT_DIR").expect("cargo says where to write"));
+    let target = out.ancestors().nth(4).expect("the target folder is above").join("guests");
+
+    let rust = names(&root.join("tests/guests/rust"), "rs");
+    check_entries(&root.join("tests/guests/Cargo.toml"), &rust);
+    let built = cargo::build(&root, &target, &SKILLS);
+    let mut guests: Vec<(String, PathBuf)> =
+        rust.into_iter().map(|name| (name.clone(), built.join(format!("examples/{name}.wasm")))).collect();
+
+    let written = out.join("wat");
+    fs::create_dir_all(&written).expect("OUT_DIR can be written");
+    for name in names(&root.join("tests/guests/wat"), "wat") {
+        let source = root.join(format!("tests/guests/wat/{name}.wat"));
+        let component = text::component(&root.join("wit"), &name, &source);
+        let path = written.join(format!("{name}.wasm"));
+        fs::write(&path, component).expect("OUT_DIR can be written");
+        guests.push((name, path));
+    }
+    let skills = SKILLS.map(|name| name.replace('-', "_"));
+    let skills = skills.map(|name| (name.clone(), built.join(format!("{name}.wasm"))));
+    fs::write(out.join("built.rs"), code(&guests, &skills)).expect("OUT_DIR can be written");
+}
+
+/// The names of the files of one kind in a folder, in order.
+fn names(folder: &Path, kind: &str) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|why| panic!("{}: {why}", folder.display()));
+    let paths = entries.map(|entry| entry.expect("an entry of the repository").path());
+    let mut names: Vec<String> = paths
+        .filter(|path| path.extension().is_some_and(|found| found == kind))
+        .map(|path| path.file_stem().and_then(|stem| stem.to_str()).expect("UTF-8").to_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+/// Cargo does not find examples that are libraries by itself, so the manifest lists them.
+fn check_entries(manifest: &Path, names: &[String]) {
+    let text = fs::read_to_string(manifest).expect("the guests' manifest");
+    for name in names {
+        let entry = format!(
+            "[[example]]\nname = \"{name}\"\npath = \"rust/{name}.rs\"\ncrate-type = [\"cdylib\"]\nrequired-features = [\"guests\"]\n"
+        );
+        assert!(text.contains(&entry), "add to tests/guests/Cargo.toml:\n\n{entry}");
+    }
+}
+
+fn code(guests: &[(String, PathBuf)], skills: &[(String, PathBuf)]) -> String {
+    let mut code =
+        String::from("/// Every component, by name.\npub static COMPONENTS: &[(&str, &str)] = &[\n");
+    for (name, path) in guests.iter().chain(skills) {
+        writeln!(code, "    ({name:?}, {:?}),", path.display().to_string()).expect("text can be written");
+    }
+    code.push_str("];\n");
+    let attacks = guests.iter().filter(|(name, _)| name.starts_with("attack_"));
+    let friends = guests.iter().filter(|(name, _)| !name.starts_with("attack_"));
+    let mut list = |suite: &str, names: &mut dyn Iterator<Item = &(String, PathBuf)>| {
+        let calls: String = names.map(|(name, _)| format!("        $mac!({name});\n")).collect();
+        write!(
+            code,
+            "/// Calls a macro with the name of each {suite}.\n#[macro_export]\nmacro_rules! foreach_{suite} {{\n    ($mac:ident) => {{\n{calls}    }};\n}}\n"
+        )
+        .expect("text can be written");
+    };
+    list("attack", &mut attacks.into_iter());
+    list("friend", &mut friends.into_iter());
+    list("skill", &mut skills.iter());
+    code
+}

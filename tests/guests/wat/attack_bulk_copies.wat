@@ -1,0 +1,11 @@
+;; Takes all the memory that it may have and copies it over itself, as one instruction, again and again.
+(module
+  ;; @memory
+  ;; @describe
+  ;; @realloc
+  (func (export "run") (param i32 i32 i32 i32) (result i32)
+    (drop (memory.grow (i32.const 1023)))
+    (loop
+      (memory.copy (i32.const 1) (i32.const 0) (i32.const 0x3ffffff))
+      (br 0))
+    (unreachable)))
