@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ringfence_adapters::files::CapFiles;
@@ -56,7 +57,7 @@ pub struct Running {
     /// The pipeline.
     pub host: Arc<Host>,
     alive: crate::alive::Alive,
-    follower: tokio::task::JoinHandle<()>,
+    _follower: Follower,
 }
 
 /// Opens the store of a configuration, and makes it where there is none yet.
@@ -116,7 +117,7 @@ pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, 
         switches: Arc::clone(&switches),
     });
     let follower = follow(&store, switches)?;
-    Ok(Running { store, config, sandbox, host, alive, follower })
+    Ok(Running { store, config, sandbox, host, alive, _follower: follower })
 }
 
 /// A log that is gone with the process: for what is not the store's business, such as describing a skill.
@@ -130,12 +131,6 @@ impl Running {
     #[must_use]
     pub fn id(&self) -> &str {
         self.alive.id()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.follower.abort();
     }
 }
 
@@ -157,14 +152,17 @@ fn engine(config: &Config, store: &Store, program: PathBuf) -> Result<WasmSandbo
     WasmSandbox::start(&settings, compiler, Arc::clone(&store.blobs))
 }
 
-/// Obeys what other processes write: kills, and newly loaded skills.
-fn follow(store: &Store, switches: Arc<Switches>) -> Result<tokio::task::JoinHandle<()>, Error> {
+/// Obeys what other processes write: kills, and newly loaded skills. On a thread of its own: a runtime whose workers are
+/// busy with guests looks at its timers too late.
+fn follow(store: &Store, switches: Arc<Switches>) -> Result<Follower, Error> {
     let (log, registry) = (Arc::clone(&store.log), Arc::clone(&store.registry));
     let mut seen = log.head(&StreamName::control())?.sequence;
     let mut version = log.version()?;
-    Ok(tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(LOOK_EVERY).await;
+    let ended = Arc::new(AtomicBool::new(false));
+    let end = Arc::clone(&ended);
+    let follow = move || {
+        while !end.load(Ordering::Relaxed) {
+            std::thread::sleep(LOOK_EVERY);
             let Ok(now) = log.version() else { continue };
             // Kills first, and without waiting for anything else. What cannot be read now is read again.
             if now == version || obey_kills(&*log, &switches, &mut seen).is_err() {
@@ -172,14 +170,25 @@ fn follow(store: &Store, switches: Arc<Switches>) -> Result<tokio::task::JoinHan
             }
             version = now;
             let registry = Arc::clone(&registry);
-            let refreshed = tokio::task::spawn_blocking(move || registry.refresh());
-            tokio::spawn(async move {
-                if let Ok(Err(error)) = refreshed.await {
+            std::thread::spawn(move || {
+                if let Err(error) = registry.refresh() {
                     tracing::warn!(%error, "the registry cannot be read");
                 }
             });
         }
-    }))
+    };
+    let thread = std::thread::Builder::new().name("ringfence-follow".into()).spawn(follow);
+    thread.map_err(|why| Error::new(Code::R0001, "a thread does not start").because(why))?;
+    Ok(Follower(ended))
+}
+
+/// The following thread; it ends soon after this is dropped.
+struct Follower(Arc<AtomicBool>);
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Obeys the kills that were ordered since. An order that this version does not understand stops no other.

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use ringfence::app;
 use ringfence::config::{Config, Places};
 use ringfence::wiring::{self, Running};
+use ringfence_core::audit::{Event, Head, Record};
+use ringfence_core::ids::StreamName;
 use ringfence_core::limit::Limit;
-use ringfence_core::pipeline::Order;
+use ringfence_core::pipeline::{Host, Order};
 use ringfence_core::ring::Ring;
+use ringfence_core::stores::{EventLog, Receipt, StoreError};
 
 pub(crate) struct World {
     pub(crate) running: Arc<Running>,
@@ -33,6 +36,23 @@ impl World {
         Self { running: Arc::new(running), folder }
     }
 
+    /// The same host over a log that takes everything and keeps nothing.
+    pub(crate) fn without_a_store(&self) -> Host {
+        let host = &self.running.host;
+        Host {
+            id: host.id.clone(),
+            sandbox: Arc::clone(&host.sandbox),
+            registry: Arc::clone(&host.registry),
+            validator: Arc::clone(&host.validator),
+            log: Arc::new(Forgetful),
+            clock: Arc::clone(&host.clock),
+            entropy: Arc::clone(&host.entropy),
+            outside: Arc::clone(&host.outside),
+            policy: Arc::clone(&host.policy),
+            switches: Arc::clone(&host.switches),
+        }
+    }
+
     pub(crate) fn order(&self, skill: &str, input: &str) -> Order {
         let limits = self.running.config.limits.with(Limit::Fuel, 1 << 50).with(Limit::Steps, 1 << 40);
         Order {
@@ -45,5 +65,28 @@ impl World {
             limits: limits.with(Limit::WallMs, 600_000).with(Limit::LogBytes, 1 << 40),
             max_corrections: 0,
         }
+    }
+}
+
+struct Forgetful;
+
+impl EventLog for Forgetful {
+    fn append(&self, _: Vec<Record>) -> Receipt {
+        Receipt::settled(Ok(()))
+    }
+    fn head(&self, _: &StreamName) -> Result<Head, StoreError> {
+        Ok(Head::default())
+    }
+    fn last(&self, _: &StreamName) -> Result<Option<Event>, StoreError> {
+        Ok(None)
+    }
+    fn read(&self, _: &StreamName, _: u64, _: usize) -> Result<Vec<Record>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn streams(&self, _: &str) -> Result<Vec<StreamName>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn version(&self) -> Result<u64, StoreError> {
+        Ok(0)
     }
 }

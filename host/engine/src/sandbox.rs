@@ -116,6 +116,12 @@ impl WasmSandbox {
         &self.engine
     }
 
+    /// How many more sandboxes could be live now.
+    #[must_use]
+    pub fn free_places(&self) -> usize {
+        self.places.available_permits()
+    }
+
     /// A component that this process has met.
     #[must_use]
     pub fn component(&self, digest: &Digest) -> Option<Component> {

@@ -100,7 +100,7 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     let json = cli.global.json;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(4).build();
     let done = runtime
         .map_err(|why| Error::new(Code::R0001, "the runtime does not start").because(why))
         .and_then(|runtime| {

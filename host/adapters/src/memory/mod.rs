@@ -165,7 +165,7 @@ impl Shelf {
         }
         let agent = &caller.authority.agent;
         let value = Some(value);
-        self.append(caller, || {
+        self.append(caller, |totals| {
             let there = self.projection.entry(agent, &key)?;
             if let Some(expected) = expected {
                 let alive = there.as_ref().filter(|there| there.value.is_some());
@@ -174,8 +174,9 @@ impl Shelf {
                     return Err(End::Refused(Refusal::conflict(revision)));
                 }
             }
-            check_quota(self.projection.totals(agent)?, there.as_ref(), size)?;
-            Ok(Fact::MemoryWritten { key: key.clone(), value: value.clone() })
+            let after = with(totals, there.as_ref(), size);
+            check_quota(totals, after)?;
+            Ok((Fact::MemoryWritten { key: key.clone(), value: value.clone() }, after))
         })
         .map_err(|end| match end {
             End::Refused(refusal) => refusal,
@@ -187,9 +188,12 @@ impl Shelf {
     fn delete(&self, caller: &Caller, key: String) -> Result<(), Refusal> {
         check_key(&key)?;
         let agent = &caller.authority.agent;
-        let deleted = self.append(caller, || match self.projection.get(agent, &key)? {
-            Some(_) => Ok(Fact::MemoryWritten { key: key.clone(), value: None }),
-            None => Err(End::Nothing),
+        let deleted = self.append(caller, |totals| match self.projection.entry(agent, &key)? {
+            Some(there) if there.value.is_some() => {
+                let fact = Fact::MemoryWritten { key: key.clone(), value: None };
+                Ok((fact, with(totals, Some(&there), 0)))
+            }
+            _ => Err(End::Nothing),
         });
         match deleted {
             Ok(_) | Err(End::Nothing) => Ok(()),
@@ -210,11 +214,12 @@ impl Shelf {
         Ok(keys.into_iter().map(|(key, _)| key).collect())
     }
 
-    /// Appends what `decide` says of the projection as it is at the end of the stream; the answer is its sequence.
+    /// Appends what `decide` says of the projection as it is at the end of the stream, and of how much is kept then;
+    /// it also says how much will be kept after. The answer is the event's sequence.
     fn append(
         &self,
         caller: &Caller,
-        decide: impl Fn() -> Result<Fact, End> + Send + Sync,
+        decide: impl Fn(Totals) -> Result<(Fact, Totals), End> + Send + Sync,
     ) -> Result<u64, End> {
         let Authority { agent, ring, .. } = &caller.authority;
         let first_bytes = ringfence_core::ids::Digest::of(agent.as_str().as_bytes()).as_bytes()[0];
@@ -222,14 +227,19 @@ impl Shelf {
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let envelope = Envelope { actor: agent.as_str(), ring: Some(*ring), trace: caller.trace };
         let stream = StreamName::memory(agent);
-        let decide = || {
-            self.projection.catch_up(agent)?;
+        let mut after = Totals::default();
+        let decide = || -> Result<Fact, End> {
+            let applied = self.projection.catch_up(agent)?;
             // The turn may have come late, and so may another writer's events.
             caller.wanted.check()?;
-            decide()
+            let fact;
+            (fact, after) = decide(self.projection.totals(agent, applied)?)?;
+            Ok(fact)
         };
         let appended = append_shared(&*self.log, &*self.clock, &stream, envelope, decide);
-        tokio::runtime::Handle::current().block_on(appended)
+        let sequence = tokio::runtime::Handle::current().block_on(appended)?;
+        self.projection.remember_totals(agent, sequence, after);
+        Ok(sequence)
     }
 }
 
@@ -275,15 +285,22 @@ fn check_characters(key: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether a value of this size may be put where this is `there`.
-fn check_quota(totals: Totals, there: Option<&Versioned>, size: u64) -> Result<(), Refusal> {
+/// How much is kept with a value of this size where this is `there`.
+fn with(totals: Totals, there: Option<&Versioned>, size: u64) -> Totals {
+    let replaced = there.and_then(|there| there.value.as_ref()).map_or(0, Vec::len) as u64;
+    Totals {
+        keys: totals.keys + u64::from(there.is_none()),
+        bytes: totals.bytes.saturating_sub(replaced) + size,
+    }
+}
+
+fn check_quota(before: Totals, after: Totals) -> Result<(), Refusal> {
     let full = |why: String| Err(Refusal::new(RefusalKind::Invalid, why));
-    let replaced = there.and_then(|there| there.value.as_ref()).map_or(0, Vec::len);
-    let total = totals.bytes.saturating_sub(replaced as u64) + size;
-    if total > MAX_TOTAL {
+    if after.bytes > MAX_TOTAL {
+        let total = after.bytes;
         return full(format!("the caller's memory would hold {total} bytes; {MAX_TOTAL} are allowed"));
     }
-    if there.is_none() && totals.keys >= MAX_KEYS {
+    if after.keys > before.keys.max(MAX_KEYS) {
         return full(format!(
             "the caller's memory has had {MAX_KEYS} different keys, deleted ones among them, which is all that is \
              allowed; a key that it has had can be set again"

@@ -16,6 +16,8 @@ pub(super) struct Projection {
     state: Arc<dyn StateStore>,
     /// Up to which event each stream is applied, as far as this process knows.
     cursors: Mutex<HashMap<Agent, Cursor>>,
+    /// How much each caller had at which event; counting it takes a look at every key.
+    totals: Mutex<HashMap<Agent, (u64, Totals)>>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -36,12 +38,12 @@ fn state_key(agent: &Agent, key: &str) -> String {
 
 impl Projection {
     pub(super) fn new(log: Arc<dyn EventLog>, state: Arc<dyn StateStore>) -> Self {
-        Self { log, state, cursors: Mutex::default() }
+        Self { log, state, cursors: Mutex::default(), totals: Mutex::default() }
     }
 
     /// Applies what was written to a caller's stream since the last time. Applying an event twice, or at the same
-    /// time as another process, changes nothing.
-    pub(super) fn catch_up(&self, agent: &Agent) -> Result<(), StoreError> {
+    /// time as another process, changes nothing. The answer is the sequence of the last event.
+    pub(super) fn catch_up(&self, agent: &Agent) -> Result<u64, StoreError> {
         let stream = StreamName::memory(agent);
         let mut cursor = self.cursor(agent)?;
         loop {
@@ -67,7 +69,7 @@ impl Projection {
             }
             self.remember(agent, cursor);
             if records.len() < PAGE {
-                return Ok(());
+                return Ok(cursor.applied);
             }
         }
     }
@@ -82,9 +84,21 @@ impl Projection {
         self.state.get(&state_key(agent, key))
     }
 
-    /// How much is kept for a caller.
-    pub(super) fn totals(&self, agent: &Agent) -> Result<Totals, StoreError> {
-        self.state.totals(&state_key(agent, ""))
+    /// How much is kept for a caller whose last event is `applied`. If there is a later one already, that may count
+    /// too: then nothing can be appended behind `applied`, nor is it anybody's last event again.
+    pub(super) fn totals(&self, agent: &Agent, applied: u64) -> Result<Totals, StoreError> {
+        let known = self.lock_totals().get(agent).copied();
+        if let Some((_, totals)) = known.filter(|(at, _)| *at == applied) {
+            return Ok(totals);
+        }
+        let totals = self.state.totals(&state_key(agent, ""))?;
+        self.remember_totals(agent, applied, totals);
+        Ok(totals)
+    }
+
+    /// Takes note of how much is kept once the event `at` is applied.
+    pub(super) fn remember_totals(&self, agent: &Agent, at: u64, totals: Totals) {
+        self.lock_totals().insert(agent.clone(), (at, totals));
     }
 
     /// A caller's keys with a prefix, in order, with the sizes of their values.
@@ -107,6 +121,10 @@ impl Projection {
         let known = cursors.entry(agent.clone()).or_default();
         known.applied = known.applied.max(cursor.applied);
         known.kept = known.kept.max(cursor.kept);
+    }
+
+    fn lock_totals(&self) -> MutexGuard<'_, HashMap<Agent, (u64, Totals)>> {
+        self.totals.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Agent, Cursor>> {

@@ -1,5 +1,6 @@
 //! Memory as skills see it, over both kinds of store.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use ringfence_core::audit::Head;
@@ -177,6 +178,63 @@ async fn keys_that_were_deleted_count_as_keys_but_can_be_set_again() {
     assert_eq!(store.totals("memory/ada/"), Ok(Totals { keys: MAX_KEYS, bytes: 2 }));
 }
 
+/// A store that counts how often it is asked to count.
+#[derive(Default)]
+struct Counted {
+    store: InMemoryStore,
+    counts: AtomicUsize,
+}
+
+impl StateStore for Counted {
+    fn get(&self, key: &str) -> Result<Option<Versioned>, StoreError> {
+        StateStore::get(&self.store, key)
+    }
+
+    fn advance(&self, key: &str, next: Versioned) -> Result<(), StoreError> {
+        self.store.advance(key, next)
+    }
+
+    fn list(&self, _: &str) -> Result<Vec<(String, u64)>, StoreError> {
+        panic!("no write lists all keys")
+    }
+
+    fn totals(&self, prefix: &str) -> Result<Totals, StoreError> {
+        self.counts.fetch_add(1, Ordering::SeqCst);
+        self.store.totals(prefix)
+    }
+}
+
+#[tokio::test]
+async fn the_keys_are_counted_once_and_again_only_after_another_process_wrote() {
+    let (log, state) = (Arc::new(InMemoryStore::new()), Arc::new(Counted::default()));
+    let process = || {
+        let clock = Arc::new(SystemClock::new());
+        let memory = MemoryOverLog::new(Arc::clone(&log) as _, Arc::clone(&state) as _, clock);
+        let shelf = Arc::clone(&memory.shelf);
+        (Caller { run: Run::new("ada", Box::new(Untouchable), Box::new(memory), None) }, shelf)
+    };
+    let ((mut ada, shelf), (mut elsewhere, _)) = (process(), process());
+    let counted = || state.counts.load(Ordering::SeqCst);
+    let agent = "ada".parse().expect("a name");
+    let known = || {
+        let applied = shelf.projection.catch_up(&agent).expect("applied");
+        (shelf.projection.totals(&agent, applied).expect("totals"), state.store.totals("memory/ada/"))
+    };
+    for number in 0..20 {
+        ada.set(&format!("k{}", number % 7), &vec![0; number]).await.expect("set");
+        ada.delete(&format!("k{}", number % 5)).await.expect("deleted");
+        drop(ada.compare_and_set("k6", 1, b"conflict").await);
+        let (known, there) = known();
+        assert_eq!(Ok(known), there, "{number}");
+    }
+    assert_eq!(counted(), 1);
+    elsewhere.set("elsewhere", &[0; 1000]).await.expect("set");
+    ada.set("k1", b"here").await.expect("set");
+    assert_eq!(counted(), 3, "once there, and once more here");
+    let (known, there) = known();
+    assert_eq!(Ok(known), there);
+}
+
 #[test]
 fn a_run_that_ended_before_its_thread_was_free_writes_nothing() {
     one_thread(async |thread| {
@@ -248,31 +306,5 @@ async fn callers_in_several_processes_lose_no_increment() {
     let total = format!("{}", TASKS as u32 * EACH).into_bytes();
     for store in &stores {
         assert_eq!(Caller::new("ada", store).value("count").await, Some(total.clone()));
-    }
-}
-
-#[tokio::test]
-async fn zz_measure() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let store = Arc::new(SqliteStore::open(&folder.path().join("ringfence.db")).expect("a store"));
-    std::thread::scope(|scope| {
-        for part in 0..64 {
-            let store = &store;
-            scope.spawn(move || {
-                for n in 0..157 {
-                    store
-                        .advance(
-                            &format!("memory/ada/{}-{part}-{}", n * 7919 % 157, "k".repeat(60)),
-                            Versioned { value: Some(vec![7; 1600]), revision: 1 },
-                        )
-                        .expect("ok");
-                }
-            });
-        }
-    });
-    for _ in 0..5 {
-        let began = std::time::Instant::now();
-        let totals = store.totals("memory/ada/").expect("totals");
-        eprintln!("{totals:?} {:?}", began.elapsed());
     }
 }

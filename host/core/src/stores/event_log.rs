@@ -62,7 +62,8 @@ pub(super) fn chain(
     envelope: &Envelope<'_>,
     fact: &Fact,
 ) -> Record {
-    let payload = serde_json::to_vec(fact).expect("facts have string keys and serialise");
+    let mut payload = Vec::with_capacity(512);
+    serde_json::to_writer(&mut payload, fact).expect("facts have string keys and serialise");
     let mut event = Event {
         stream: stream.clone(),
         sequence: head.sequence + 1,
