@@ -162,7 +162,7 @@ fn follow(store: &Store, switches: Arc<Switches>) -> Result<Follower, Error> {
     let end = Arc::clone(&ended);
     let follow = move || {
         while !end.load(Ordering::Relaxed) {
-            std::thread::sleep(LOOK_EVERY);
+            std::thread::park_timeout(LOOK_EVERY);
             let Ok(now) = log.version() else { continue };
             // Kills first, and without waiting for anything else. What cannot be read now is read again.
             if now == version || obey_kills(&*log, &switches, &mut seen).is_err() {
@@ -178,16 +178,23 @@ fn follow(store: &Store, switches: Arc<Switches>) -> Result<Follower, Error> {
         }
     };
     let thread = std::thread::Builder::new().name("ringfence-follow".into()).spawn(follow);
-    thread.map_err(|why| Error::new(Code::R0001, "a thread does not start").because(why))?;
-    Ok(Follower(ended))
+    let thread = thread.map_err(|why| Error::new(Code::R0001, "a thread does not start").because(why))?;
+    Ok(Follower { ended, thread: Some(thread) })
 }
 
-/// The following thread; it ends soon after this is dropped.
-struct Follower(Arc<AtomicBool>);
+/// The following thread; it has ended, and let go of the store, when this is dropped.
+struct Follower {
+    ended: Arc<AtomicBool>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.thread().unpark();
+            drop(thread.join());
+        }
     }
 }
 
