@@ -12,6 +12,7 @@ mod carried;
 pub mod cli;
 pub mod config;
 mod demo;
+mod follower;
 mod quantity;
 pub mod replay;
 pub mod report;

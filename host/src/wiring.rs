@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ringfence_adapters::files::CapFiles;
@@ -11,11 +10,9 @@ use ringfence_adapters::memory::MemoryOverLog;
 use ringfence_adapters::sqlite::SqliteStore;
 use ringfence_adapters::system::{SystemClock, SystemEntropy};
 use ringfence_adapters::validator::ChildValidator;
-use ringfence_core::audit::Fact;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::Outside;
-use ringfence_core::governance::{KillTarget, Switches};
-use ringfence_core::ids::StreamName;
+use ringfence_core::governance::Switches;
 use ringfence_core::pipeline::Host;
 use ringfence_core::registry::Registry;
 use ringfence_core::stores::{BlobStore, EventLog, StateStore, StoreError};
@@ -23,9 +20,7 @@ use ringfence_core::system::{Clock, Entropy};
 use ringfence_engine::{Compiler, Settings, WasmSandbox};
 
 use crate::config::Config;
-
-/// How often a process looks whether another has written.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+use crate::follower::Follower;
 
 /// The store, opened: enough to look at things, not to run any.
 #[derive(Clone)]
@@ -116,7 +111,7 @@ pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, 
         policy: Arc::new(config.policy.clone()),
         switches: Arc::clone(&switches),
     });
-    let follower = follow(&store, switches)?;
+    let follower = Follower::start(&store.log, &store.registry, switches)?;
     Ok(Running { store, config, sandbox, host, alive, _follower: follower })
 }
 
@@ -150,66 +145,6 @@ fn engine(config: &Config, store: &Store, program: PathBuf) -> Result<WasmSandbo
         tick_ms: u64::try_from(config.tick.as_millis()).unwrap_or(u64::MAX),
     };
     WasmSandbox::start(&settings, compiler, Arc::clone(&store.blobs))
-}
-
-/// Obeys what other processes write: kills, and newly loaded skills. On a thread of its own: a runtime whose workers are
-/// busy with guests looks at its timers too late.
-fn follow(store: &Store, switches: Arc<Switches>) -> Result<Follower, Error> {
-    let (log, registry) = (Arc::clone(&store.log), Arc::clone(&store.registry));
-    let mut seen = log.head(&StreamName::control())?.sequence;
-    let mut version = log.version()?;
-    let ended = Arc::new(AtomicBool::new(false));
-    let end = Arc::clone(&ended);
-    let follow = move || {
-        while !end.load(Ordering::Relaxed) {
-            std::thread::park_timeout(LOOK_EVERY);
-            let Ok(now) = log.version() else { continue };
-            // Kills first, and without waiting for anything else. What cannot be read now is read again.
-            if now == version || obey_kills(&*log, &switches, &mut seen).is_err() {
-                continue;
-            }
-            version = now;
-            let registry = Arc::clone(&registry);
-            std::thread::spawn(move || {
-                if let Err(error) = registry.refresh() {
-                    tracing::warn!(%error, "the registry cannot be read");
-                }
-            });
-        }
-    };
-    let thread = std::thread::Builder::new().name("ringfence-follow".into()).spawn(follow);
-    let thread = thread.map_err(|why| Error::new(Code::R0001, "a thread does not start").because(why))?;
-    Ok(Follower { ended, thread: Some(thread) })
-}
-
-/// The following thread; it has ended, and let go of the store, when this is dropped.
-struct Follower {
-    ended: Arc<AtomicBool>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        self.ended.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            drop(thread.join());
-        }
-    }
-}
-
-/// Obeys the kills that were ordered since. An order that this version does not understand stops no other.
-fn obey_kills(log: &dyn EventLog, switches: &Switches, seen: &mut u64) -> Result<(), StoreError> {
-    for record in log.read(&StreamName::control(), *seen + 1, usize::MAX)? {
-        *seen = record.event.sequence;
-        let fact = record.payload.as_deref().and_then(|payload| serde_json::from_slice(payload).ok());
-        if let Some(Fact::KillOrdered { target, by }) = fact
-            && let Ok(target) = target.parse::<KillTarget>()
-        {
-            switches.kill(&target, &by);
-        }
-    }
-    Ok(())
 }
 
 fn in_store(why: StoreError, config: &Config) -> Error {
