@@ -10,3 +10,4 @@ mod controls;
 mod guests;
 mod harness;
 mod replay;
+mod validation;
