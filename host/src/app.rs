@@ -50,13 +50,8 @@ pub async fn describe(running: &Running, component: &[u8]) -> Result<Described, 
     let agent: Agent = "operator".parse().map_err(bug)?;
     let clock = Arc::clone(&running.store.clock);
     let stream = StreamName::task(&running.store.entropy.task_id());
-    let log = StreamWriter::create(
-        scratch_log(),
-        Arc::clone(&clock),
-        stream,
-        agent.to_string(),
-        TraceId::default(),
-    );
+    let log =
+        StreamWriter::create(scratch_log(), Arc::clone(&clock), stream, agent.text(), TraceId::default());
     let books = Books::new(log, Ledger::new(DESCRIBE), Arc::new(StopSwitch::default()), clock);
     let authority = Authority::new(agent, name, Ring::Sandboxed, Powers::NONE, &[]);
     let inputs = Inputs::new(&[0; 32], Timestamp(0));
@@ -64,7 +59,7 @@ pub async fn describe(running: &Running, component: &[u8]) -> Result<Described, 
     let job = Job {
         component: prepared.digest,
         powers: prepared.powers,
-        request: Request { input: String::new(), violations: Vec::new() },
+        request: Request { input: "".into(), violations: Vec::new() },
         fuel: Fuel(DESCRIBE[Limit::Fuel]),
         memory: Bytes(DESCRIBE[Limit::MemoryBytes]),
         output: Bytes(DESCRIBE[Limit::BytesOut]),
@@ -105,7 +100,7 @@ pub struct TaskLine {
     /// Which.
     pub task: TaskId,
     /// What was asked for.
-    pub skill: String,
+    pub skill: Arc<str>,
     /// Who asked.
     pub agent: Agent,
     /// When.
@@ -170,7 +165,7 @@ pub struct Killed {
 /// `R0415` if nothing that runs is aimed at, and the store's.
 pub async fn kill(store: &Store, target: &KillTarget, by: &str, wait: Duration) -> Result<Killed, Error> {
     let order = || Ok::<_, Error>(Fact::KillOrdered { target: target.to_string(), by: by.to_owned() });
-    let envelope = Envelope { actor: by, ring: Some(Ring::System), trace: TraceId::default() };
+    let envelope = Envelope { actor: &by.into(), ring: Some(Ring::System), trace: TraceId::default() };
     let deadline = store.clock.monotonic() + wait;
     let before = aimed_at(store, target);
     append_shared(&*store.log, &*store.clock, &StreamName::control(), envelope, order).await?;

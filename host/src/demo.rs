@@ -170,8 +170,8 @@ impl Demo {
         limits[Limit::Fuel] = act.fuel.unwrap_or(limits[Limit::Fuel]);
         Ok(Order {
             task: running.store.entropy.task_id(),
-            skill: act.skill.to_owned(),
-            input: act.input.to_string(),
+            skill: act.skill.into(),
+            input: act.input.to_string().into(),
             agent: "ada".parse().map_err(|why| Error::new(Code::R0001, "a name is none").because(why))?,
             ring: act.ring,
             only: None,

@@ -100,7 +100,7 @@ pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, 
         )),
     };
     let host = Arc::new(Host {
-        id: alive.id().to_owned(),
+        id: alive.id().into(),
         sandbox: Arc::clone(&sandbox) as _,
         validator: Arc::new(validator),
         registry: Arc::clone(&store.registry),

@@ -46,15 +46,13 @@ impl Clock for SystemClock {
     }
 }
 
-/// The operating system's randomness.
+/// Randomness that the operating system seeds: a generator in each thread, seeded anew now and then.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     fn seed(&self) -> [u8; 32] {
-        let mut seed = [0; 32];
-        getrandom::fill(&mut seed).expect("a machine without randomness cannot run anything safely");
-        seed
+        rand::random()
     }
 
     /// From a UUID of version 7, so that ids given later sort later.

@@ -38,19 +38,7 @@ impl World {
 
     /// The same host over a log that takes everything and keeps nothing.
     pub(crate) fn without_a_store(&self) -> Host {
-        let host = &self.running.host;
-        Host {
-            id: host.id.clone(),
-            sandbox: Arc::clone(&host.sandbox),
-            registry: Arc::clone(&host.registry),
-            validator: Arc::clone(&host.validator),
-            log: Arc::new(Forgetful),
-            clock: Arc::clone(&host.clock),
-            entropy: Arc::clone(&host.entropy),
-            outside: Arc::clone(&host.outside),
-            policy: Arc::clone(&host.policy),
-            switches: Arc::clone(&host.switches),
-        }
+        Host { log: Arc::new(Forgetful), ..Host::clone(&self.running.host) }
     }
 
     pub(crate) fn order(&self, skill: &str, input: &str) -> Order {

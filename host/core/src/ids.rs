@@ -1,5 +1,6 @@
 //! The names of things. Each is checked once, where it enters, and is a type of its own from there on.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -44,6 +45,18 @@ macro_rules! name {
             /// The name as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
+                &self.0
+            }
+
+            /// The name as text that is shared, not copied.
+            #[must_use]
+            pub fn text(&self) -> Arc<str> {
+                Arc::clone(&self.0)
+            }
+        }
+
+        impl Borrow<str> for $type {
+            fn borrow(&self) -> &str {
                 &self.0
             }
         }
@@ -109,7 +122,7 @@ impl StreamName {
     /// The stream of a task.
     #[must_use]
     pub fn task(task: &TaskId) -> Self {
-        Self(format!("task/{task}").into())
+        Self(["task/", task.as_str()].concat().into())
     }
 
     /// The stream of what an agent keeps in `memory`.

@@ -1,5 +1,6 @@
 //! What core needs of an engine: to run a component once, behind a gate, and to say how it ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -15,7 +16,7 @@ use crate::units::{Bytes, Fuel};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The input, as JSON.
-    pub input: String,
+    pub input: Arc<str>,
     /// What was wrong with the attempt before.
     pub violations: Vec<Violation>,
 }
@@ -74,5 +75,5 @@ pub trait Sandbox: Send + Sync {
     fn run(&self, job: Job) -> BoxFuture<'_, Ran>;
 
     /// The engine and its settings: fuel is the same only between equal fingerprints.
-    fn fingerprint(&self) -> &str;
+    fn fingerprint(&self) -> &Arc<str>;
 }

@@ -94,7 +94,7 @@ async fn call(skill: &Skill, store: &mut Store<State>, task: Task) -> wasmtime::
                 rule: violation.rule,
                 message: violation.message,
             });
-            let request = types::Request { input, violations: violations.collect() };
+            let request = types::Request { input: input.to_string(), violations: violations.collect() };
             Ok(Answer::Ran(skill.call_run(store, &request).await?))
         }
     }

@@ -36,7 +36,7 @@ use crate::{ticker, wasi};
 /// The engine as core knows it.
 pub struct WasmSandbox {
     engine: Engine,
-    fingerprint: String,
+    fingerprint: Arc<str>,
     blobs: Arc<dyn BlobStore>,
     compiler: Compiler,
     linkers: Linkers,
@@ -65,7 +65,7 @@ impl WasmSandbox {
         ticker::start(&engine, Duration::from_millis(settings.tick_ms))
             .map_err(|why| failed(why.to_string()))?;
         Ok(Self {
-            fingerprint: fingerprint(&engine),
+            fingerprint: fingerprint(&engine).into(),
             engine,
             blobs,
             compiler,
@@ -160,11 +160,13 @@ impl WasmSandbox {
         Ok(linked)
     }
 
+    fn known(&self, digest: Digest, powers: Powers) -> Option<SkillPre<State>> {
+        self.linked.read().unwrap_or_else(PoisonError::into_inner).get(&(digest, powers)).cloned()
+    }
+
     /// The component with this hash, linked with these powers; compiled if this process has not met it yet.
     async fn find(&self, digest: Digest, powers: Powers) -> Result<SkillPre<State>, Error> {
-        let known =
-            self.linked.read().unwrap_or_else(PoisonError::into_inner).get(&(digest, powers)).cloned();
-        if let Some(linked) = known {
+        if let Some(linked) = self.known(digest, powers) {
             return Ok(linked);
         }
         let component = match self.component(&digest) {
@@ -202,7 +204,7 @@ impl WasmSandbox {
         let Job { fuel, memory, output, wall, gate, .. } = job;
         let books = Arc::clone(gate.books());
         let switch = Arc::clone(books.switch());
-        let deadline = books.clock().sleep(wall);
+        let began = books.clock().monotonic();
         let at_deadline = StopReason::Exhausted(books.with_ledger(|ledger| wall_reached(ledger)));
         let engine = self.engine.clone();
         let held = Arc::new(AtomicU64::new(0));
@@ -213,10 +215,12 @@ impl WasmSandbox {
             drop(place);
             ended
         };
-        let at_first_pause = Box::new(move || books.log().hand_over());
-        let stoppable =
-            Stoppable::new(Box::pin(guest), switch, deadline, at_deadline, at_first_pause, engine);
-        let ended = stoppable.await;
+        let at_first_pause = Box::new(move || {
+            books.log().hand_over();
+            let clock = books.clock();
+            clock.sleep(wall.saturating_sub(clock.monotonic().saturating_sub(began)))
+        });
+        let ended = Stoppable::new(Box::pin(guest), switch, at_first_pause, at_deadline, engine).await;
         let ran = |end, fuel| Ran { end, fuel, memory: Bytes(held.load(Ordering::Relaxed)) };
         match ended {
             // The engine's counter is stale after an epoch stop: the whole reservation is spent.
@@ -234,19 +238,22 @@ impl Sandbox for WasmSandbox {
         Box::pin(async move {
             let nothing = |end| Ran { end, fuel: Fuel(0), memory: Bytes(0) };
             let books = Arc::clone(job.gate.books());
-            let linked = match tokio::time::timeout(job.wall, self.find(job.component, job.powers)).await {
-                Ok(Ok(linked)) => linked,
-                Ok(Err(error)) => return nothing(End::HostFailed(error.code, error.to_string())),
-                Err(_) => {
-                    return nothing(End::Ended(books.with_ledger(|ledger| wall_reached(ledger)).into()));
-                }
+            let linked = match self.known(job.component, job.powers) {
+                Some(linked) => linked,
+                None => match tokio::time::timeout(job.wall, self.find(job.component, job.powers)).await {
+                    Ok(Ok(linked)) => linked,
+                    Ok(Err(error)) => return nothing(End::HostFailed(error.code, error.to_string())),
+                    Err(_) => {
+                        return nothing(End::Ended(books.with_ledger(|ledger| wall_reached(ledger)).into()));
+                    }
+                },
             };
             let request = job.request.clone();
             self.drive(linked, Task::Run(request), job).await.1
         })
     }
 
-    fn fingerprint(&self) -> &str {
+    fn fingerprint(&self) -> &Arc<str> {
         &self.fingerprint
     }
 }

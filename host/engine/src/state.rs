@@ -18,20 +18,22 @@ pub(crate) struct State {
     pub(crate) limiter: MemoryLimiter,
     pub(crate) table: ResourceTable,
     pub(crate) timers: Timers,
-    wasi: WasiCtx,
+    /// The rest of WASI's world; most guests never ask for any of it.
+    wasi: Option<WasiCtx>,
 }
 
 impl State {
     pub(crate) fn new(gate: Gate, limiter: MemoryLimiter) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_HANDLES);
-        let wasi = wasi::context(Arc::clone(gate.books()));
-        Self { gate, limiter, table, timers: Timers::default(), wasi }
+        Self { gate, limiter, table, timers: Timers::default(), wasi: None }
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        let books = self.gate.books();
+        let ctx = self.wasi.get_or_insert_with(|| wasi::context(Arc::clone(books)));
+        WasiCtxView { ctx, table: &mut self.table }
     }
 }

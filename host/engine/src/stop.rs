@@ -17,10 +17,19 @@ use wasmtime::Engine;
 pub(crate) struct Stoppable<T> {
     cell: Arc<Cell<T>>,
     switch: Arc<StopSwitch>,
-    deadline: BoxFuture<'static, ()>,
+    deadline: Deadline,
     at_deadline: Option<StopReason>,
-    at_first_pause: Option<Box<dyn FnOnce() + Send>>,
 }
+
+/// When the time is up. Most guests are over before their first pause, and cost no timer.
+enum Deadline {
+    /// The guest has not paused yet; this is called when it does, and says what to wait for.
+    AtFirstPause(Option<FirstPause>),
+    /// It has.
+    Waiting(BoxFuture<'static, ()>),
+}
+
+type FirstPause = Box<dyn FnOnce() -> BoxFuture<'static, ()> + Send>;
 
 struct Cell<T> {
     guest: Mutex<Option<BoxFuture<'static, T>>>,
@@ -28,20 +37,20 @@ struct Cell<T> {
 }
 
 impl<T: Send + 'static> Stoppable<T> {
-    /// Takes charge of a guest. At the deadline the switch is set, for the reason given; at its first pause (most guests
-    /// are over before) whoever must know that it is at work is told.
+    /// Takes charge of a guest. At its first pause (most guests are over before) whoever must know that it is at work is
+    /// told, and answers with the deadline; at the deadline the switch is set, for the reason given.
     pub(crate) fn new(
         guest: BoxFuture<'static, T>,
         switch: Arc<StopSwitch>,
-        deadline: BoxFuture<'static, ()>,
+        at_first_pause: FirstPause,
         at_deadline: StopReason,
-        at_first_pause: Box<dyn FnOnce() + Send>,
         engine: Engine,
     ) -> Self {
         let cell = Arc::new(Cell { guest: Mutex::new(Some(guest)), waker: AtomicWaker::new() });
         let aimed = Arc::clone(&cell);
         switch.attach(Arc::new(move || aimed.end(&engine)));
-        Self { cell, switch, deadline, at_deadline: Some(at_deadline), at_first_pause: Some(at_first_pause) }
+        let deadline = Deadline::AtFirstPause(Some(at_first_pause));
+        Self { cell, switch, deadline, at_deadline: Some(at_deadline) }
     }
 }
 
@@ -56,15 +65,25 @@ impl<T> Cell<T> {
     }
 }
 
+impl<T> Stoppable<T> {
+    /// Sets the switch if the time is up; else the context is woken when it is.
+    fn look_at_deadline(&mut self, context: &mut Context<'_>) {
+        if let Deadline::Waiting(deadline) = &mut self.deadline
+            && self.at_deadline.is_some()
+            && deadline.as_mut().poll(context).is_ready()
+            && let Some(reason) = self.at_deadline.take()
+        {
+            self.switch.stop(reason);
+        }
+    }
+}
+
 impl<T> Future for Stoppable<T> {
     type Output = Option<T>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<T>> {
         self.cell.waker.register(context.waker());
-        if self.at_deadline.is_some() && self.deadline.as_mut().poll(context).is_ready() {
-            let reason = self.at_deadline.take().expect("it was there a line before");
-            self.switch.stop(reason);
-        }
+        self.look_at_deadline(context);
         let mut guest = self.cell.guest.lock().unwrap_or_else(PoisonError::into_inner);
         if self.switch.reason().is_some() {
             drop(guest.take());
@@ -83,8 +102,11 @@ impl<T> Future for Stoppable<T> {
             }
             Poll::Pending => {
                 drop(guest);
-                if let Some(tell) = self.at_first_pause.take() {
-                    tell();
+                if let Deadline::AtFirstPause(pause) = &mut self.deadline
+                    && let Some(pause) = pause.take()
+                {
+                    self.deadline = Deadline::Waiting(pause());
+                    self.look_at_deadline(context);
                 }
                 Poll::Pending
             }

@@ -100,8 +100,8 @@ impl Run {
             Ring::from_number(self.ring).ok_or_else(|| Error::new(Code::R0414, "there is no such ring"))?;
         Ok(Order {
             task: running.store.entropy.task_id(),
-            skill: self.skill.clone(),
-            input,
+            skill: self.skill.as_str().into(),
+            input: input.into(),
             agent: self.agent.clone(),
             ring,
             only: self.only.as_ref().map(|list| list.iter().copied().collect::<Powers>()),
@@ -168,7 +168,7 @@ pub(crate) fn to_json(emitted: &Emitted) -> Value {
     let outcome = &emitted.outcome;
     json!({
         "task": emitted.task,
-        "skill": emitted.skill,
+        "skill": &*emitted.skill,
         "version": emitted.version,
         "ring": emitted.ring,
         "status": outcome.status,

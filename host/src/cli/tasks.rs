@@ -70,7 +70,7 @@ fn to_json(line: &TaskLine) -> Value {
     };
     json!({
         "task": line.task,
-        "skill": line.skill,
+        "skill": &*line.skill,
         "agent": line.agent,
         "accepted": time(line.accepted),
         "status": state(line),

@@ -83,7 +83,7 @@ impl World {
             let store = wiring::open(&config).unwrap();
             let mut running = wiring::start(config, store, env!("CARGO_BIN_EXE_ringfence").into()).unwrap();
             if let Some(outside) = outside {
-                running.host = Arc::new(with_outside(&running.host, outside));
+                running.host = Arc::new(Host { outside: Arc::new(outside), ..Host::clone(&running.host) });
             }
             Arc::new(running)
         };
@@ -134,8 +134,8 @@ impl World {
     pub(crate) fn order(&self, name: &str, input: &str) -> Order {
         Order {
             task: self.running.store.entropy.task_id(),
-            skill: name.replace('_', "-"),
-            input: input.to_owned(),
+            skill: name.replace('_', "-").into(),
+            input: input.into(),
             agent: "ada".parse().unwrap(),
             ring: Ring::Sandboxed,
             only: None,
@@ -189,7 +189,7 @@ impl World {
     pub(crate) fn has_event(&self, task: &TaskId, kind: &str) -> bool {
         let kind = kind.split(" × ").next();
         let records = self.running.store.log.read(&StreamName::task(task), 1, usize::MAX).unwrap();
-        records.iter().any(|record| Some(record.event.kind.as_str()) == kind)
+        records.iter().any(|record| Some(&*record.event.kind) == kind)
     }
 
     /// The records of a task.
@@ -220,20 +220,5 @@ impl World {
         self.load("hello");
         let emitted = self.run(self.order("hello", r#"{"name":"Ada"}"#));
         assert_eq!(emitted.outcome.output, Some("Hello, Ada!".into()), "{:?}", emitted.outcome);
-    }
-}
-
-fn with_outside(host: &Host, outside: Outside) -> Host {
-    Host {
-        id: host.id.clone(),
-        sandbox: Arc::clone(&host.sandbox),
-        registry: Arc::clone(&host.registry),
-        validator: Arc::clone(&host.validator),
-        log: Arc::clone(&host.log),
-        clock: Arc::clone(&host.clock),
-        entropy: Arc::clone(&host.entropy),
-        outside: Arc::new(outside),
-        policy: Arc::clone(&host.policy),
-        switches: Arc::clone(&host.switches),
     }
 }

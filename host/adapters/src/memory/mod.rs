@@ -225,7 +225,7 @@ impl Shelf {
         let first_bytes = ringfence_core::ids::Digest::of(agent.as_str().as_bytes()).as_bytes()[0];
         let turn = &self.turns[usize::from(first_bytes) % self.turns.len()];
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let envelope = Envelope { actor: agent.as_str(), ring: Some(*ring), trace: caller.trace };
+        let envelope = Envelope { actor: &agent.text(), ring: Some(*ring), trace: caller.trace };
         let stream = StreamName::memory(agent);
         let mut after = Totals::default();
         let decide = || -> Result<Fact, End> {

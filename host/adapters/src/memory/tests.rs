@@ -118,7 +118,7 @@ async fn the_truth_is_the_stream_and_the_projection_can_be_made_again() {
     let stream = StreamName::memory(&"ada".parse().expect("a name"));
     assert_eq!(read_facts(&*store, &stream, 0).expect("facts").len(), 151, "a write is one event");
     let first = EventLog::read(&*store, &stream, 1, 1).expect("records").remove(0).event;
-    assert_eq!((first.actor.as_str(), first.trace), ("ada", TRACE));
+    assert_eq!((&*first.actor, first.trace), ("ada", TRACE));
 
     let clock = Arc::new(SystemClock::new());
     let emptied = MemoryOverLog::new(Arc::clone(&store) as _, Arc::new(InMemoryStore::new()), clock);

@@ -66,9 +66,9 @@ pub(super) fn insert(connection: &Connection, record: &Record) -> Result<(), Sto
     let inserted = statement.execute(named_params! {
         ":stream": event.stream.as_str(),
         ":sequence": to_column(event.sequence)?,
-        ":kind": event.kind,
+        ":kind": &*event.kind,
         ":time": to_column(event.time.0)?,
-        ":actor": event.actor,
+        ":actor": &*event.actor,
         ":ring": event.ring.map(Ring::number),
         ":trace": &event.trace.0.to_be_bytes()[..],
         ":payload_hash": &event.payload_hash.as_bytes()[..],

@@ -1,9 +1,12 @@
 //! One event, and the bytes that its hash is taken over.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::shared_text;
 use crate::ids::{Digest, StreamName};
 use crate::ring::Ring;
 use crate::units::Timestamp;
@@ -45,11 +48,12 @@ pub struct Event {
     /// Its place there, from 1.
     pub sequence: u64,
     /// What happened: `task.accepted`, `call.denied`, …
-    pub kind: String,
+    pub kind: Cow<'static, str>,
     /// When, by the host's wall clock; order comes from `sequence`.
     pub time: Timestamp,
     /// On whose behalf.
-    pub actor: String,
+    #[serde(serialize_with = "shared_text::serialize")]
+    pub actor: Arc<str>,
     /// In which ring.
     pub ring: Option<Ring>,
     /// With what else it belongs together.

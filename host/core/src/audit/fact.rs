@@ -1,11 +1,14 @@
 //! What an event's payload says. The same facts are the journal that a run is repeated from.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
+use semver::Version;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::{json, shared_text};
 use crate::capability::Powers;
 use crate::content::Content;
 use crate::contract::{Description, Violation};
@@ -23,17 +26,20 @@ pub enum Fact {
     /// A task came in: who asked which skill for what, in which ring, with which limits, and which host process took it.
     #[serde(rename = "task.accepted")]
     TaskAccepted {
-        skill: String,
+        #[serde(with = "shared_text")]
+        skill: Arc<str>,
         agent: Agent,
         ring: Ring,
-        input: String,
+        #[serde(with = "shared_text")]
+        input: Arc<str>,
         limits: Amounts,
         max_corrections: u32,
-        host: String,
+        #[serde(with = "shared_text")]
+        host: Arc<str>,
     },
     /// The decision at link time: which component runs, in which effective ring, with which powers.
     #[serde(rename = "task.resolved")]
-    TaskResolved { skill: SkillName, version: String, component: Digest, ring: Ring, powers: Powers },
+    TaskResolved { skill: SkillName, version: Version, component: Digest, ring: Ring, powers: Powers },
     /// An attempt begins: every input that the host makes for it.
     #[serde(rename = "attempt.started")]
     AttemptStarted {
@@ -42,7 +48,8 @@ pub enum Fact {
         start: Timestamp,
         fuel: u64,
         memory: u64,
-        engine: String,
+        #[serde(with = "shared_text")]
+        engine: Arc<str>,
         violations: Vec<Violation>,
     },
     /// A call that the host answered by itself.
@@ -276,6 +283,12 @@ impl From<crate::error::Error> for OutcomeError {
 }
 
 impl Fact {
+    /// The event's payload.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        json::write(self).expect("facts have string keys and serialise")
+    }
+
     /// The event's kind.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

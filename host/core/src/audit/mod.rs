@@ -3,6 +3,8 @@
 mod chain;
 mod event;
 mod fact;
+mod json;
+mod shared_text;
 
 pub use chain::{Broken, Verifier};
 pub use event::{Event, Head, Record, TraceId};

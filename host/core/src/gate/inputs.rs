@@ -14,16 +14,23 @@ pub const MAX_RANDOM_BYTES: u32 = 64 << 10;
 pub struct Inputs {
     start: u64,
     slept: u64,
-    random: blake3::OutputReader,
-    secure: blake3::OutputReader,
-    insecure: blake3::OutputReader,
+    random: Stream,
+    secure: Stream,
+    insecure: Stream,
+}
+
+/// One stream of random bytes. It is begun when the first of them is taken: most attempts take none.
+#[derive(Debug, Clone)]
+enum Stream {
+    Unused { seed: [u8; 32], purpose: &'static [u8] },
+    Begun(Box<blake3::OutputReader>),
 }
 
 impl Inputs {
     /// The inputs of an attempt with this seed that starts at this time.
     #[must_use]
     pub fn new(seed: &[u8; 32], start: Timestamp) -> Self {
-        let stream = |purpose: &[u8]| blake3::Hasher::new_keyed(seed).update(purpose).finalize_xof();
+        let stream = |purpose| Stream::Unused { seed: *seed, purpose };
         Self {
             start: start.0.saturating_mul(1_000),
             slept: 0,
@@ -52,22 +59,30 @@ impl Inputs {
 
     /// Bytes for the capability `random`.
     pub fn random(&mut self, count: u32) -> Vec<u8> {
-        take(&mut self.random, count)
+        self.random.take(count)
     }
 
     /// Bytes for `wasi:random/random`.
     pub fn wasi_secure(&mut self, count: u32) -> Vec<u8> {
-        take(&mut self.secure, count)
+        self.secure.take(count)
     }
 
     /// Bytes for `wasi:random/insecure` and its seed.
     pub fn wasi_insecure(&mut self, count: u32) -> Vec<u8> {
-        take(&mut self.insecure, count)
+        self.insecure.take(count)
     }
 }
 
-fn take(stream: &mut blake3::OutputReader, count: u32) -> Vec<u8> {
-    let mut bytes = vec![0; count.min(MAX_RANDOM_BYTES) as usize];
-    stream.fill(&mut bytes);
-    bytes
+impl Stream {
+    fn take(&mut self, count: u32) -> Vec<u8> {
+        if let Self::Unused { seed, purpose } = self {
+            let begun = blake3::Hasher::new_keyed(seed).update(purpose).finalize_xof();
+            *self = Self::Begun(Box::new(begun));
+        }
+        let mut bytes = vec![0; count.min(MAX_RANDOM_BYTES) as usize];
+        if let Self::Begun(reader) = self {
+            reader.fill(&mut bytes);
+        }
+        bytes
+    }
 }

@@ -19,9 +19,9 @@ pub struct Order {
     /// The task's id, fresh from [`crate::system::Entropy::task_id`].
     pub task: TaskId,
     /// `name` or `name@version`.
-    pub skill: String,
+    pub skill: Arc<str>,
     /// The input as JSON text, unchecked.
-    pub input: String,
+    pub input: Arc<str>,
     /// Who asks.
     pub agent: Agent,
     /// The caller's ring.
@@ -55,18 +55,18 @@ pub(super) fn claim(host: &Host, order: Order) -> Box<Claimed> {
         Arc::clone(&host.log),
         Arc::clone(&host.clock),
         StreamName::task(&order.task),
-        order.agent.to_string(),
+        order.agent.text(),
         trace,
     );
     log.set_ring(order.ring);
     log.append(&Fact::TaskAccepted {
-        skill: order.skill.clone(),
+        skill: Arc::clone(&order.skill),
         agent: order.agent.clone(),
         ring: order.ring,
-        input: order.input.clone(),
+        input: Arc::clone(&order.input),
         limits: order.limits,
         max_corrections: order.max_corrections,
-        host: host.id.clone(),
+        host: Arc::clone(&host.id),
     });
     let ledger = Ledger::new(order.limits);
     let books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));

@@ -1,5 +1,8 @@
 //! Emit: the task ends with exactly one outcome, in the log and to the caller.
 
+use std::sync::Arc;
+
+use semver::Version;
 use serde_json::Value;
 
 use super::claim::Claimed;
@@ -15,8 +18,8 @@ use crate::stores::StoreError;
 /// A task whose outcome is clear and not yet told.
 pub(super) struct Over {
     claimed: Box<Claimed>,
-    skill: String,
-    version: Option<String>,
+    skill: Arc<str>,
+    version: Option<Version>,
     ring: Ring,
     outcome: Box<Outcome>,
 }
@@ -24,8 +27,8 @@ pub(super) struct Over {
 impl Over {
     pub(super) fn new(
         claimed: Box<Claimed>,
-        skill: String,
-        version: Option<String>,
+        skill: Arc<str>,
+        version: Option<Version>,
         ring: Ring,
         attempts: u32,
     ) -> Self {
@@ -43,8 +46,8 @@ impl Over {
 
     pub(super) fn resolved(resolved: Resolved) -> Self {
         let Resolved { claimed, skill, authority, attempts, .. } = resolved;
-        let version = Some(skill.contract.version.to_string());
-        Self::new(claimed, skill.contract.name.to_string(), version, authority.ring, attempts)
+        let version = Some(skill.contract.version.clone());
+        Self::new(claimed, skill.contract.name.text(), version, authority.ring, attempts)
     }
 
     pub(super) fn with_output(mut self, output: Value) -> Self {
@@ -75,9 +78,9 @@ pub struct Emitted {
     /// Which.
     pub task: TaskId,
     /// The skill's name, or what was asked for if there is none.
-    pub skill: String,
+    pub skill: Arc<str>,
     /// The skill's version, if there is one.
-    pub version: Option<String>,
+    pub version: Option<Version>,
     /// The effective ring.
     pub ring: Ring,
     /// How it ended.
@@ -106,7 +109,9 @@ pub(super) fn emit(over: Over) -> Emitted {
         bytes_in: ledger.used(Limit::BytesIn),
         bytes_out: ledger.used(Limit::BytesOut),
     });
-    claimed.books.log().append(&Fact::TaskEnded { outcome: outcome.clone() });
+    let ended = Fact::TaskEnded { outcome };
+    claimed.books.log().append(&ended);
     claimed.books.log().hand_over();
+    let Fact::TaskEnded { outcome } = ended else { unreachable!("it is what was made three lines before") };
     Emitted { task: claimed.order.task.clone(), skill, version, ring, outcome, claimed }
 }

@@ -22,7 +22,7 @@ pub(super) async fn execute(host: &Host, mut resolved: Resolved) -> Executed {
     resolved.attempts += 1;
     let books = std::sync::Arc::clone(&resolved.claimed.books);
     let request = Request {
-        input: resolved.claimed.order.input.clone(),
+        input: std::sync::Arc::clone(&resolved.claimed.order.input),
         violations: std::mem::take(&mut resolved.violations),
     };
     let seed = host.entropy.seed();
@@ -36,7 +36,7 @@ pub(super) async fn execute(host: &Host, mut resolved: Resolved) -> Executed {
         start,
         fuel,
         memory,
-        engine: host.sandbox.fingerprint().to_owned(),
+        engine: std::sync::Arc::clone(host.sandbox.fingerprint()),
         violations: request.violations.clone(),
     });
     let admitted = books.with_ledger(|ledger| admit(ledger, &request, resolved.claimed.elapsed()));

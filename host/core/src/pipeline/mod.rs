@@ -40,9 +40,10 @@ pub struct Policy {
 }
 
 /// Everything that a task needs.
+#[derive(Clone)]
 pub struct Host {
     /// Names this process among all that share the log.
-    pub id: String,
+    pub id: Arc<str>,
     /// Runs components.
     pub sandbox: Arc<dyn Sandbox>,
     /// The loaded skills.

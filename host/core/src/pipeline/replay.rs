@@ -31,7 +31,7 @@ pub struct Replayed {
 struct Recorded {
     component: Digest,
     authority: Arc<Authority>,
-    input: String,
+    input: Arc<str>,
     limits: Amounts,
 }
 
@@ -48,7 +48,7 @@ pub async fn replay(
 ) -> Result<Replayed, String> {
     let recorded = Recorded::from_facts(facts)?;
     let trace = TraceId::default();
-    let agent = recorded.authority.agent.to_string();
+    let agent = recorded.authority.agent.text();
     let log = StreamWriter::create(scratch, Arc::clone(&clock), StreamName::task(task), agent, trace);
     let switch = Arc::new(StopSwitch::default());
     let books = Arc::new(Books::new(log, Ledger::new(recorded.limits), switch, clock));
@@ -64,12 +64,12 @@ pub async fn replay(
 
 impl Recorded {
     fn from_facts(facts: &[Fact]) -> Result<Self, String> {
-        let mut accepted: Option<(Agent, String, Amounts)> = None;
+        let mut accepted: Option<(Agent, Arc<str>, Amounts)> = None;
         let mut resolved: Option<(SkillName, Digest, Ring, Powers)> = None;
         for fact in facts {
             match fact {
                 Fact::TaskAccepted { agent, input, limits, .. } => {
-                    accepted = Some((agent.clone(), input.clone(), *limits));
+                    accepted = Some((agent.clone(), Arc::clone(input), *limits));
                 }
                 Fact::TaskResolved { skill, component, ring, powers, .. } => {
                     resolved = Some((skill.clone(), *component, *ring, *powers));

@@ -47,7 +47,7 @@ pub(super) async fn resolve(host: &Host, claimed: Box<Claimed>) -> Result<Resolv
         Authority::new(claimed.order.agent.clone(), name.clone(), ring, powers, &host.policy.grants);
     claimed.books.log().append(&Fact::TaskResolved {
         skill: name.clone(),
-        version: skill.contract.version.to_string(),
+        version: skill.contract.version.clone(),
         component: skill.component,
         ring,
         powers: authority.powers,
@@ -127,9 +127,9 @@ async fn check_input(host: &Host, claimed: &Claimed, skill: &Loaded) -> Result<(
 impl Over {
     fn refused(claimed: Box<Claimed>, skill: Option<(&Loaded, Ring)>, error: Error) -> Self {
         let ring = skill.map_or(claimed.order.ring, |(_, ring)| ring);
-        let version = skill.map(|(skill, _)| skill.contract.version.to_string());
+        let version = skill.map(|(skill, _)| skill.contract.version.clone());
         let name =
-            skill.map_or_else(|| claimed.order.skill.clone(), |(skill, _)| skill.contract.name.to_string());
+            skill.map_or_else(|| Arc::clone(&claimed.order.skill), |(skill, _)| skill.contract.name.text());
         Self::new(claimed, name, version, ring, 0).with_error(Status::Refused, error)
     }
 }

@@ -115,7 +115,7 @@ impl Registry {
             }
             Ok(Fact::SkillLoaded { component, bytes, powers, contract: description.clone() })
         };
-        let envelope = Envelope { actor: by, ring: None, trace: TraceId::default() };
+        let envelope = Envelope { actor: &by.into(), ring: None, trace: TraceId::default() };
         let stream = StreamName::registry();
         let appended = append_shared(&*self.log, &*self.clock, &stream, envelope, decide);
         let result = match appended.await {
@@ -140,12 +140,13 @@ impl Registry {
             Some((name, version)) => (name, Some(version)),
             None => (reference, None),
         };
-        let shown: String = reference.chars().take(80).collect();
-        let unknown =
-            |why: String| Error::new(Code::R0401, format!("there is no skill {shown:?}")).because(why);
-        let name: SkillName = name.parse().map_err(|why| unknown(format!("{why}")))?;
+        let unknown = |why: String| {
+            let shown: String = reference.chars().take(80).collect();
+            Error::new(Code::R0401, format!("there is no skill {shown:?}")).because(why)
+        };
         let index = self.read();
-        let Some(versions) = index.skills.get(&name) else {
+        let Some(versions) = index.skills.get(name) else {
+            let name: SkillName = name.parse().map_err(|why| unknown(format!("{why}")))?;
             if let Some(why) = index.unusable.get(name.as_str()) {
                 return Err(Error::new(
                     Code::R0410,

@@ -1,5 +1,7 @@
 //! The log as a trait, and what every user of it needs.
 
+use std::sync::Arc;
+
 use super::{Receipt, StoreError};
 use crate::audit::{Event, Fact, Head, Record, TraceId};
 use crate::ids::{Digest, StreamName};
@@ -47,7 +49,7 @@ pub trait EventLog: Send + Sync {
 #[derive(Debug, Clone)]
 pub struct Envelope<'a> {
     /// On whose behalf.
-    pub actor: &'a str,
+    pub actor: &'a Arc<str>,
     /// In which ring.
     pub ring: Option<Ring>,
     /// With what else it belongs together.
@@ -62,14 +64,13 @@ pub(super) fn chain(
     envelope: &Envelope<'_>,
     fact: &Fact,
 ) -> Record {
-    let mut payload = Vec::with_capacity(512);
-    serde_json::to_writer(&mut payload, fact).expect("facts have string keys and serialise");
+    let payload = fact.to_json();
     let mut event = Event {
         stream: stream.clone(),
         sequence: head.sequence + 1,
-        kind: fact.kind().to_owned(),
+        kind: fact.kind().into(),
         time: clock.now(),
-        actor: envelope.actor.to_owned(),
+        actor: Arc::clone(envelope.actor),
         ring: envelope.ring,
         trace: envelope.trace,
         payload_hash: Digest::of(&payload),

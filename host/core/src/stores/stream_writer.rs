@@ -16,7 +16,7 @@ pub struct StreamWriter {
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
     stream: StreamName,
-    actor: String,
+    actor: Arc<str>,
     trace: TraceId,
     end: Mutex<End>,
 }
@@ -30,6 +30,9 @@ struct End {
     failed: Option<StoreError>,
 }
 
+/// How many events a short run leaves.
+const SHORT: usize = 8;
+
 /// How many events wait at most before they are handed over.
 const BATCH: usize = 64;
 
@@ -40,13 +43,13 @@ impl StreamWriter {
         log: Arc<dyn EventLog>,
         clock: Arc<dyn Clock>,
         stream: StreamName,
-        actor: String,
+        actor: Arc<str>,
         trace: TraceId,
     ) -> Self {
         let end = End {
             head: Head::default(),
             ring: None,
-            waiting: Vec::new(),
+            waiting: Vec::with_capacity(SHORT),
             receipts: Vec::new(),
             failed: None,
         };
@@ -105,7 +108,8 @@ impl StreamWriter {
 
     fn hand_over_locked(&self, end: &mut End) {
         if !end.waiting.is_empty() {
-            let records = std::mem::take(&mut end.waiting);
+            let next = Vec::with_capacity(end.waiting.len().min(BATCH));
+            let records = std::mem::replace(&mut end.waiting, next);
             end.receipts.push(self.log.append(records));
         }
     }
