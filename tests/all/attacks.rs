@@ -10,13 +10,14 @@ mod invoices;
 mod memory;
 mod outputs;
 mod printing;
+mod schemas;
 mod terminal;
 mod traps;
 mod waiting;
 
 pub(crate) use self::{
     bombs::*, calls::*, files::*, grants::*, hiding::*, imports::*, memory::*, outputs::*, printing::*,
-    terminal::*, traps::*, waiting::*,
+    schemas::*, terminal::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

@@ -2,3 +2,17 @@
 //!
 //! A guest whose name begins with `attack_` is an accusation; every other is a friend. `ringfence-built` builds them, and
 //! a guest without a test of the same name does not compile there. Nothing here runs outside a sandbox.
+
+use ringfence_sdk::Contract;
+
+/// What a guest says of itself that writes its schemas by hand.
+#[must_use]
+pub fn contract(name: &str, input_schema: &str, output_schema: impl Into<String>) -> Contract {
+    Contract {
+        name: name.into(),
+        description: "A guest for tests.".into(),
+        version: "0.1.0".into(),
+        input_schema: input_schema.into(),
+        output_schema: output_schema.into(),
+    }
+}

@@ -18,7 +18,7 @@ fn attempts(count: usize) -> Vec<&'static str> {
 }
 
 /// Never corrects its output: each attempt is recorded, and then a person has to look.
-fn assert_fails_for_a_person(world: &World, order: Order, says: &str, rule: &str) -> Emitted {
+pub(super) fn assert_fails_for_a_person(world: &World, order: Order, says: &str, rule: &str) -> Emitted {
     let allowed = order.max_corrections;
     let events = attempts(allowed as usize + 1);
     let (status, code) = (Status::Failed, Some(Code::R0302));
@@ -26,13 +26,15 @@ fn assert_fails_for_a_person(world: &World, order: Order, says: &str, rule: &str
     let emitted = assert_attack_fails(world, order, &expected);
     let outcome = &emitted.outcome;
     assert_eq!(outcome.attempts, allowed + 1);
-    assert_eq!(outcome.violations.iter().map(|one| one.rule.as_str()).collect::<Vec<_>>(), [rule]);
+    let mut rules: Vec<_> = outcome.violations.iter().map(|one| one.rule.as_str()).collect();
+    rules.dedup();
+    assert_eq!(rules, [rule]);
     assert!(outcome.output.is_none(), "an output that breaks its contract is not handed on");
     for (number, fact) in
         world.facts(&emitted.task).iter().filter(|fact| fact.kind() == "attempt.started").enumerate()
     {
         let Fact::AttemptStarted { violations, .. } = fact else { unreachable!() };
-        assert_eq!(violations.len(), usize::from(number > 0), "what was wrong before is said");
+        assert_eq!(!violations.is_empty(), number > 0, "what was wrong before is said");
     }
     emitted
 }
@@ -106,6 +108,16 @@ pub(crate) fn attack_output_is_no_json() {
     assert_fails_for_a_person(&world, ordered("1:{\"a\":1,\"b\":2}"), "", "maxProperties");
     let fine = world.run(ordered("1:{\"a\":1}"));
     assert_eq!(fine.outcome.output, Some(json!({"a": 1})), "the guest gives what it is told to give");
+}
+
+#[test]
+pub(crate) fn attack_output_floods() {
+    let world = World::new();
+    world.load("attack_output_floods");
+    let ordered = |numbers: &str| world.order("attack_output_floods", numbers);
+    let emitted = assert_fails_for_a_person(&world, ordered("90000"), "/0: ", "type");
+    assert_eq!(emitted.outcome.violations.len(), 32, "the rest is left out");
+    assert_fails_for_a_person(&world, ordered("200000"), "more than 100000 values", "json");
 }
 
 #[test]

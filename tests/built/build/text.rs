@@ -1,7 +1,9 @@
 //! Guests that are written as text: core modules made into components of the skills' world, or components as such.
 //!
-//! A core module says `;; @describe`, `;; @memory` and `;; @realloc` for what it has nothing special to do in. Lines behind
-//! `;; @component` are added to the component that it becomes, those behind `;; @repeat N` N times.
+//! A core module says `;; @describe`, `;; @memory` and `;; @realloc` for what it has nothing special to do in. What it says
+//! of itself may be its own: `;; @name`, `;; @description`, `;; @version`, `;; @input` and `;; @output`, each with the text to
+//! the end of its line; so may what it gives, without any work: `;; @gives`. In such texts `\1b` is a byte and `\u{202e}` a
+//! character. Lines behind `;; @component` are added to the component that it becomes, those behind `;; @repeat N` N times.
 
 use std::path::Path;
 
@@ -17,8 +19,9 @@ pub(crate) fn component(wit: &Path, name: &str, source: &Path) -> Vec<u8> {
     let (module, more) = text.split_once(";; @component\n").unwrap_or((&text, ""));
     let module = module
         .replace(";; @memory", MEMORY)
-        .replace(";; @describe", &describe(name))
+        .replace(";; @describe", &describe(name, module))
         .replace(";; @realloc", REALLOC);
+    let module = module.replace(";; @gives", &format!("{}\n  ;;", gives(&module)));
     let bytes = parse(&module);
     if Parser::is_component(&bytes) {
         return bytes;
@@ -66,27 +69,77 @@ const REALLOC: &str = r#"
     (local.get $at))
 "#;
 
-/// A skill that takes an empty object and gives a string.
-fn describe(name: &str) -> String {
-    let name = name.replace('_', "-");
-    let fields = [
-        name.as_str(),
-        "A guest for tests.",
-        "0.1.0",
-        r#"{\"type\":\"object\"}"#,
-        r#"{\"type\":\"string\"}"#,
-    ];
-    let (mut data, mut pointers, mut at) = (String::new(), String::new(), 1024);
-    for field in fields {
-        data.push_str(&format!("(data (i32.const {at}) \"{field}\")\n  "));
-        let length = field.replace('\\', "").len();
-        for word in [at, length] {
-            let [a, b, c, d] = u32::try_from(word).expect("small").to_le_bytes();
-            pointers.push_str(&format!("\\{a:02x}\\{b:02x}\\{c:02x}\\{d:02x}"));
+/// What a module says of itself or gives, in its own words or in those that serve where it has none.
+fn own(module: &str, placeholder: &str, else_: &str) -> Vec<u8> {
+    let line = module.lines().find_map(|line| line.trim_start().strip_prefix(placeholder)?.strip_prefix(' '));
+    unescaped(line.unwrap_or(else_))
+}
+
+/// The bytes of a text in which `\1b` is a byte and `\u{202e}` a character.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut parts = text.split('\\');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let number = |digits| u32::from_str_radix(digits, 16).expect("hexadecimal digits");
+        if let Some((digits, rest)) = part.strip_prefix("u{").and_then(|part| part.split_once('}')) {
+            let c = char::from_u32(number(digits)).expect("a character");
+            bytes.extend(c.to_string().bytes().chain(rest.bytes()));
+        } else {
+            let (digits, rest) = part.split_at(2);
+            bytes.push(u8::try_from(number(digits)).expect("two digits"));
+            bytes.extend(rest.bytes());
         }
-        at += length;
     }
+    bytes
+}
+
+/// Bytes as a string of the text format.
+fn escaped(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("\\{byte:02x}")).collect()
+}
+
+fn word(number: usize) -> [u8; 4] {
+    u32::try_from(number).expect("small").to_le_bytes()
+}
+
+/// Where the record of what it says of itself lies, where its texts do, and where the next thing begins.
+const DESCRIPTION: (usize, usize, usize) = (512, 1024, 3072);
+
+/// A skill that takes an empty object and gives a string, where the module says nothing else.
+fn describe(name: &str, module: &str) -> String {
+    let (record, mut at, end) = DESCRIPTION;
+    let fields = [
+        own(module, ";; @name", &name.replace('_', "-")),
+        own(module, ";; @description", "A guest for tests."),
+        own(module, ";; @version", "0.1.0"),
+        own(module, ";; @input", r#"{"type":"object"}"#),
+        own(module, ";; @output", r#"{"type":"string"}"#),
+    ];
+    let (mut data, mut pointers) = (String::new(), Vec::new());
+    for field in fields {
+        data.push_str(&format!("(data (i32.const {at}) \"{}\")\n  ", escaped(&field)));
+        pointers.extend([word(at), word(field.len())].concat());
+        at += field.len();
+    }
+    assert!(at <= end, "{name} says more of itself than there is room for");
     format!(
-        "{data}(data (i32.const 512) \"{pointers}\")\n  (func (export \"describe\") (result i32) (i32.const 512))"
+        "{data}(data (i32.const {record}) \"{}\")\n  (func (export \"describe\") (result i32) (i32.const {record}))",
+        escaped(&pointers)
+    )
+}
+
+/// Where the record of what it gives lies, where its text does, and where the next thing begins.
+const OUTPUT: (usize, usize, usize) = (768, 3072, 4096);
+
+/// A `run` that gives a text.
+fn gives(module: &str) -> String {
+    let (record, at, end) = OUTPUT;
+    let text = own(module, ";; @gives", "");
+    assert!(at + text.len() <= end, "it gives more than there is room for");
+    let result = [word(0), word(at), word(text.len())].concat();
+    format!(
+        "(data (i32.const {at}) \"{}\")\n  (data (i32.const {record}) \"{}\")\n  (func (export \"run\") (param i32 i32 i32 i32) (result i32) (i32.const {record}))",
+        escaped(&text),
+        escaped(&result)
     )
 }

@@ -1,6 +1,7 @@
 //! Gives text that is no JSON, or JSON that no two readers understand alike. The test says which.
 #![cfg(target_family = "wasm")]
 
+use ringfence_guests::contract;
 use ringfence_sdk::__private::{Component, export};
 use ringfence_sdk::prelude::*;
 
@@ -8,13 +9,8 @@ struct Raw;
 
 impl Skill for Raw {
     fn contract() -> ringfence_sdk::Contract {
-        ringfence_sdk::Contract {
-            name: "attack-output-is-no-json".into(),
-            description: "Gives its input back without the first and last character, and repeated.".into(),
-            version: "0.1.0".into(),
-            input_schema: r#"{"type":"string"}"#.into(),
-            output_schema: r#"{"type":"object","maxProperties":1}"#.into(),
-        }
+        let object = r#"{"type":"object","maxProperties":1}"#;
+        contract("attack-output-is-no-json", r#"{"type":"string"}"#, object)
     }
 
     /// `N:text` becomes N times the text.
