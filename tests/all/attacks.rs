@@ -2,6 +2,7 @@
 
 mod bombs;
 mod calls;
+mod crowds;
 mod files;
 mod grants;
 mod hiding;

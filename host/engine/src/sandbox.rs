@@ -106,6 +106,9 @@ impl WasmSandbox {
                 Err(not_a_skill("`describe` reached its limit of wall time"))
             }
             (_, End::Trapped(message)) => Err(not_a_skill(&format!("`describe` trapped: {message}"))),
+            (_, End::HostFailed(code, why)) => {
+                Err(Error::new(code, "the component could not be looked at").because(why))
+            }
             (_, end) => Err(not_a_skill(&format!("`describe` ended with {end:?}"))),
         }
     }

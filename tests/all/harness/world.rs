@@ -68,7 +68,8 @@ impl World {
         Self::with("", Some(outside))
     }
 
-    fn with(policy: &str, outside: Option<Outside>) -> Self {
+    /// A host with a policy whose outside may be the test's own.
+    pub(crate) fn with(policy: &str, outside: Option<Outside>) -> Self {
         template::obey_control_run();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("ringfence.toml");
@@ -99,6 +100,15 @@ impl World {
     pub(crate) fn wait<F: Future>(&self, future: F) -> F::Output {
         let patient = async { tokio::time::timeout(PATIENCE, future).await };
         self.runtime.block_on(patient).expect("it ends within a minute")
+    }
+
+    /// Waits until something is so, and not for ever.
+    pub(crate) fn until(&self, what: &str, is_so: impl Fn() -> bool) {
+        let patient = Instant::now() + PATIENCE;
+        while !is_so() {
+            assert!(Instant::now() < patient, "{what}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Loads a guest or an example skill by its name with underscores.
@@ -166,11 +176,7 @@ impl World {
         let neighbour = self.start(self.order("friend_neighbour", "{}"));
         let task = order.task.clone();
         let target = self.start(order);
-        let patient = Instant::now() + PATIENCE;
-        while !until(self) {
-            assert!(Instant::now() < patient, "the target gets where it is to be killed");
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        self.until("the target gets where it is to be killed", || until(self));
         std::thread::sleep(Duration::from_millis(20));
         let began = Instant::now();
         let killed = self.running.host.switches.kill(&KillTarget::Task(task), "the test");

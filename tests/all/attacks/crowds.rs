@@ -1,0 +1,90 @@
+//! More runs at once than there are sandboxes: one too many is told so, and disturbs nobody.
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use ringfence_core::audit::Status;
+use ringfence_core::error::Code;
+use ringfence_core::gate::{
+    Memory, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet, Outside, Permit, Settled,
+    Untouchable,
+};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use super::RAN;
+use crate::harness::World;
+
+/// A memory that has nothing, and says so to one caller for each permit that the test adds.
+struct Slow(Arc<Semaphore>);
+
+impl Memory for Slow {
+    fn get(&self, permit: Permit<MemoryGet>) -> BoxFuture<'_, Settled<MemoryGet>> {
+        Box::pin(async move {
+            self.0.acquire().await.unwrap().forget();
+            match permit.begin().await {
+                Ok(underway) => underway.settle(Ok(None)),
+                Err(settled) => settled,
+            }
+        })
+    }
+    fn set(&self, permit: Permit<MemorySet>) -> BoxFuture<'_, Settled<MemorySet>> {
+        Untouchable.set(permit)
+    }
+    fn compare_and_set(
+        &self,
+        permit: Permit<MemoryCompareAndSet>,
+    ) -> BoxFuture<'_, Settled<MemoryCompareAndSet>> {
+        Untouchable.compare_and_set(permit)
+    }
+    fn delete(&self, permit: Permit<MemoryDelete>) -> BoxFuture<'_, Settled<MemoryDelete>> {
+        Untouchable.delete(permit)
+    }
+    fn list(&self, permit: Permit<MemoryList>) -> BoxFuture<'_, Settled<MemoryList>> {
+        Untouchable.list(permit)
+    }
+}
+
+#[test]
+fn one_run_too_many_is_told_that_the_host_is_busy_and_disturbs_nobody() {
+    const SLOTS: usize = 3;
+    let answers = Arc::new(Semaphore::new(0));
+    let memory = Box::new(Slow(Arc::clone(&answers)));
+    let outside = Outside { files: Box::new(Untouchable), memory };
+    let world = World::with("[engine]\nslots = 3\n", Some(outside));
+    let guest = "attack_memory_waits_for_an_answer";
+    world.load(guest);
+    world.load("hello");
+    let hello = || world.run(world.order("hello", r#"{"name":"Ada"}"#));
+    let free = || world.running.sandbox.free_places();
+
+    let waiting: Vec<_> = (0..SLOTS).map(|_| world.start(world.order(guest, "{}"))).collect();
+    world.until("every place is taken", || free() == 0);
+
+    let refused = hello();
+    let error = refused.outcome.error.clone().unwrap();
+    assert_eq!((refused.outcome.status, error.code), (Status::Failed, Code::R0506), "{error:?}");
+    assert_eq!(error.causes, ["no sandbox is free"]);
+    assert_eq!((refused.outcome.used.fuel, refused.outcome.limit), (0, None), "no instruction of it ran");
+    assert_eq!(world.kinds(&refused.task), RAN);
+    let unseen = world.try_load(&ringfence_built::component("word_count")).expect_err("nobody describes it");
+    assert_eq!(unseen.code, Code::R0506, "{unseen}");
+
+    // Who waited gets an answer, and a place that is free again serves.
+    answers.add_permits(1);
+    world.until("one is done", || free() == 1);
+    assert_eq!(hello().outcome.output, Some(json!("Hello, Ada!")));
+    answers.add_permits(SLOTS - 1);
+    for waited in waiting {
+        let waited = world.wait(waited).unwrap().outcome;
+        assert_eq!(
+            (waited.status, waited.output),
+            (Status::Completed, Some(json!(false))),
+            "{:?}",
+            waited.error
+        );
+    }
+    assert_eq!(free(), SLOTS);
+    world.load("word_count");
+    world.assert_unharmed();
+}
