@@ -106,8 +106,11 @@ impl Config {
         let parsed: File = toml::from_str(&text).map_err(|why| not_understood(&path, &why))?;
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = std::path::absolute(folder).map_err(|why| broken(&path).because(why))?;
-        let named = parsed.data.clone().unwrap_or_else(|| PathBuf::from(".ringfence"));
-        let data = places.data.clone().unwrap_or_else(|| folder.join(named));
+        // What the file names lies beside the file, what was asked for lies where it was asked.
+        let data = match &places.data {
+            Some(data) => std::path::absolute(data).map_err(|why| broken(&path).because(why))?,
+            None => folder.join(parsed.data.as_deref().unwrap_or(Path::new(".ringfence"))),
+        };
         Self::check(parsed, Some(path.clone()), &folder, data)
     }
 
@@ -144,14 +147,15 @@ impl Config {
             policy: policy::policy(&parsed, folder).map_err(&wrong)?,
         };
         config.check_engine().map_err(&wrong)?;
-        config.check_folders(folder).map_err(&wrong)?;
+        config.check_folders().map_err(&wrong)?;
         Ok(config)
     }
 
     /// No grant may reach the host's own files: who writes the policy or the data folder is the operator.
-    fn check_folders(&self, base: &Path) -> Result<(), String> {
-        let own = [self.file.clone(), Some(base.join(&self.data))];
-        let own: Vec<PathBuf> = own.into_iter().flatten().map(|path| policy::resolved(&path)).collect();
+    fn check_folders(&self) -> Result<(), String> {
+        let cache = self.data.join("cache");
+        let own = self.file.iter().chain([&self.data, &cache]);
+        let own: Vec<PathBuf> = own.map(|path| policy::resolved(path)).collect();
         for grant in self.policy.grants.iter().flat_map(|grant| &grant.files) {
             let granted = policy::resolved(&grant.folder);
             if let Some(reached) =

@@ -1,7 +1,7 @@
 //! What the policy file says of grants, rules and ceilings, checked and in the words of core.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use ringfence_core::contract::{Bounds, Rule, RuleSet};
 use ringfence_core::governance::{Access, FolderGrant, Grant, Holder};
@@ -121,13 +121,14 @@ fn skill_ring(number: u8) -> Result<Ring, String> {
     }
 }
 
-/// The path with its links followed as far as it exists.
+/// The path with its links followed as far as it exists; what is not there yet has no links, and `..` leads back in it.
 pub(super) fn resolved(path: &Path) -> PathBuf {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-    for ancestor in path.ancestors() {
-        if let Ok(real) = ancestor.canonicalize() {
-            return path.strip_prefix(ancestor).map_or_else(|_| real.clone(), |rest| real.join(rest));
-        }
-    }
-    path
+    let there = path.ancestors().find_map(|ancestor| Some((ancestor, ancestor.canonicalize().ok()?)));
+    let Some((ancestor, real)) = there else { return path };
+    let rest = path.strip_prefix(ancestor).unwrap_or(Path::new(""));
+    rest.components().fold(real, |resolved, component| match component {
+        Component::ParentDir => resolved.parent().map_or_else(|| resolved.clone(), Path::to_owned),
+        other => resolved.join(other),
+    })
 }
