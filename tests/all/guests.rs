@@ -3,6 +3,7 @@
 #[expect(unused_imports, reason = "the names are looked up below")]
 mod tests_by_name {
     use crate::attacks::*;
+    use crate::cache::*;
     use crate::replay::*;
 
     macro_rules! assert_test_exists {

@@ -5,7 +5,9 @@
 #[path = "../architecture/mod.rs"]
 mod architecture;
 mod attacks;
+mod cache;
 mod cli;
+mod compiling;
 mod controls;
 mod guests;
 mod harness;

@@ -4,6 +4,7 @@
 //! on memory, CPU and time, once per component. What it made is trusted code: the cache is the host's own folder, and a
 //! file in it counts only under a key that the host alone has.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,7 +49,7 @@ pub fn compile_in_this_process(component: &[u8]) -> Result<Vec<u8>, String> {
     engine.precompile_component(component).map_err(|why| shorten(format!("{why:#}")))
 }
 
-/// How much of the compiler's reason is told, in characters: less than a pipe holds, as nobody reads it before the end.
+/// How much of the compiler's reason is told, in characters.
 const MAX_REASON: usize = 2_000;
 
 impl Compiler {
@@ -96,6 +97,7 @@ impl Compiler {
         command.args(&self.arguments).arg(&input.0).arg(&output.0).env_clear();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|why| cannot_use(&self.program, &why))?;
+        let said = child.stderr.take().map(|stderr| std::thread::spawn(|| beginning(stderr)));
         let deadline = Instant::now() + self.time;
         let status = loop {
             if let Some(status) = child.try_wait().map_err(|why| cannot_use(&self.program, &why))? {
@@ -113,7 +115,8 @@ impl Compiler {
         if status.success() {
             return std::fs::read(&output.0).map_err(|why| cannot_use(&output.0, &why).into());
         }
-        let why = child_error(&mut child, status);
+        let said = said.and_then(|said| said.join().ok()).unwrap_or_default();
+        let why = child_error(&said, status);
         if is_verdict(status) {
             return Err(Failure::Component(why));
         }
@@ -190,13 +193,16 @@ fn is_verdict(status: std::process::ExitStatus) -> bool {
     }
 }
 
-fn child_error(child: &mut std::process::Child, status: std::process::ExitStatus) -> String {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        drop(stderr.take(4 * MAX_REASON as u64).read_to_end(&mut bytes));
-    }
-    let said = String::from_utf8_lossy(&bytes);
+/// The beginning of what a child says. The rest is read and thrown away: a pipe that nobody empties would hold it up.
+fn beginning(mut pipe: impl Read) -> Vec<u8> {
+    let mut kept = Vec::new();
+    drop(pipe.by_ref().take(4 * MAX_REASON as u64).read_to_end(&mut kept));
+    drop(std::io::copy(&mut pipe, &mut std::io::sink()));
+    kept
+}
+
+fn child_error(said: &[u8], status: std::process::ExitStatus) -> String {
+    let said = String::from_utf8_lossy(said);
     match status.code() {
         Some(code) if (code == 1 || code == i32::from(HOST_FAILED)) && !said.trim().is_empty() => {
             said.trim().to_owned()

@@ -1,6 +1,8 @@
 //! A host in a folder of its own.
 
-use std::path::Path;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +27,9 @@ use super::template;
 
 /// No test waits longer for anything; it is no measure of speed.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The data folder, beside the policy file.
+const DATA: &str = ".ringfence";
 
 /// A host in a folder of its own, with everything as an operator would have it.
 pub(crate) struct World {
@@ -55,37 +60,53 @@ pub(crate) fn limited(mut order: Order, limits: &[(Limit, u64)]) -> Order {
 impl World {
     /// A host with the defaults.
     pub(crate) fn new() -> Self {
-        Self::with("", None)
+        Self::with_policy("")
     }
 
     /// A host with a policy; relative folders in it lie in [`World::path`].
     pub(crate) fn with_policy(policy: &str) -> Self {
-        Self::with(policy, None)
+        Self::altered(policy, |_| {})
     }
 
     /// A host whose outside is the test's own.
     pub(crate) fn with_outside(outside: Outside) -> Self {
-        Self::with("", Some(outside))
+        Self::altered("", |host| host.outside = Arc::new(outside))
     }
 
-    /// A host with a policy whose outside may be the test's own.
-    pub(crate) fn with(policy: &str, outside: Option<Outside>) -> Self {
-        template::obey_control_run();
+    /// A host with a policy, in which the test puts something of its own.
+    pub(crate) fn altered(policy: &str, alter: impl FnOnce(&mut Host)) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        template::share_cache(&folder.path().join(DATA));
+        Self::start_in(folder, policy, env!("CARGO_BIN_EXE_ringfence").into(), alter)
+    }
+
+    /// A host that compiles each component anew, by a shell script of the test's own. In it `$real` is the program that
+    /// does the work, and `"$@"` what it is to be called with.
+    pub(crate) fn compiling_by(script: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("compile");
+        let real = env!("CARGO_BIN_EXE_ringfence");
+        std::fs::write(&program, format!("#!/bin/sh\ncd {}\nreal={real}\n{script}", folder.path().display()))
+            .unwrap();
+        std::fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+        Self::start_in(folder, "", program, |_| {})
+    }
+
+    fn start_in(folder: TempDir, policy: &str, program: PathBuf, alter: impl FnOnce(&mut Host)) -> Self {
+        template::obey_control_run();
         let file = folder.path().join("ringfence.toml");
         let engine = if policy.contains("[engine]") { "" } else { "[engine]\nslots = 8\n" };
         std::fs::write(&file, format!("{engine}{policy}")).unwrap();
         let config = Config::find(&Places { config: Some(file), data: None }).unwrap();
-        template::share_cache(&config.data);
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let running = {
             let _inside = runtime.enter();
             let store = wiring::open(&config).unwrap();
-            let mut running = wiring::start(config, store, env!("CARGO_BIN_EXE_ringfence").into()).unwrap();
-            if let Some(outside) = outside {
-                running.host = Arc::new(Host { outside: Arc::new(outside), ..Host::clone(&running.host) });
-            }
+            let mut running = wiring::start(config, store, program).unwrap();
+            let mut host = Host::clone(&running.host);
+            alter(&mut host);
+            running.host = Arc::new(host);
             Arc::new(running)
         };
         Self { running, runtime, folder }

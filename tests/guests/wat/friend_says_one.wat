@@ -1,0 +1,6 @@
+;; Says "one".
+(module
+  ;; @gives "one"
+  ;; @memory
+  ;; @describe
+  ;; @realloc)
