@@ -12,4 +12,5 @@ mod controls;
 mod guests;
 mod harness;
 mod replay;
+mod sticky;
 mod validation;
