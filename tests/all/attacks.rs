@@ -2,14 +2,18 @@
 
 mod bombs;
 mod calls;
+mod changes;
 mod crowds;
 mod files;
 mod grants;
 mod hiding;
 mod imports;
 mod invoices;
+mod leftovers;
 mod memory;
+mod names;
 mod outputs;
+mod oversize;
 mod printing;
 mod schemas;
 mod terminal;
@@ -17,8 +21,8 @@ mod traps;
 mod waiting;
 
 pub(crate) use self::{
-    bombs::*, calls::*, files::*, grants::*, hiding::*, imports::*, memory::*, outputs::*, printing::*,
-    schemas::*, terminal::*, traps::*, waiting::*,
+    bombs::*, calls::*, changes::*, files::*, grants::*, hiding::*, imports::*, leftovers::*, memory::*,
+    names::*, outputs::*, printing::*, schemas::*, terminal::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

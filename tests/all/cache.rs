@@ -131,6 +131,18 @@ fn a_file_that_this_host_did_not_seal_for_this_component_is_never_loaded() {
     both.operator.does(&["audit", "verify"]);
 }
 
+/// Machine code is never taken from outside, sealed or not.
+#[test]
+fn a_compiled_file_that_is_offered_as_a_skill_is_refused() {
+    let both = Two::new();
+    let sealed = fs::read(&both.two).unwrap();
+    for (name, bytes) in [("sealed.wasm", &sealed[..]), ("bare.wasm", &sealed[SEAL..])] {
+        both.operator.write(name, bytes);
+        both.operator.say(&["load", name]).failed("R0406", 2).saying("not a WebAssembly component");
+    }
+    assert_eq!(both.operator.does(&["skills"]).lines().count(), 2, "there are the two and no other");
+}
+
 /// Another host's file for the same component, as if its user had put it there.
 #[test]
 fn what_another_host_compiled_is_not_taken_from_it() {

@@ -56,7 +56,8 @@ fn show(skill: &Loaded) -> Result<(), Error> {
         |value| pretty(value).map_err(|why| Error::new(Code::R0001, "a schema does not print").because(why));
     let lines = [
         format!("{} {}", contract.name, contract.version),
-        format!("{}\n", plain(&contract.description)),
+        // Indented, so that no line of it looks like one of these.
+        format!("{}\n", plain(contract.description.trim_end()).replace('\n', "\n    ")),
         format!("component  {}  ({} bytes)", skill.component, skill.bytes),
         format!("powers     {}", powers(skill)),
         format!("runs in    ring {} and the more privileged ones", least_ring(skill)),

@@ -14,12 +14,17 @@ use serde_json::json;
 
 use crate::harness::{Expected, Fuel, Hit, World, assert_attack_fails, limited};
 
-const SECRET: &str = "a secret of the machine";
+pub(super) const SECRET: &str = "a secret of the machine";
 
 /// A host that grants `notes` for writing to ring 2, with a secret beside the folder and one in another folder.
-fn granted(guest: &str) -> (World, Order) {
-    let policy = "[[grant]]\nring = 2\nfiles = [{ folder = \"notes\", access = \"write\" }]\n";
-    let world = World::with_policy(policy);
+pub(super) fn granted(guest: &str) -> (World, Order) {
+    granted_for(guest, "write")
+}
+
+/// The same for reading or for writing.
+pub(super) fn granted_for(guest: &str, access: &str) -> (World, Order) {
+    let policy = format!("[[grant]]\nring = 2\nfiles = [{{ folder = \"notes\", access = \"{access}\" }}]\n");
+    let world = World::with_policy(&policy);
     for folder in ["notes", "outside", "note", "notes2", "notes-secret", "Notes", "NOTES"] {
         fs::create_dir(world.path().join(folder)).unwrap();
         fs::write(world.path().join(folder).join("a.md"), SECRET).unwrap();
@@ -31,7 +36,7 @@ fn granted(guest: &str) -> (World, Order) {
     (world, order)
 }
 
-fn assert_untouched(world: &World) {
+pub(super) fn assert_untouched(world: &World) {
     for file in
         ["secret.md", "outside/secret.md", "note/a.md", "notes2/a.md", "notes-secret/a.md", "Notes/a.md"]
     {
@@ -44,7 +49,7 @@ fn assert_untouched(world: &World) {
 }
 
 /// Everything that it tried was answered with an error, and it has nothing to show for it.
-fn assert_nothing_taken(world: &World, order: Order, calls: &[&str]) -> Emitted {
+pub(super) fn assert_nothing_taken(world: &World, order: Order, calls: &[&str]) -> Emitted {
     let mut events = vec!["task.accepted", "task.resolved", "attempt.started"];
     events.extend(calls);
     events.extend(["attempt.ended", "task.ended"]);

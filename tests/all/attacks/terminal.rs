@@ -2,7 +2,7 @@
 
 use ringfence_core::audit::{Fact, Status};
 
-use crate::cli::Operator;
+use crate::cli::{Operator, built};
 use crate::harness::World;
 
 /// What is left of the drawing: every character that a terminal would act on is spelt out.
@@ -43,6 +43,68 @@ pub(crate) fn attack_output_draws_on_the_terminal() {
     assert_draws_nothing(&log);
     assert!(log.contains("output.printed") && log.contains("forged"), "{log}");
     operator.does(&["audit", "verify"]);
+}
+
+#[test]
+pub(crate) fn attack_name_draws_on_the_terminal() {
+    let operator = Operator::new();
+    let load = |json: &[&str]| {
+        operator.say(&[&["load", &built("attack_name_draws_on_the_terminal")], json].concat())
+    };
+    let said = load(&[]);
+    said.failed("R0410", 2).saying("is not a skill name");
+    assert_draws_nothing(&said.err);
+    assert!(!said.err.lines().any(|line| line.starts_with("error[R0001]")), "it does not pose as the host");
+    assert_eq!(load(&["--json"]).json()["error"]["code"], "R0410");
+    assert_eq!(operator.does(&["skills", "--json"]), "[]\n");
+}
+
+#[test]
+pub(crate) fn attack_schema_draws_on_the_terminal() {
+    let operator = Operator::new();
+    operator.load("attack_schema_draws_on_the_terminal");
+    let name = "attack-schema-draws-on-the-terminal";
+    let whole = operator.does(&["skills", name]);
+    assert!(whole.contains("\\u{9b}31m\\u{202e}gnp"), "{whole}");
+    assert_draws_nothing(&whole);
+    for verb in [&["skills"][..], &["audit", "log", "registry"]] {
+        assert_draws_nothing(&operator.does(verb));
+    }
+    let said = operator.say(&["run", name, "--input", "7", "--json"]);
+    assert_draws_nothing(&said.err);
+    assert_eq!(
+        operator.json(&["skills", name]).0["input_schema"]["title"],
+        "\u{9b}31m\u{202e}gnp",
+        "JSON is exact"
+    );
+}
+
+#[test]
+pub(crate) fn attack_description_forges_lines() {
+    let operator = Operator::new();
+    operator.load("attack_description_forges_lines");
+    let list = operator.does(&["skills"]);
+    assert_eq!(list.lines().count(), 1, "one line for one skill: {list}");
+    let whole = operator.does(&["skills", "attack-description-forges-lines"]);
+    for of_the_host in ["component ", "powers ", "runs in ", "input "] {
+        let lines = whole.lines().filter(|line| line.starts_with(of_the_host));
+        assert_eq!(lines.count(), 1, "{of_the_host:?} in {whole}");
+    }
+}
+
+/// What was asked for is on record as it was asked for, and listed in one line.
+#[test]
+fn a_skill_that_was_asked_for_by_several_lines_forges_none() {
+    let operator = Operator::new();
+    let forged = "x\nt-00000000000000000000000000000000  1970-01-01T00:00:00.000Z  completed  hello";
+    let said = operator.say(&["run", forged]);
+    said.failed("R0401", 2);
+    assert!(!said.err.lines().any(|line| line.starts_with("t-0000")), "{}", said.err);
+    for verb in [&["tasks"][..], &["audit", "log", &operator.streams()[0]]] {
+        let listed = operator.does(verb);
+        assert!(!listed.lines().any(|line| line.starts_with("t-0000")), "{listed}");
+    }
+    assert_eq!(operator.does(&["tasks"]).lines().count(), 1);
 }
 
 #[test]

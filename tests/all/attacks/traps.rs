@@ -14,6 +14,22 @@ pub(crate) fn attack_recurses() {
 }
 
 #[test]
+pub(crate) fn attack_realloc_calls_back() {
+    let world = World::new();
+    world.load("attack_realloc_calls_back");
+    let order = world.order("attack_realloc_calls_back", "{}");
+    assert_attack_fails(&world, order, &trapped("cannot leave component instance", &RAN));
+}
+
+#[test]
+pub(crate) fn attack_output_is_no_utf8() {
+    let world = World::new();
+    world.load("attack_output_is_no_utf8");
+    let order = world.order("attack_output_is_no_utf8", "{}");
+    assert_attack_fails(&world, order, &trapped("invalid utf-8", &RAN));
+}
+
+#[test]
 pub(crate) fn attack_panics() {
     let world = World::new();
     world.load("attack_panics");

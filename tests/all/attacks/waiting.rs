@@ -80,6 +80,19 @@ pub(crate) fn attack_polls_nothing() {
     assert_attack_fails(&world, order, &trapped("a poll of 0 pollables; 1 to 1000 are allowed", &super::RAN));
 }
 
+#[test]
+pub(crate) fn attack_polls_four_million_handles() {
+    let world = World::new();
+    world.load("attack_polls_four_million_handles");
+    let order = |handles: &str| world.order("attack_polls_four_million_handles", handles);
+    let says = "store handle limit exceeded";
+    assert_attack_fails(&world, order(r#"{"handles":1001}"#), &trapped(says, &super::RAN));
+    let hit = Hit { limit: Limit::BytesOut, used: 0, allowed: 16 << 20 };
+    let (status, code, says) = (Status::Stopped, Some(Code::R0201), "limit of bytes-out");
+    let expected = Expected { status, code, says, hit: Some(hit), events: &super::RAN, fuel: Fuel::Same };
+    assert_attack_fails(&world, order(r#"{"handles":4000000}"#), &expected);
+}
+
 /// A memory that takes every call and answers none.
 struct Silent {
     begins: bool,

@@ -1,0 +1,6 @@
+;; Gives a text that is none.
+(module
+  ;; @gives "\ff\fe\c0\af"
+  ;; @memory
+  ;; @describe
+  ;; @realloc)
