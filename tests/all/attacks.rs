@@ -27,8 +27,9 @@ pub(crate) use self::{
 
 use ringfence_core::audit::Status;
 use ringfence_core::error::Code;
+use ringfence_core::limit::Limit;
 
-use crate::harness::{Expected, Fuel};
+use crate::harness::{Expected, Fuel, Hit, World, assert_attack_fails};
 
 /// The events of an attempt that ends without a call.
 const RAN: [&str; 5] = ["task.accepted", "task.resolved", "attempt.started", "attempt.ended", "task.ended"];
@@ -36,4 +37,22 @@ const RAN: [&str; 5] = ["task.accepted", "task.resolved", "attempt.started", "at
 /// A guest that did what no program may.
 fn trapped<'a>(says: &'a str, events: &'a [&'a str]) -> Expected<'a> {
     Expected { status: Status::Failed, code: Some(Code::R0303), says, hit: None, events, fuel: Fuel::Same }
+}
+
+/// A guest that does so by itself, whatever it is asked.
+fn assert_traps(guest: &str, says: &str, events: &[&str]) {
+    let world = World::new();
+    world.load(guest);
+    assert_attack_fails(&world, world.order(guest, "{}"), &trapped(says, events));
+}
+
+/// A guest that reached a limit, the same each time.
+fn stopped_at<'a>(limit: Limit, used: u64, allowed: u64, events: &'a [&'a str]) -> Expected<'a> {
+    let hit = Some(Hit { limit, used, allowed });
+    Expected { status: Status::Stopped, code: Some(Code::R0201), says: "", hit, events, fuel: Fuel::Same }
+}
+
+/// A guest that had 200 milliseconds.
+fn out_of_time<'a>(events: &'a [&'a str]) -> Expected<'a> {
+    Expected { fuel: Fuel::All, ..stopped_at(Limit::WallMs, 200, 200, events) }
 }

@@ -1,11 +1,10 @@
 //! Guests that want more of the host than there is: memory, tables, instances, handles, random bytes.
 
-use ringfence_core::audit::Status;
 use ringfence_core::error::Code;
 use ringfence_core::limit::Limit;
 
-use super::{RAN, trapped};
-use crate::harness::{Expected, Fuel, Hit, World, assert_attack_fails, assert_load_is_refused, limited};
+use super::{RAN, assert_traps, stopped_at, trapped};
+use crate::harness::{World, assert_attack_fails, assert_load_is_refused, limited};
 
 #[test]
 pub(crate) fn attack_grows_memory() {
@@ -13,14 +12,7 @@ pub(crate) fn attack_grows_memory() {
     world.load("attack_grows_memory");
     for allowed in [1 << 20, 64 << 20] {
         let order = world.order("attack_grows_memory", "{}");
-        let expected = Expected {
-            status: Status::Stopped,
-            code: Some(Code::R0201),
-            says: "limit of memory-bytes",
-            hit: Some(Hit { limit: Limit::MemoryBytes, used: allowed, allowed }),
-            events: &RAN,
-            fuel: Fuel::Same,
-        };
+        let expected = stopped_at(Limit::MemoryBytes, allowed, allowed, &RAN);
         let emitted =
             assert_attack_fails(&world, limited(order, &[(Limit::MemoryBytes, allowed)]), &expected);
         assert_eq!(emitted.outcome.used.memory_bytes, allowed);
@@ -32,25 +24,11 @@ pub(crate) fn attack_grows_table() {
     let world = World::new();
     world.load("attack_grows_table");
     // A table that is full says so to its guest, the same each time, and the guest goes on asking.
-    let expected = Expected {
-        status: Status::Stopped,
-        code: Some(Code::R0201),
-        says: "limit of fuel",
-        hit: Some(Hit { limit: Limit::Fuel, used: 1_000_000, allowed: 1_000_000 }),
-        events: &RAN,
-        fuel: Fuel::Same,
-    };
+    let expected = stopped_at(Limit::Fuel, 1_000_000, 1_000_000, &RAN);
     let order = limited(world.order("attack_grows_table", "{}"), &[(Limit::Fuel, 1_000_000)]);
     let emitted = assert_attack_fails(&world, order, &expected);
     assert_eq!(emitted.outcome.used.memory_bytes, 65_536 + 20_000 * 8);
-    let expected = Expected {
-        status: Status::Stopped,
-        code: Some(Code::R0201),
-        says: "limit of memory-bytes",
-        hit: Some(Hit { limit: Limit::MemoryBytes, used: 65_536 + 8_000, allowed: 80_000 }),
-        events: &RAN,
-        fuel: Fuel::Same,
-    };
+    let expected = stopped_at(Limit::MemoryBytes, 65_536 + 8_000, 80_000, &RAN);
     let order = limited(world.order("attack_grows_table", "{}"), &[(Limit::MemoryBytes, 80_000)]);
     assert_attack_fails(&world, order, &expected);
 }
@@ -85,24 +63,14 @@ fn a_memory_that_is_too_large_from_the_first_is_stopped_before_any_instruction()
     let world = World::new();
     world.load("attack_reaches_unreachable");
     let order = limited(world.order("attack_reaches_unreachable", "{}"), &[(Limit::MemoryBytes, 60_000)]);
-    let expected = Expected {
-        status: Status::Stopped,
-        code: Some(Code::R0201),
-        says: "limit of memory-bytes",
-        hit: Some(Hit { limit: Limit::MemoryBytes, used: 0, allowed: 60_000 }),
-        events: &RAN,
-        fuel: Fuel::Same,
-    };
+    let expected = stopped_at(Limit::MemoryBytes, 0, 60_000, &RAN);
     let emitted = assert_attack_fails(&world, order, &expected);
     assert_eq!(emitted.outcome.used.fuel, 0);
 }
 
 #[test]
 pub(crate) fn attack_handles_flood() {
-    let world = World::new();
-    world.load("attack_handles_flood");
-    let order = world.order("attack_handles_flood", "{}");
-    assert_attack_fails(&world, order, &trapped("handles", &RAN));
+    assert_traps("attack_handles_flood", "handles", &RAN);
 }
 
 #[test]
@@ -118,11 +86,8 @@ pub(crate) fn attack_wasi_random_asks_for_a_terabyte() {
 
 #[test]
 pub(crate) fn attack_random_takes_too_much() {
-    let world = World::new();
-    world.load("attack_random_takes_too_much");
     let events =
         ["task.accepted", "task.resolved", "attempt.started", "call.stopped", "attempt.ended", "task.ended"];
-    let order = world.order("attack_random_takes_too_much", "{}");
     let says = "65537 random bytes at once; 65536 are allowed";
-    assert_attack_fails(&world, order, &trapped(says, &events));
+    assert_traps("attack_random_takes_too_much", says, &events);
 }

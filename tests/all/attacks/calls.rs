@@ -1,23 +1,15 @@
 //! Guests that try to get past the ledger with many small calls, or with one huge one.
 
-use ringfence_core::audit::Status;
-use ringfence_core::error::Code;
 use ringfence_core::limit::Limit;
 
-use super::{RAN, trapped};
-use crate::harness::{Expected, Fuel, Hit, World, assert_attack_fails, limited};
-
-fn stopped_at<'a>(hit: Hit, says: &'a str, events: &'a [&'a str]) -> Expected<'a> {
-    let (status, code) = (Status::Stopped, Some(Code::R0201));
-    Expected { status, code, says, hit: Some(hit), events, fuel: Fuel::Same }
-}
+use super::{RAN, assert_traps, stopped_at};
+use crate::harness::{World, assert_attack_fails, limited};
 
 #[test]
 pub(crate) fn attack_clock_is_read_a_million_times() {
     let world = World::new();
     world.load("attack_clock_is_read_a_million_times");
     let order = world.order("attack_clock_is_read_a_million_times", "{}");
-    let hit = Hit { limit: Limit::Steps, used: 500, allowed: 500 };
     let events = [
         "task.accepted",
         "task.resolved",
@@ -27,7 +19,7 @@ pub(crate) fn attack_clock_is_read_a_million_times() {
         "attempt.ended",
         "task.ended",
     ];
-    let expected = stopped_at(hit, "limit of steps", &events);
+    let expected = stopped_at(Limit::Steps, 500, 500, &events);
     // So little fuel that the control run without the ledger ends soon, too.
     let order = limited(order, &[(Limit::Steps, 500), (Limit::Fuel, 1_000_000)]);
     let emitted = assert_attack_fails(&world, order, &expected);
@@ -39,7 +31,6 @@ pub(crate) fn attack_random_takes_small_bites() {
     let world = World::new();
     world.load("attack_random_takes_small_bites");
     let order = world.order("attack_random_takes_small_bites", "{}");
-    let hit = Hit { limit: Limit::BytesIn, used: 2 + 50 * 1_000, allowed: 51_001 };
     let events = [
         "task.accepted",
         "task.resolved",
@@ -49,7 +40,7 @@ pub(crate) fn attack_random_takes_small_bites() {
         "attempt.ended",
         "task.ended",
     ];
-    let expected = stopped_at(hit, "limit of bytes-in", &events);
+    let expected = stopped_at(Limit::BytesIn, 2 + 50 * 1_000, 51_001, &events);
     let emitted = assert_attack_fails(&world, limited(order, &[(Limit::BytesIn, 51_001)]), &expected);
     assert_eq!(emitted.outcome.used.bytes_in, 50_002);
 }
@@ -59,8 +50,6 @@ pub(crate) fn attack_log_floods() {
     let world = World::new();
     world.load("attack_log_floods");
     let order = world.order("attack_log_floods", "{}");
-    // 23 bytes of text and 16 for the line.
-    let hit = Hit { limit: Limit::LogBytes, used: 102 * 39, allowed: 4_000 };
     let events = [
         "task.accepted",
         "task.resolved",
@@ -70,7 +59,8 @@ pub(crate) fn attack_log_floods() {
         "attempt.ended",
         "task.ended",
     ];
-    let expected = stopped_at(hit, "limit of log-bytes", &events);
+    // 23 bytes of text and 16 for the line.
+    let expected = stopped_at(Limit::LogBytes, 102 * 39, 4_000, &events);
     assert_attack_fails(&world, limited(order, &[(Limit::LogBytes, 4_000)]), &expected);
 }
 
@@ -81,26 +71,18 @@ pub(crate) fn attack_log_writes_one_huge_line() {
     let events =
         ["task.accepted", "task.resolved", "attempt.started", "call.stopped", "attempt.ended", "task.ended"];
     let ten = world.order("attack_log_writes_one_huge_line", r#"{"bytes":10000000}"#);
-    let hit = Hit { limit: Limit::LogBytes, used: 0, allowed: 256 << 10 };
-    assert_attack_fails(&world, ten, &stopped_at(hit, "limit of log-bytes", &events));
+    assert_attack_fails(&world, ten, &stopped_at(Limit::LogBytes, 0, 256 << 10, &events));
     // More than may cross at once does not even reach the gate.
     let thirty = world.order("attack_log_writes_one_huge_line", r#"{"bytes":30000000}"#);
-    let hit = Hit { limit: Limit::BytesOut, used: 0, allowed: 16 << 20 };
-    assert_attack_fails(&world, thirty, &stopped_at(hit, "limit of bytes-out", &RAN));
+    assert_attack_fails(&world, thirty, &stopped_at(Limit::BytesOut, 0, 16 << 20, &RAN));
 }
 
 #[test]
 pub(crate) fn attack_log_points_at_a_gigabyte() {
-    let world = World::new();
-    world.load("attack_log_points_at_a_gigabyte");
-    let order = world.order("attack_log_points_at_a_gigabyte", "{}");
-    assert_attack_fails(&world, order, &trapped("out of bounds", &RAN));
+    assert_traps("attack_log_points_at_a_gigabyte", "out of bounds", &RAN);
 }
 
 #[test]
 pub(crate) fn attack_output_points_at_a_gigabyte() {
-    let world = World::new();
-    world.load("attack_output_points_at_a_gigabyte");
-    let order = world.order("attack_output_points_at_a_gigabyte", "{}");
-    assert_attack_fails(&world, order, &trapped("out of bounds", &RAN));
+    assert_traps("attack_output_points_at_a_gigabyte", "out of bounds", &RAN);
 }

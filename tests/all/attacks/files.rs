@@ -5,14 +5,14 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
 use ringfence_core::audit::Status;
-use ringfence_core::error::Code;
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::ring::Ring;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use serde_json::json;
 
-use crate::harness::{Expected, Fuel, Hit, World, assert_attack_fails, limited};
+use super::stopped_at;
+use crate::harness::{Expected, Fuel, World, assert_attack_fails, limited};
 
 pub(super) const SECRET: &str = "a secret of the machine";
 
@@ -125,8 +125,8 @@ pub(crate) fn attack_files_fills_the_disk() {
     events.extend(["call.begun", "call.ended"].repeat(15));
     events.extend(["call.stopped", "attempt.ended", "task.ended"]);
     // A call pays for its path and its content.
-    let hit = Hit { limit: Limit::BytesOut, used: 15 * (10 + 65_536), allowed: 1_000_000 };
-    assert_stopped(&world, limited(order, &[(Limit::BytesOut, 1_000_000)]), hit, &events);
+    let expected = stopped_at(Limit::BytesOut, 15 * (10 + 65_536), 1_000_000, &events);
+    assert_stopped(&world, limited(order, &[(Limit::BytesOut, 1_000_000)]), &expected);
     let written = fs::read_dir(world.path().join("notes")).unwrap().count();
     assert_eq!(written, 15 + 1, "what it paid for, and the file that was there");
 }
@@ -137,15 +137,12 @@ pub(crate) fn attack_files_makes_a_million_files() {
     let mut events = vec!["task.accepted", "task.resolved", "attempt.started"];
     events.extend(["call.begun", "call.ended"].repeat(30));
     events.extend(["call.stopped", "attempt.ended", "task.ended"]);
-    let hit = Hit { limit: Limit::Steps, used: 30, allowed: 30 };
-    assert_stopped(&world, limited(order, &[(Limit::Steps, 30)]), hit, &events);
+    let expected = stopped_at(Limit::Steps, 30, 30, &events);
+    assert_stopped(&world, limited(order, &[(Limit::Steps, 30)]), &expected);
     assert_eq!(fs::read_dir(world.path().join("notes")).unwrap().count(), 30 + 1);
 }
 
-fn assert_stopped(world: &World, order: Order, hit: Hit, events: &[&str]) {
-    let (status, code) = (Status::Stopped, Some(Code::R0201));
-    let says = format!("limit of {}", hit.limit);
-    let expected = Expected { status, code, says: &says, hit: Some(hit), events, fuel: Fuel::Same };
-    assert_attack_fails(world, order, &expected);
+fn assert_stopped(world: &World, order: Order, expected: &Expected<'_>) {
+    assert_attack_fails(world, order, expected);
     assert_untouched(world);
 }

@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use ringfence_core::audit::Status;
 use ringfence_core::error::Code;
 use ringfence_core::limit::Limit;
 
-use super::RAN;
-use crate::harness::{
-    Expected, Fuel, Hit, World, assert_attack_fails, assert_killed, assert_load_is_refused, limited,
-};
+use super::{RAN, out_of_time, stopped_at};
+use crate::harness::{World, assert_attack_fails, assert_killed, assert_load_is_refused, limited};
 
 /// More than any test waits for: what ends the run is something else.
 const ENDLESS: (Limit, u64) = (Limit::Fuel, 1 << 50);
@@ -17,35 +14,11 @@ const ENDLESS: (Limit, u64) = (Limit::Fuel, 1 << 50);
 /// What is not held up by anything dies in microseconds; this leaves room for a busy machine.
 const SOON: Duration = Duration::from_secs(5);
 
-fn out_of_fuel(events: &'static [&'static str]) -> Expected<'static> {
-    let hit = Hit { limit: Limit::Fuel, used: 10_000_000, allowed: 10_000_000 };
-    Expected {
-        status: Status::Stopped,
-        code: Some(Code::R0201),
-        says: "limit of fuel",
-        hit: Some(hit),
-        events,
-        fuel: Fuel::Same,
-    }
-}
-
-fn out_of_time(events: &'static [&'static str]) -> Expected<'static> {
-    let hit = Hit { limit: Limit::WallMs, used: 200, allowed: 200 };
-    Expected {
-        status: Status::Stopped,
-        code: Some(Code::R0201),
-        says: "limit of wall-ms",
-        hit: Some(hit),
-        events,
-        fuel: Fuel::All,
-    }
-}
-
 /// All three ways to end a guest that spins, wherever it does: fuel, wall time, a kill.
 fn assert_ends_in_each_way(world: &World, guest: &str) {
     let order = world.order(guest, "{}");
     let fuel = limited(world.again(&order), &[(Limit::Fuel, 10_000_000)]);
-    assert_attack_fails(world, fuel, &out_of_fuel(&RAN));
+    assert_attack_fails(world, fuel, &stopped_at(Limit::Fuel, 10_000_000, 10_000_000, &RAN));
     let wall = limited(world.again(&order), &[ENDLESS, (Limit::WallMs, 200)]);
     assert_attack_fails(world, wall, &out_of_time(&RAN));
     let took = assert_killed(world, limited(order, &[ENDLESS]), &RAN, |_| true);

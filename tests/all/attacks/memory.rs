@@ -1,11 +1,11 @@
 //! Guests against the capability `memory`: other callers' keys, monstrous keys, more than there is room for.
 
 use ringfence_core::audit::Status;
-use ringfence_core::error::Code;
 use ringfence_core::limit::Limit;
 use serde_json::json;
 
-use crate::harness::{Expected, Fuel, Hit, World, assert_attack_fails, limited};
+use super::stopped_at;
+use crate::harness::{World, assert_attack_fails, limited};
 
 #[test]
 pub(crate) fn attack_memory_reads_others() {
@@ -66,26 +66,19 @@ pub(crate) fn attack_memory_fills_up() {
     let all = run(1 << 20, &[(Limit::BytesOut, 64 << 20)]).outcome.output.unwrap();
     assert!(all.as_str().unwrap().contains("16777216 are allowed"), "{all}");
     // Each call pays for its key and its value.
-    let hit = Hit { limit: Limit::BytesOut, used: 2 * (5 + 400_000), allowed: 1_000_000 };
-    let expected = Expected {
-        status: Status::Stopped,
-        code: Some(Code::R0201),
-        says: "limit of bytes-out",
-        hit: Some(hit),
-        events: &[
-            "task.accepted",
-            "task.resolved",
-            "attempt.started",
-            "call.begun",
-            "call.ended",
-            "call.begun",
-            "call.ended",
-            "call.stopped",
-            "attempt.ended",
-            "task.ended",
-        ],
-        fuel: Fuel::Same,
-    };
+    let events = [
+        "task.accepted",
+        "task.resolved",
+        "attempt.started",
+        "call.begun",
+        "call.ended",
+        "call.begun",
+        "call.ended",
+        "call.stopped",
+        "attempt.ended",
+        "task.ended",
+    ];
+    let expected = stopped_at(Limit::BytesOut, 2 * (5 + 400_000), 1_000_000, &events);
     let mut order = world.order("attack_memory_fills_up", r#"{"bytes":400000}"#);
     order.agent = "eve".parse().unwrap();
     assert_attack_fails(&world, limited(order, &[(Limit::BytesOut, 1_000_000)]), &expected);

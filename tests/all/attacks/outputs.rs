@@ -6,8 +6,8 @@ use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::{Emitted, Order};
 use serde_json::json;
 
-use super::RAN;
-use crate::harness::{Expected, Fuel, Hit, World, assert_attack_fails, limited};
+use super::{RAN, stopped_at};
+use crate::harness::{Expected, Fuel, World, assert_attack_fails, limited};
 
 /// The events of a task with so many attempts and no call.
 fn attempts(count: usize) -> Vec<&'static str> {
@@ -126,10 +126,7 @@ fn an_output_beyond_the_limit_ends_the_run() {
     world.load("attack_output_is_no_json");
     let order =
         limited(world.order("attack_output_is_no_json", "\"100001:x\""), &[(Limit::BytesOut, 100_000)]);
-    let hit = Hit { limit: Limit::BytesOut, used: 0, allowed: 100_000 };
-    let (status, code, says) = (Status::Stopped, Some(Code::R0201), "limit of bytes-out");
-    let expected = Expected { status, code, says, hit: Some(hit), events: &RAN, fuel: Fuel::Same };
-    assert_attack_fails(&world, order, &expected);
+    assert_attack_fails(&world, order, &stopped_at(Limit::BytesOut, 0, 100_000, &RAN));
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Guests that print: into the log, up to its limit, and never to anybody's terminal.
 
-use ringfence_core::audit::{Fact, Status};
-use ringfence_core::error::Code;
+use ringfence_core::audit::Fact;
 use ringfence_core::limit::Limit;
 
-use crate::harness::{Expected, Fuel, Hit, World, assert_attack_fails, limited};
+use super::stopped_at;
+use crate::harness::{World, assert_attack_fails, limited};
 
 #[test]
 pub(crate) fn attack_prints_for_ever() {
@@ -12,12 +12,11 @@ pub(crate) fn attack_prints_for_ever() {
     world.load("attack_prints_for_ever");
     let limits = [(Limit::LogBytes, 10_000), (Limit::Fuel, 50_000_000)];
     let order = limited(world.order("attack_prints_for_ever", "{}"), &limits);
-    let expected = Expected {
-        status: Status::Stopped,
-        code: Some(Code::R0201),
-        says: "limit of fuel",
-        hit: Some(Hit { limit: Limit::Fuel, used: 50_000_000, allowed: 50_000_000 }),
-        events: &[
+    let expected = stopped_at(
+        Limit::Fuel,
+        50_000_000,
+        50_000_000,
+        &[
             "task.accepted",
             "task.resolved",
             "attempt.started",
@@ -26,8 +25,7 @@ pub(crate) fn attack_prints_for_ever() {
             "attempt.ended",
             "task.ended",
         ],
-        fuel: Fuel::Same,
-    };
+    );
     let emitted = assert_attack_fails(&world, order, &expected);
     let facts = world.facts(&emitted.task);
     let printed = facts.iter().filter_map(|fact| match fact {

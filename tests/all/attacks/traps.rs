@@ -2,37 +2,26 @@
 
 use ringfence_core::audit::Status;
 
-use super::{RAN, trapped};
-use crate::harness::{World, alone, assert_attack_fails};
+use super::{RAN, assert_traps};
+use crate::harness::{World, alone};
 
 #[test]
 pub(crate) fn attack_recurses() {
-    let world = World::new();
-    world.load("attack_recurses");
-    let order = world.order("attack_recurses", "{}");
-    assert_attack_fails(&world, order, &trapped("call stack exhausted", &RAN));
+    assert_traps("attack_recurses", "call stack exhausted", &RAN);
 }
 
 #[test]
 pub(crate) fn attack_realloc_calls_back() {
-    let world = World::new();
-    world.load("attack_realloc_calls_back");
-    let order = world.order("attack_realloc_calls_back", "{}");
-    assert_attack_fails(&world, order, &trapped("cannot leave component instance", &RAN));
+    assert_traps("attack_realloc_calls_back", "cannot leave component instance", &RAN);
 }
 
 #[test]
 pub(crate) fn attack_output_is_no_utf8() {
-    let world = World::new();
-    world.load("attack_output_is_no_utf8");
-    let order = world.order("attack_output_is_no_utf8", "{}");
-    assert_attack_fails(&world, order, &trapped("invalid utf-8", &RAN));
+    assert_traps("attack_output_is_no_utf8", "invalid utf-8", &RAN);
 }
 
 #[test]
 pub(crate) fn attack_panics() {
-    let world = World::new();
-    world.load("attack_panics");
     let events = [
         "task.accepted",
         "task.resolved",
@@ -41,16 +30,12 @@ pub(crate) fn attack_panics() {
         "attempt.ended",
         "task.ended",
     ];
-    let order = world.order("attack_panics", "{}");
-    assert_attack_fails(&world, order, &trapped("unreachable", &events));
+    assert_traps("attack_panics", "unreachable", &events);
 }
 
 #[test]
 pub(crate) fn attack_reaches_unreachable() {
-    let world = World::new();
-    world.load("attack_reaches_unreachable");
-    let order = world.order("attack_reaches_unreachable", "{}");
-    assert_attack_fails(&world, order, &trapped("unreachable", &RAN));
+    assert_traps("attack_reaches_unreachable", "unreachable", &RAN);
 }
 
 /// What a process holds: threads, open files, kilobytes of memory.

@@ -6,31 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::future::BoxFuture;
 use ringfence_core::audit::Status;
-use ringfence_core::error::Code;
 use ringfence_core::gate::{
     Call, Memory, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet, Outside, Permit,
     Settled, Untouchable,
 };
 use ringfence_core::limit::Limit;
 
-use super::trapped;
-use crate::harness::{Expected, Fuel, Hit, World, assert_attack_fails, assert_killed, limited};
+use super::{assert_traps, out_of_time, stopped_at, trapped};
+use crate::harness::{World, assert_attack_fails, assert_killed, limited};
 
 /// An attempt that makes one call, which the host answers by itself.
 const CALLED: [&str; 6] =
     ["task.accepted", "task.resolved", "attempt.started", "call", "attempt.ended", "task.ended"];
-
-fn out_of_time<'a>(events: &'a [&'a str]) -> Expected<'a> {
-    let hit = Hit { limit: Limit::WallMs, used: 200, allowed: 200 };
-    Expected {
-        status: Status::Stopped,
-        code: Some(Code::R0201),
-        says: "limit of wall-ms",
-        hit: Some(hit),
-        events,
-        fuel: Fuel::All,
-    }
-}
 
 /// Zero is no time, the end of time never comes, and a kill ends both waiting and working.
 fn assert_sleeps_are_harmless(guest: &str, events_of_none: &[&str], events: &[&str]) {
@@ -74,10 +61,7 @@ pub(crate) fn attack_polls_for_ever() {
 
 #[test]
 pub(crate) fn attack_polls_nothing() {
-    let world = World::new();
-    world.load("attack_polls_nothing");
-    let order = world.order("attack_polls_nothing", "{}");
-    assert_attack_fails(&world, order, &trapped("a poll of 0 pollables; 1 to 1000 are allowed", &super::RAN));
+    assert_traps("attack_polls_nothing", "a poll of 0 pollables; 1 to 1000 are allowed", &super::RAN);
 }
 
 #[test]
@@ -87,9 +71,7 @@ pub(crate) fn attack_polls_four_million_handles() {
     let order = |handles: &str| world.order("attack_polls_four_million_handles", handles);
     let says = "store handle limit exceeded";
     assert_attack_fails(&world, order(r#"{"handles":1001}"#), &trapped(says, &super::RAN));
-    let hit = Hit { limit: Limit::BytesOut, used: 0, allowed: 16 << 20 };
-    let (status, code, says) = (Status::Stopped, Some(Code::R0201), "limit of bytes-out");
-    let expected = Expected { status, code, says, hit: Some(hit), events: &super::RAN, fuel: Fuel::Same };
+    let expected = stopped_at(Limit::BytesOut, 0, 16 << 20, &super::RAN);
     assert_attack_fails(&world, order(r#"{"handles":4000000}"#), &expected);
 }
 

@@ -73,6 +73,9 @@ fn assert_ended(world: &World, emitted: &Emitted, expected: &Expected<'_>) {
         format!("{}\n{}\n{}", error.message, error.causes.join("\n"), error.hint.as_deref().unwrap_or(""))
     });
     assert!(said.contains(expected.says), "{said:?} says {:?}", expected.says);
+    if let Some(Hit { limit, .. }) = expected.hit {
+        assert!(said.contains(&format!("limit of {limit}")), "{said:?} names {limit}");
+    }
     let hit = expected.hit.map(|Hit { limit, used, allowed }| LimitHit { name: limit, used, allowed });
     assert_eq!(*limit, hit, "{said}");
     assert_eq!(world.kinds(&emitted.task), expected.events, "the events of the task");

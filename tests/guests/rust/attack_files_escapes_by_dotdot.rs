@@ -1,5 +1,6 @@
 //! Climbs out of its folder by `..`, in every spelling that it knows.
 
+use ringfence_guests::taken_by;
 use ringfence_sdk::prelude::*;
 
 const WAYS: [&str; 10] = [
@@ -18,12 +19,5 @@ const WAYS: [&str; 10] = [
 /// Reads, writes, deletes and lists on the way up, and says what it got hold of.
 #[skill]
 fn attack_files_escapes_by_dotdot(_input: (), files: Files) -> Result<Vec<String>> {
-    let mut taken = Vec::new();
-    for way in WAYS {
-        taken.extend(files.read_text(way));
-        taken.extend(files.write(way, "mine now").map(|()| format!("wrote {way}")));
-        taken.extend(files.delete(way).map(|()| format!("deleted {way}")));
-        taken.extend(files.list(way).map(|names| format!("{names:?}")));
-    }
-    Ok(taken)
+    Ok(taken_by(&files, &WAYS))
 }

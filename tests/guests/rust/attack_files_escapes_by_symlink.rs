@@ -1,5 +1,6 @@
 //! Follows every link that somebody left in its folder.
 
+use ringfence_guests::taken_by;
 use ringfence_sdk::prelude::*;
 
 /// A link to a file outside, to a folder outside, to the folder above, to itself, to a device, and to a link.
@@ -16,12 +17,5 @@ const LINKS: [&str; 7] = [
 /// Reads, writes, deletes and lists through the links, and says what it got hold of.
 #[skill]
 fn attack_files_escapes_by_symlink(_input: (), files: Files) -> Result<Vec<String>> {
-    let mut taken = Vec::new();
-    for link in LINKS {
-        taken.extend(files.read_text(link));
-        taken.extend(files.write(link, "mine now").map(|()| format!("wrote {link}")));
-        taken.extend(files.delete(link).map(|()| format!("deleted {link}")));
-        taken.extend(files.list(link).map(|names| format!("{names:?}")));
-    }
-    Ok(taken)
+    Ok(taken_by(&files, &LINKS))
 }

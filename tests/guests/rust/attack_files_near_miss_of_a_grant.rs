@@ -1,5 +1,6 @@
 //! Asks for folders whose names are nearly that of the granted one.
 
+use ringfence_guests::taken_by;
 use ringfence_sdk::prelude::*;
 
 const NEAR: [&str; 12] = [
@@ -20,12 +21,5 @@ const NEAR: [&str; 12] = [
 /// Reads, writes, deletes and lists in them, and says what it got hold of.
 #[skill]
 fn attack_files_near_miss_of_a_grant(_input: (), files: Files) -> Result<Vec<String>> {
-    let mut taken = Vec::new();
-    for path in NEAR {
-        taken.extend(files.read_text(path));
-        taken.extend(files.write(path, "mine now").map(|()| format!("wrote {path}")));
-        taken.extend(files.delete(path).map(|()| format!("deleted {path}")));
-        taken.extend(files.list(path).map(|names| format!("{names:?}")));
-    }
-    Ok(taken)
+    Ok(taken_by(&files, &NEAR))
 }
