@@ -5,6 +5,7 @@
 #[path = "../architecture/mod.rs"]
 mod architecture;
 mod attacks;
+mod blame;
 mod cache;
 mod cli;
 mod compiling;

@@ -1,13 +1,17 @@
 //! A finished run is run again from its record, and nothing outside is touched.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::BoxFuture;
 use ringfence::wiring::scratch_log;
-use ringfence_core::audit::{Answered, Fact, Status};
+use ringfence_core::audit::{Answered, AttemptEnd, Fact, LimitHit, Status};
 use ringfence_core::error::Code;
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::{self, Emitted, Order, Replayed};
 use ringfence_core::ring::Ring;
+use ringfence_core::system::Clock;
+use ringfence_core::units::Timestamp;
 
 use crate::harness::{World, limited};
 
@@ -203,4 +207,71 @@ fn a_record_that_was_altered_in_the_store_is_not_replayed() {
     database.execute(alter, []).unwrap();
     let replayed = world.wait(ringfence::replay::replay(&world.running, &emitted.task));
     assert_eq!(replayed.expect_err("it was altered").code, Code::R0504);
+}
+
+/// A clock that has run on by an hour each time it is asked.
+struct Rushing(std::sync::atomic::AtomicU64);
+
+impl Clock for Rushing {
+    fn now(&self) -> Timestamp {
+        Timestamp(1)
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(3_600 * self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep(duration))
+    }
+}
+
+#[test]
+fn an_attempt_that_never_began_does_not_begin_when_it_is_replayed() {
+    let world = World::new();
+    world.load("hello");
+    let order = |limits| limited(world.order("hello", r#"{"name":"Ada"}"#), limits);
+    let late = World::with_clock(Arc::new(Rushing(0.into())));
+    late.load("hello");
+    let ends = [
+        (&world, order(&[(Limit::BytesIn, 5)]), Limit::BytesIn),
+        (&world, order(&[(Limit::Fuel, 0)]), Limit::Fuel),
+        (&late, order(&[]), Limit::WallMs),
+    ];
+    for (world, order, limit) in ends {
+        let emitted = world.run(order);
+        let hit = emitted.outcome.limit.map(|hit| hit.name);
+        assert_eq!((hit, emitted.outcome.used.fuel), (Some(limit), 0), "{:?}", emitted.outcome);
+        let same = Replayed { attempts: 1, fuel: 0 };
+        let replayed = world.wait(ringfence::replay::replay(&world.running, &emitted.task));
+        assert_eq!(replayed, Ok(same.clone()), "{limit}");
+        // Before it had a name of its own, such an end was recorded like any other limit.
+        let mut facts = world.facts(&emitted.task);
+        let recorded = facts.iter_mut().find_map(|fact| match fact {
+            Fact::AttemptEnded { end, .. } => Some(end),
+            _ => None,
+        });
+        let end = recorded.unwrap();
+        let AttemptEnd::NotAdmitted { limit: hit } = end else { panic!("{end:?}") };
+        if limit != Limit::WallMs {
+            *end = AttemptEnd::Exhausted { limit: *hit };
+            assert_eq!(replay(world, &emitted, &facts), Ok(same));
+        }
+    }
+}
+
+#[test]
+fn an_attempt_that_could_have_begun_is_no_replay_of_one_that_did_not() {
+    let world = World::new();
+    world.load("hello");
+    let emitted = world.run(world.order("hello", r#"{"name":"Ada"}"#));
+    for name in [Limit::BytesIn, Limit::WallMs] {
+        let mut facts = world.facts(&emitted.task);
+        for fact in &mut facts {
+            if let Fact::AttemptEnded { end, .. } = fact {
+                *end = AttemptEnd::NotAdmitted { limit: LimitHit { name, used: 1, allowed: 2 } };
+            }
+        }
+        assert!(replay(&world, &emitted, &facts).is_err(), "{name}");
+    }
 }

@@ -9,6 +9,7 @@ use crate::capability::Powers;
 use crate::contract::Violation;
 use crate::error::Code;
 use crate::gate::{Gate, TrapReason};
+use crate::governance::Exhausted;
 use crate::ids::Digest;
 use crate::units::{Bytes, Fuel};
 
@@ -52,6 +53,8 @@ pub enum End {
     Stop(String),
     /// It did what no program may: the message says what, and is untrusted text.
     Trapped(String),
+    /// It never began: of this, not enough was left.
+    NotAdmitted(Exhausted),
     /// It was ended by the gate, a limit or a kill.
     Ended(TrapReason),
     /// The host could not run it: its fault, with the code of why.

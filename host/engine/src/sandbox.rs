@@ -247,7 +247,7 @@ impl Sandbox for WasmSandbox {
                     Ok(Ok(linked)) => linked,
                     Ok(Err(error)) => return nothing(End::HostFailed(error.code, error.to_string())),
                     Err(_) => {
-                        return nothing(End::Ended(books.with_ledger(|ledger| wall_reached(ledger)).into()));
+                        return nothing(End::NotAdmitted(books.with_ledger(|ledger| wall_reached(ledger))));
                     }
                 },
             };

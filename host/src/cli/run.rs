@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use ringfence_core::audit::Blame;
 use ringfence_core::capability::{Capability, Powers};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::{KillTarget, Switches};
@@ -146,7 +147,8 @@ fn read_input(input: &str) -> Result<String, Error> {
 
 fn print(emitted: &Emitted, as_json: bool) -> Result<(), Error> {
     if let Some(error) = report::error_of(&emitted.outcome) {
-        show::note(format_args!("{}task: {}", report::render(&error), emitted.task));
+        let blame = emitted.outcome.blame.map_or("", Blame::word);
+        show::note(format_args!("{}blame: {blame}\ntask: {}", report::render(&error), emitted.task));
     }
     if as_json {
         show::data(to_json(emitted))?;
@@ -174,6 +176,7 @@ pub(crate) fn to_json(emitted: &Emitted) -> Value {
         "status": outcome.status,
         "output": outcome.output,
         "error": report::error_of(outcome).as_ref().map(report::to_json),
+        "blame": outcome.blame,
         "limit": outcome.limit,
         "attempts": outcome.attempts,
         "violations": outcome.violations,

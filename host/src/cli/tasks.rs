@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use ringfence_core::audit::Blame;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::TaskId;
 use serde_json::{Value, json};
@@ -45,8 +46,10 @@ impl Tasks {
         }
         for line in &lines {
             let skill = plain_line(&line.skill);
-            let (accepted, state) = (time(line.accepted), state(line));
-            show::data(format_args!("{}  {accepted}  {state:<10} {skill:<20} {}", line.task, line.agent))?;
+            let (accepted, state, blame) = (time(line.accepted), state(line), blame(line));
+            let shown =
+                format_args!("{}  {accepted}  {state:<10} {blame:<9} {skill:<20} {}", line.task, line.agent);
+            show::data(shown)?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -60,6 +63,14 @@ fn state(line: &TaskLine) -> String {
             .ok()
             .and_then(|word| word.as_str().map(str::to_owned))
             .unwrap_or_default(),
+    }
+}
+
+/// Whose fault it is, where a task did not complete.
+fn blame(line: &TaskLine) -> &'static str {
+    match &line.state {
+        TaskState::Ended(outcome) => outcome.blame.map_or("-", Blame::word),
+        TaskState::Running | TaskState::Abandoned => "-",
     }
 }
 

@@ -10,8 +10,9 @@ fn keys(value: &Value) -> Vec<&str> {
     keys
 }
 
-const RUN: [&str; 11] = [
+const RUN: [&str; 12] = [
     "attempts",
+    "blame",
     "error",
     "limit",
     "output",
@@ -32,6 +33,7 @@ fn run(operator: &Operator, arguments: &[&str]) -> (Value, i32) {
         assert_eq!(keys(&run["error"]), ["code", "hint", "message"]);
         assert!(run["error"]["hint"].as_str().is_some_and(|hint| hint.len() > 10), "{run}");
     }
+    assert_eq!(run["blame"].is_null(), run["status"] == "completed", "{run}");
     assert!(run["task"].as_str().unwrap().starts_with("t-"));
     (run, exit)
 }
@@ -69,7 +71,12 @@ fn a_run_has_the_same_keys_however_it_ends() {
     assert_eq!((exit, &stopped["status"]), (4, &json!("stopped")));
     assert_eq!(stopped["limit"], json!({"name": "fuel", "used": 1_000_000, "allowed": 1_000_000}));
 
+    for run in [&refused, &failed, &trapped, &stopped] {
+        assert_eq!(run["blame"], "skill", "{run}");
+    }
+
     let (unknown, exit) = run(&operator, &["nobody"]);
+    assert_eq!(unknown["blame"], "caller");
     assert_eq!((exit, &unknown["version"], &unknown["skill"]), (2, &Value::Null, &json!("nobody")));
 }
 
@@ -90,6 +97,9 @@ fn every_verb_that_prints_data_prints_one_document() {
     let task = run["task"].as_str().unwrap();
     let (tasks, _) = operator.json(&["tasks"]);
     assert_eq!((&tasks[0]["task"], &tasks[0]["status"]), (&json!(task), &json!("refused")));
+    assert_eq!(tasks[0]["outcome"]["blame"], "skill");
+    let listed = operator.does(&["tasks"]);
+    assert!(listed.contains("refused") && listed.contains(" skill "), "{listed}");
     assert_eq!(operator.json(&["tasks", task]).0, tasks);
     assert_eq!(operator.json(&["tasks", "--running"]).0, json!([]));
     let (streams, _) = operator.json(&["audit", "log"]);

@@ -28,6 +28,7 @@ error[R0101]: skill `notes` 0.1.0 was refused `files`
   caused by: it imports ringfence:files/files@0.1.0
   caused by: ring 3 may not use `files`; ring 2 may
 hint: run it with --ring 2, if its caller is to be trusted with `files`
+blame: skill
 task: TASK
 "
     );
@@ -49,10 +50,11 @@ hint: to allow it, add to ringfence.toml:
     ring = 2
     skill = \"notes\"
     files = [{ folder = \"notes\", access = \"write\" }]
+blame: skill
 task: TASK
 "
     );
-    let hint = said.err.split("ringfence.toml:\n").nth(1).unwrap().split("task: ").next().unwrap();
+    let hint = said.err.split("ringfence.toml:\n").nth(1).unwrap().split("blame: ").next().unwrap();
     operator.does(&["init"]);
     let policy = std::fs::read_to_string(operator.here().join("ringfence.toml")).unwrap();
     operator.write("ringfence.toml", format!("{policy}\n{hint}"));
@@ -73,7 +75,7 @@ fn the_lines_of_a_denial_are_right_for_any_folder_name() {
             serde_json::json!({"action": "add", "name": "plan", "text": "x", "folder": folder}).to_string();
         std::fs::remove_file(operator.here().join("ringfence.toml")).ok();
         let said = operator.say(&["run", "notes", "--ring", "2", "--input", &input]);
-        let hint = said.err.split("ringfence.toml:\n").nth(1).unwrap().split("task: ").next().unwrap();
+        let hint = said.err.split("ringfence.toml:\n").nth(1).unwrap().split("blame: ").next().unwrap();
         operator.write("ringfence.toml", hint);
         operator.does(&["run", "notes", "--ring", "2", "--input", &input]);
         assert!(operator.here().join(folder).join("plan.md").is_file(), "{folder}");
@@ -92,6 +94,7 @@ fn a_limit_is_named_with_what_was_used_and_allowed() {
 error[R0201]: skill `attack-spins` reached its limit of fuel
   caused by: 1000000 of 1000000 used
 hint: raise it with --fuel, or `fuel` under [limits] in ringfence.toml, if the skill is worth it
+blame: skill
 task: TASK
 "
     );

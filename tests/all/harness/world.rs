@@ -10,15 +10,17 @@ use ringfence::app;
 use ringfence::config::{Config, Places};
 use ringfence::wiring::{self, Running};
 use ringfence_core::audit::{Fact, Record};
+use ringfence_core::capability::Powers;
 use ringfence_core::contract::Description;
 use ringfence_core::error::Error;
 use ringfence_core::gate::Outside;
 use ringfence_core::governance::KillTarget;
-use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::ids::{Digest, StreamName, TaskId};
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::{Emitted, Host, Order};
 use ringfence_core::registry::Loaded;
 use ringfence_core::ring::Ring;
+use ringfence_core::system::Clock;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -71,6 +73,11 @@ impl World {
     /// A host whose outside is the test's own.
     pub(crate) fn with_outside(outside: Outside) -> Self {
         Self::altered("", |host| host.outside = Arc::new(outside))
+    }
+
+    /// A host whose clock is the test's own.
+    pub(crate) fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::altered("", |host| host.clock = clock)
     }
 
     /// A host with a policy, in which the test puts something of its own.
@@ -149,6 +156,16 @@ impl World {
         let Running { sandbox, store, .. } = &*self.running;
         let prepared = template::one_at_a_time(|| sandbox.prepare(&component)).unwrap();
         store.blobs.put(&component).unwrap();
+        self.register(name, prepared.digest, component.len() as u64, prepared.powers);
+    }
+
+    /// Registers a guest whose component the store does not have.
+    pub(crate) fn load_unstored(&self, name: &str) {
+        let component = ringfence_built::component(name);
+        self.register(name, Digest::of(&component), component.len() as u64, Powers::NONE);
+    }
+
+    fn register(&self, name: &str, component: Digest, bytes: u64, powers: Powers) {
         let description = Description {
             name: name.replace('_', "-"),
             description: "A guest for tests.".into(),
@@ -156,8 +173,8 @@ impl World {
             input_schema: "{}".into(),
             output_schema: "{}".into(),
         };
-        let bytes = component.len() as u64;
-        let loaded = store.registry.load(&description, prepared.digest, bytes, prepared.powers, "the test");
+        let registry = &self.running.store.registry;
+        let loaded = registry.load(&description, component, bytes, powers, "the test");
         self.wait(loaded).unwrap();
     }
 

@@ -195,6 +195,8 @@ pub enum AttemptEnd {
     Trapped { message: String },
     /// It reached a limit.
     Exhausted { limit: LimitHit },
+    /// It was over before it began: of this, not enough was left to run it at all.
+    NotAdmitted { limit: LimitHit },
     /// It was killed.
     Killed { by: String },
     /// The host failed it.
@@ -226,6 +228,33 @@ pub enum Status {
     Stopped,
 }
 
+/// Whose fault it is that a task did not complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Blame {
+    /// What ran, or its author.
+    Skill,
+    /// Who ordered it.
+    Caller,
+    /// Who stands behind a power that failed.
+    Provider,
+    /// This host, or its operator.
+    Host,
+}
+
+impl Blame {
+    /// Its word, as in the log.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Skill => "skill",
+            Self::Caller => "caller",
+            Self::Provider => "provider",
+            Self::Host => "host",
+        }
+    }
+}
+
 /// What a task used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Used {
@@ -252,6 +281,9 @@ pub struct Outcome {
     pub output: Option<Value>,
     /// Why it did not complete.
     pub error: Option<OutcomeError>,
+    /// Whose fault that is; `None` if it completed, and in logs from before blame was written down.
+    #[serde(default)]
+    pub blame: Option<Blame>,
     /// The limit that stopped it, if one did.
     pub limit: Option<LimitHit>,
     /// How many times the skill was run.

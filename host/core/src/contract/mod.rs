@@ -12,7 +12,7 @@ pub use json::{MAX_DEPTH, MAX_VALUES, parse};
 pub use rules::{Bounds, Rule, RuleSet};
 pub use schema::{BadSchema, Schema};
 pub use version::parse_version;
-pub use work::{MAX_WORK_HERE, Validator, violations};
+pub use work::{MAX_WORK_HERE, UNCHECKED, Validator, violations};
 
 use crate::ids::SkillName;
 

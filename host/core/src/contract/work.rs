@@ -23,14 +23,18 @@ pub trait Validator: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<Violation>, String>>;
 }
 
+/// The rule of a violation that says that nobody could tell what else is wrong.
+pub const UNCHECKED: &str = "validation";
+
 /// What is wrong with a value. That it takes too long to tell is a violation too.
 pub async fn violations(schema: &Schema, value: &Value, elsewhere: &dyn Validator) -> Vec<Violation> {
     if schema.work().on(value) <= MAX_WORK_HERE {
         return schema.violations(value);
     }
-    elsewhere.violations(schema.source(), value).await.unwrap_or_else(|why| {
-        vec![Violation { path: String::new(), rule: "validation".into(), message: why }]
-    })
+    elsewhere
+        .violations(schema.source(), value)
+        .await
+        .unwrap_or_else(|why| vec![Violation { path: String::new(), rule: UNCHECKED.into(), message: why }])
 }
 
 /// An upper bound of what validating may take.

@@ -30,6 +30,7 @@ struct Pages {
     printed: [Vec<u8>; 2],
     swallowed: u64,
     denial: Option<(&'static str, Denial)>,
+    provider_failed: bool,
 }
 
 /// How much printed text is one event, in bytes: an event for each line would cost the host more than its bytes pay for.
@@ -39,7 +40,13 @@ impl Books {
     /// Books on which nothing is written yet.
     #[must_use]
     pub fn new(log: StreamWriter, ledger: Ledger, switch: Arc<StopSwitch>, clock: Arc<dyn Clock>) -> Self {
-        let pages = Pages { ledger, printed: [Vec::new(), Vec::new()], swallowed: 0, denial: None };
+        let pages = Pages {
+            ledger,
+            printed: [Vec::new(), Vec::new()],
+            swallowed: 0,
+            denial: None,
+            provider_failed: false,
+        };
         Self { log, switch, clock, pages: Mutex::new(pages) }
     }
 
@@ -72,12 +79,22 @@ impl Books {
         self.lock().denial.take()
     }
 
+    /// Takes whether the last effect failed for want of its provider, and no effect succeeded since.
+    #[must_use]
+    pub fn take_provider_failure(&self) -> bool {
+        std::mem::take(&mut self.lock().provider_failed)
+    }
+
     pub(super) fn reserve(&self, cost: &Cost) -> Result<Reservation, Exhausted> {
         self.lock().ledger.reserve(cost)
     }
 
     pub(super) fn settle(&self, reservation: Reservation, used: &Amounts) {
         self.lock().ledger.settle(reservation, used);
+    }
+
+    pub(super) fn note_provider(&self, failed: bool) {
+        self.lock().provider_failed = failed;
     }
 
     pub(super) fn note_denial(&self, call: &'static str, denial: &Denial) {

@@ -154,6 +154,8 @@ impl<C: Call> Underway<C> {
 
     /// Records and charges what became of the call.
     pub fn settle(mut self, result: Result<C::Answer, Refusal>) -> Settled<C> {
+        let failed = result.as_ref().is_err_and(|refusal| refusal.kind == RefusalKind::Failed);
+        self.0.books.note_provider(failed);
         let used = match &result {
             Ok(answer) => self.call().used(answer),
             Err(_) => self.call().cost().fixed,

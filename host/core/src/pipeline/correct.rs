@@ -1,5 +1,6 @@
 //! Correct: violations go back to the skill, a bounded number of times, on the same ledger.
 
+use super::blame::Failing;
 use super::emit::Over;
 use super::resolve::Resolved;
 use super::validate::Violated;
@@ -21,5 +22,7 @@ pub(super) fn correct(violated: Violated) -> Result<Resolved, Over> {
         error.because(format!("{place}: {} ({})", violation.message, violation.rule))
     });
     let error = described.hint("a person has to look: mend the skill, the rule or the input");
-    Err(Over::resolved(resolved).with_error(Status::Failed, error).with_violations(violations))
+    Err(Over::resolved(resolved)
+        .with_error(Status::Failed, error, Failing::NeverValid)
+        .with_violations(violations))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use semver::Version;
 use serde_json::Value;
 
+use super::blame::{Failing, blame};
 use super::claim::Claimed;
 use super::resolve::Resolved;
 use crate::audit::{Fact, LimitHit, Outcome, Status, Used};
@@ -36,6 +37,7 @@ impl Over {
             status: Status::Failed,
             output: None,
             error: None,
+            blame: None,
             limit: None,
             attempts,
             violations: Vec::new(),
@@ -56,9 +58,10 @@ impl Over {
         self
     }
 
-    pub(super) fn with_error(mut self, status: Status, error: Error) -> Self {
+    pub(super) fn with_error(mut self, status: Status, error: Error, failing: Failing<'_>) -> Self {
         self.outcome.status = status;
         self.outcome.error = Some(error.into());
+        self.outcome.blame = blame(failing);
         self
     }
 

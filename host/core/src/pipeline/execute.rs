@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Host;
 use super::resolve::Resolved;
 use crate::audit::Fact;
-use crate::gate::{Gate, Inputs, TrapReason};
+use crate::gate::{Gate, Inputs};
 use crate::governance::{Cost, Exhausted, Ledger, Reservation};
 use crate::ids::Digest;
 use crate::limit::{Amounts, Limit};
@@ -43,7 +43,7 @@ pub(super) async fn execute(host: &Host, mut resolved: Resolved) -> Executed {
     let (fuel_reserved, wall) = match admitted {
         Ok(admitted) => admitted,
         Err(exhausted) => {
-            let end = End::Ended(TrapReason::Exhausted(exhausted));
+            let end = End::NotAdmitted(exhausted);
             return Executed { resolved, ran: Ran { end, fuel: Fuel(0), memory: Bytes(0) } };
         }
     };

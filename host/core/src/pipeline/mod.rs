@@ -2,6 +2,7 @@
 //!
 //! Each stage is a type that only the stage before can make, so none can be left out.
 
+mod blame;
 mod claim;
 mod correct;
 mod emit;

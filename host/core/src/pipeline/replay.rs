@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::execute::charge_request;
 use super::validate::charge_output;
-use crate::audit::{AttemptEnd, Fact, TraceId};
+use crate::audit::{AttemptEnd, Fact, LimitHit, TraceId};
 use crate::capability::Powers;
 use crate::gate::{Books, Gate, Inputs, Journal, TrapReason};
 use crate::governance::{Authority, Cost, Exhausted, Ledger, StopSwitch};
@@ -106,6 +106,11 @@ async fn repeat_attempt(
     if let Some(why) = ended_from_outside(recorded_end) {
         return Err(format!("attempt {attempt} {why}: from outside, so that no repetition can end like it"));
     }
+    if let AttemptEnd::NotAdmitted { limit } = recorded_end
+        && limit.name == Limit::WallMs
+    {
+        return never_began(*attempt, *limit, recorded.limits, &facts[..end]);
+    }
     let request = Request { input: recorded.input.clone(), violations: violations.clone() };
     let journal = Journal::from_facts(&facts[..end]);
     let gate = Gate::replay(
@@ -114,16 +119,25 @@ async fn repeat_attempt(
         Inputs::new(seed.as_bytes(), *start),
         journal,
     );
-    let (fuel_reserved, output) = books
-        .with_ledger(|ledger| {
-            charge_request(ledger, &request)?;
-            let fixed = Amounts::NONE.with(Limit::Fuel, *fuel);
-            let reserved = ledger.reserve(&Cost { fixed, up_to: None })?;
-            Ok((reserved, ledger.left(Limit::BytesOut)))
-        })
-        .map_err(|exhausted: Exhausted| {
-            format!("attempt {attempt} was not recorded to end at {exhausted}")
-        })?;
+    let admitted = books.with_ledger(|ledger| {
+        charge_request(ledger, &request)?;
+        // Without any fuel nothing begins.
+        let fixed = Amounts::NONE.with(Limit::Fuel, (*fuel).max(1));
+        let reserved = ledger.reserve(&Cost { fixed, up_to: None })?;
+        Ok::<_, Exhausted>((reserved, ledger.left(Limit::BytesOut)))
+    });
+    let (fuel_reserved, output) = match (admitted, recorded_end) {
+        (Err(exhausted), _) => {
+            return compare(*attempt, recorded_end, &End::NotAdmitted(exhausted)).map(|()| 0);
+        }
+        (Ok(_), AttemptEnd::NotAdmitted { limit }) => {
+            return Err(format!(
+                "attempt {attempt} is within its limit of {}, and did not begin",
+                limit.name
+            ));
+        }
+        (Ok(admitted), _) => admitted,
+    };
     let job = Job {
         component: recorded.component,
         powers: recorded.authority.powers,
@@ -145,6 +159,17 @@ async fn repeat_attempt(
         return Err(format!("attempt {attempt} used {} fuel; {fuel_used} was recorded", ran.fuel));
     }
     Ok(ran.fuel.0)
+}
+
+/// An attempt for which no time was left: all that can be held against the record is that it says so itself.
+fn never_began(attempt: u32, limit: LimitHit, limits: Amounts, facts: &[Fact]) -> Result<u64, String> {
+    let in_time = limit.used < limit.allowed || limit.allowed != limits[Limit::WallMs];
+    if in_time || !Journal::from_facts(facts).calls().is_empty() {
+        return Err(format!(
+            "attempt {attempt} is recorded not to have begun, and its record says otherwise"
+        ));
+    }
+    Ok(0)
 }
 
 /// An output that the ledger has no room for ends the attempt, as it did then.
@@ -184,6 +209,10 @@ fn compare(attempt: u32, recorded: &AttemptEnd, end: &End) -> Result<(), String>
         }
         (AttemptEnd::Trapped { .. }, End::Trapped(_) | End::Ended(TrapReason::Misuse(_))) => true,
         (AttemptEnd::Exhausted { limit }, End::Ended(TrapReason::Exhausted(again))) => {
+            limit.name == again.limit && limit.used == again.used
+        }
+        // Before such an end had a name of its own, it was recorded like any other limit.
+        (AttemptEnd::NotAdmitted { limit } | AttemptEnd::Exhausted { limit }, End::NotAdmitted(again)) => {
             limit.name == again.limit && limit.used == again.used
         }
         _ => false,

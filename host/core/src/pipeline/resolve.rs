@@ -3,12 +3,13 @@
 
 use std::sync::Arc;
 
+use super::blame::Failing;
 use super::claim::Claimed;
 use super::emit::Over;
 use super::{Host, Policy};
 use crate::audit::{Fact, Status};
 use crate::capability::{Capability, Powers};
-use crate::contract::{RuleSet, Violation, parse, violations};
+use crate::contract::{RuleSet, UNCHECKED, Violation, parse, violations};
 use crate::error::{Code, Error};
 use crate::governance::Authority;
 use crate::registry::Loaded;
@@ -29,18 +30,24 @@ pub(super) struct Resolved {
 pub(super) async fn resolve(host: &Host, claimed: Box<Claimed>) -> Result<Resolved, Over> {
     let skill = match host.registry.find(&claimed.order.skill) {
         Ok(skill) => skill,
-        Err(error) => return Err(Over::refused(claimed, None, error)),
+        Err(error) => {
+            let failing = Failing::Refused(error.code);
+            return Err(Over::refused(claimed, None, error, failing));
+        }
     };
     claimed.place.runs(&skill.contract.name);
     let ring = effective_ring(&host.policy, &claimed, &skill);
     claimed.books.log().set_ring(ring);
     let granted = match check_powers(&claimed, &skill, ring) {
         Ok(powers) => check_input(host, &claimed, &skill).await.map(|()| powers),
-        Err(error) => Err(error),
+        Err(error) => {
+            let failing = Failing::Refused(error.code);
+            Err((error, failing))
+        }
     };
     let powers = match granted {
         Ok(powers) => powers,
-        Err(error) => return Err(Over::refused(claimed, Some((&skill, ring)), error)),
+        Err((error, failing)) => return Err(Over::refused(claimed, Some((&skill, ring)), error, failing)),
     };
     let name = skill.contract.name.clone();
     let authority =
@@ -105,12 +112,17 @@ fn refused_import(
         .because(format!("it imports {}", capability.interface()))
 }
 
-async fn check_input(host: &Host, claimed: &Claimed, skill: &Loaded) -> Result<(), Error> {
+async fn check_input(
+    host: &Host,
+    claimed: &Claimed,
+    skill: &Loaded,
+) -> Result<(), (Error, Failing<'static>)> {
     let name = &skill.contract.name;
     let value = parse(&claimed.order.input).map_err(|why| {
-        Error::new(Code::R0402, format!("the input for skill `{name}` is not JSON"))
+        let error = Error::new(Code::R0402, format!("the input for skill `{name}` is not JSON"))
             .because(why)
-            .hint("give one JSON value: --input '{\"name\": \"Ada\"}', --input @FILE or --input -")
+            .hint("give one JSON value: --input '{\"name\": \"Ada\"}', --input @FILE or --input -");
+        (error, Failing::Refused(Code::R0402))
     })?;
     let violations = violations(&skill.contract.input, &value, &*host.validator).await;
     if violations.is_empty() {
@@ -121,15 +133,22 @@ async fn check_input(host: &Host, claimed: &Claimed, skill: &Loaded) -> Result<(
         let place = if violation.path.is_empty() { "the input" } else { &violation.path };
         error.because(format!("{place}: {}", violation.message))
     });
-    Err(described.hint(format!("see what it takes: ringfence skills {name}")))
+    let unchecked = violations.iter().any(|violation| violation.rule == UNCHECKED);
+    let failing = if unchecked { Failing::Unchecked } else { Failing::Refused(Code::R0403) };
+    Err((described.hint(format!("see what it takes: ringfence skills {name}")), failing))
 }
 
 impl Over {
-    fn refused(claimed: Box<Claimed>, skill: Option<(&Loaded, Ring)>, error: Error) -> Self {
+    fn refused(
+        claimed: Box<Claimed>,
+        skill: Option<(&Loaded, Ring)>,
+        error: Error,
+        failing: Failing<'_>,
+    ) -> Self {
         let ring = skill.map_or(claimed.order.ring, |(_, ring)| ring);
         let version = skill.map(|(skill, _)| skill.contract.version.clone());
         let name =
             skill.map_or_else(|| Arc::clone(&claimed.order.skill), |(skill, _)| skill.contract.name.text());
-        Self::new(claimed, name, version, ring, 0).with_error(Status::Refused, error)
+        Self::new(claimed, name, version, ring, 0).with_error(Status::Refused, error, failing)
     }
 }

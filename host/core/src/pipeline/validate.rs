@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Host;
+use super::blame::Failing;
 use super::emit::Over;
 use super::execute::Executed;
 use super::resolve::Resolved;
@@ -36,6 +37,8 @@ pub(super) async fn validate(host: &Host, executed: Executed) -> Judged {
     let (fuel, memory) = (ran.fuel.0, ran.memory.0);
     let end = judge(host, &resolved, ran.end).await;
     let attempt = resolved.attempts;
+    let provider_failed = resolved.claimed.books.take_provider_failure();
+    let failing = Failing::Attempt { end: &end.clone(), number: attempt, provider_failed };
     resolved.claimed.books.log().append(&Fact::AttemptEnded { attempt, fuel, memory, end: end.clone() });
     let name = resolved.skill.contract.name.clone();
     let failed = |code, what: &str| Error::new(code, format!("skill `{name}` {what}"));
@@ -56,27 +59,27 @@ pub(super) async fn validate(host: &Host, executed: Executed) -> Judged {
                     error = error.hint(format!("to allow it, add to ringfence.toml:\n{line}"));
                 }
             }
-            Over::resolved(resolved).with_error(Status::Failed, error)
+            Over::resolved(resolved).with_error(Status::Failed, error, failing)
         }
         AttemptEnd::Trapped { message } => {
             let error = failed(Code::R0303, "trapped")
                 .because(message)
                 .hint(format!("see what it printed: ringfence audit log {}", resolved.claimed.order.task));
-            Over::resolved(resolved).with_error(Status::Failed, error)
+            Over::resolved(resolved).with_error(Status::Failed, error, failing)
         }
-        AttemptEnd::Exhausted { limit } => {
+        AttemptEnd::Exhausted { limit } | AttemptEnd::NotAdmitted { limit } => {
             let error = failed(Code::R0201, &format!("reached its limit of {}", limit.name))
                 .because(format!("{} of {} used", limit.used, limit.allowed))
                 .hint(raise(limit.name));
-            Over::resolved(resolved).with_error(Status::Stopped, error).with_limit(limit)
+            Over::resolved(resolved).with_error(Status::Stopped, error, failing).with_limit(limit)
         }
         AttemptEnd::Killed { by } => {
             let error = failed(Code::R0202, "was killed").because(format!("ordered by {by}"));
-            Over::resolved(resolved).with_error(Status::Stopped, error)
+            Over::resolved(resolved).with_error(Status::Stopped, error, failing)
         }
         AttemptEnd::HostFailed { code, message } => {
             let error = failed(code, "could not be run").because(message);
-            Over::resolved(resolved).with_error(Status::Failed, error)
+            Over::resolved(resolved).with_error(Status::Failed, error, failing)
         }
     };
     Judged::Over(over)
@@ -102,6 +105,7 @@ async fn judge(host: &Host, resolved: &Resolved, end: End) -> AttemptEnd {
         End::Stop(message) => AttemptEnd::Stop { message: shorten(message) },
         End::Trapped(message) => AttemptEnd::Trapped { message: shorten(message) },
         End::HostFailed(code, message) => AttemptEnd::HostFailed { code, message },
+        End::NotAdmitted(exhausted) => AttemptEnd::NotAdmitted { limit: exhausted.into() },
         End::Ended(TrapReason::Exhausted(exhausted)) => AttemptEnd::Exhausted { limit: exhausted.into() },
         End::Ended(TrapReason::Misuse(message)) => AttemptEnd::Trapped { message },
         End::Ended(TrapReason::Stopped) => stopped(resolved),
