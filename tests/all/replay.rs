@@ -80,6 +80,13 @@ pub(crate) fn friend_uses_every_power() {
 }
 
 #[test]
+pub(crate) fn friend_grows_to_its_own_maximum() {
+    let emitted = assert_replays(&world(), "friend_grows_to_its_own_maximum", "{}");
+    assert_eq!(emitted.outcome.used.memory_bytes, 3 * 65_536 + 50 * 8);
+    assert_eq!(emitted.outcome.output, Some("ok".into()));
+}
+
+#[test]
 pub(crate) fn friend_neighbour() {
     assert_replays(&world(), "friend_neighbour", "{}");
 }

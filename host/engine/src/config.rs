@@ -58,7 +58,8 @@ pub(crate) fn running_engine(settings: &Settings) -> wasmtime::Result<Engine> {
         .total_tables(slots.saturating_mul(4))
         .total_stacks(slots)
         .max_memory_size(usize::try_from(settings.max_memory).unwrap_or(usize::MAX))
-        .table_elements(MAX_TABLE_ELEMENTS)
+        // One more than is ever given: so the limiter can tell our cap from a maximum that the table declares.
+        .table_elements(MAX_TABLE_ELEMENTS + 1)
         .max_unused_warm_slots(slots.min(1_000))
         .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(1 << 20)

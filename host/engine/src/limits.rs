@@ -15,6 +15,11 @@ use crate::config::MAX_TABLE_ELEMENTS;
 /// What a table element takes, in bytes.
 const ELEMENT: usize = size_of::<usize>();
 
+/// The machine could not give what the guest was allowed.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the host has no memory for the guest")]
+pub(crate) struct OutOfHostMemory;
+
 /// Counts a guest's memories and tables together.
 #[derive(Debug)]
 pub(crate) struct MemoryLimiter {
@@ -52,6 +57,7 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
+        // A memory's own maximum, or the 4 GiB of its type: no host can be asked for more, and the guest is told so.
         if maximum.is_some_and(|most| desired > most) {
             return Ok(false);
         }
@@ -59,7 +65,7 @@ impl ResourceLimiter for MemoryLimiter {
     }
 
     fn memory_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(error.context("the host has no memory for the guest"))
+        Err(error.context(OutOfHostMemory))
     }
 
     fn table_growing(
@@ -68,20 +74,19 @@ impl ResourceLimiter for MemoryLimiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|most| desired > most) {
+        // What is passed is the least of the table's own maximum and the pool's, which lies above our cap.
+        if maximum.is_some_and(|most| desired > most && most <= MAX_TABLE_ELEMENTS) {
             return Ok(false);
         }
         if desired > MAX_TABLE_ELEMENTS {
-            return Err(TrapReason::Misuse(format!(
-                "a table of {desired} elements; {MAX_TABLE_ELEMENTS} are allowed"
-            ))
-            .into());
+            let why = format!("a table of {desired} elements; {MAX_TABLE_ELEMENTS} are allowed");
+            return Err(TrapReason::Misuse(why).into());
         }
         self.grow(desired.saturating_sub(current).saturating_mul(ELEMENT))
     }
 
     fn table_grow_failed(&mut self, error: wasmtime::Error) -> wasmtime::Result<()> {
-        Err(error.context("the host has no memory for the guest's table"))
+        Err(error.context(OutOfHostMemory))
     }
 
     fn instances(&self) -> usize {
