@@ -39,3 +39,32 @@ pub(crate) fn attack_prints_for_ever() {
     });
     assert!(swallowed.is_some_and(|bytes| bytes > 10_000), "{swallowed:?}");
 }
+
+#[test]
+pub(crate) fn friend_prints_in_every_language() {
+    let world = World::new();
+    world.load("friend_prints_in_every_language");
+    let line = |number: u32| format!("{number} \u{e4} \u{20ac} \u{1f600}\n");
+    let whole: String = (0..2_000).map(line).chain(["\u{1f600}".to_owned()]).collect();
+    for most in [1 << 20, 9_999, 9_998, 9_997, 9_996] {
+        let order = world.order("friend_prints_in_every_language", r#"{"lines":2000}"#);
+        let emitted = world.run(limited(order, &[(Limit::LogBytes, most)]));
+        assert_eq!(emitted.outcome.status, Status::Completed, "{:?}", emitted.outcome);
+        let (mut printed, mut swallowed) = (String::new(), 0);
+        for fact in world.facts(&emitted.task) {
+            match fact {
+                Fact::Printed { text, .. } => {
+                    assert!(text.len() <= 4096, "an event is bounded");
+                    printed.push_str(&text);
+                }
+                Fact::Swallowed { bytes } => swallowed += bytes,
+                _ => {}
+            }
+        }
+        assert!(
+            whole.starts_with(&printed) && printed.len() as u64 <= most,
+            "a character was split at {most}"
+        );
+        assert_eq!(printed.len() as u64 + swallowed, whole.len() as u64, "{most}");
+    }
+}

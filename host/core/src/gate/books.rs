@@ -106,19 +106,29 @@ impl Books {
     pub fn print(&self, stream: PrintStream, bytes: &[u8]) {
         let mut pages = self.lock();
         let left = usize::try_from(pages.ledger.left(Limit::LogBytes)).unwrap_or(usize::MAX);
-        let kept = &bytes[..bytes.len().min(left)];
+        let mut kept = &bytes[..bytes.len().min(left)];
+        let is_cut = kept.len() < bytes.len();
         pages.swallowed += (bytes.len() - kept.len()) as u64;
         let cost = Cost { fixed: Amounts::NONE.with(Limit::LogBytes, kept.len() as u64), up_to: None };
         match pages.ledger.reserve(&cost) {
             Ok(reservation) => pages.ledger.charge(reservation),
             Err(_) => return,
         }
-        for part in kept.chunks(MAX_PRINTED) {
-            let printed = &mut pages.printed[stream as usize];
+        let printed = &mut pages.printed[stream as usize];
+        while !kept.is_empty() {
+            let (part, rest) = kept.split_at(kept.len().min(MAX_PRINTED - printed.len()));
+            kept = rest;
             printed.extend_from_slice(part);
-            if printed.len() >= MAX_PRINTED {
-                self.append_printed(stream, std::mem::take(printed));
+            if printed.len() == MAX_PRINTED {
+                let begun = printed.split_off(MAX_PRINTED - unfinished(printed));
+                self.append_printed(stream, std::mem::replace(printed, begun));
             }
+        }
+        if is_cut {
+            // What was paid for of a character that does not come is swallowed with the rest of it.
+            let begun = unfinished(printed);
+            printed.truncate(printed.len() - begun);
+            pages.swallowed += begun as u64;
         }
     }
 
@@ -148,5 +158,41 @@ impl Books {
 
     fn lock(&self) -> MutexGuard<'_, Pages> {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How many bytes at the end are the beginning of a character whose rest may still come.
+fn unfinished(bytes: &[u8]) -> usize {
+    let begun = |length: &usize| {
+        let end = bytes.len().checked_sub(*length).map(|at| &bytes[at..]);
+        end.is_some_and(|end| {
+            std::str::from_utf8(end).is_err_and(|why| why.valid_up_to() == 0 && why.error_len().is_none())
+        })
+    };
+    (1..=3).find(begun).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_character_that_can_still_be_finished_is_held_back() {
+        for (bytes, held) in [
+            (&b""[..], 0),
+            (b"a", 0),
+            ("a\u{e4}".as_bytes(), 0),
+            (b"a\xc3", 1),
+            (b"a\xe2\x82", 2),
+            (b"\xf0\x9f\x98", 3),
+            ("\u{1f600}".as_bytes(), 0),
+            // No character begins like this.
+            (b"a\xff", 0),
+            (b"a\x80\x80", 0),
+            (b"\xf5\x80\x80", 0),
+            (b"\xed\xa0", 0),
+        ] {
+            assert_eq!(unfinished(bytes), held, "{bytes:x?}");
+        }
     }
 }
