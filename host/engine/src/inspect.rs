@@ -1,8 +1,12 @@
 //! A look at a file before anything is done with it: whether it is a component at all, and whether it is of a size that
 //! a compiler may be let loose on. Linear in the file's length; nothing is compiled.
 
+mod types;
+
 use ringfence_core::error::{Code, Error};
 use wasmparser::{Chunk, Encoding, Parser, Payload};
+
+use self::types::{Section, Types};
 
 /// The most that a component may have.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +23,10 @@ pub struct Caps {
     pub imports: u32,
     /// Bytes in custom sections, all together.
     pub custom_bytes: usize,
-    /// Types, all levels together.
+    /// Types and what the types of modules, components and instances declare, all levels together.
     pub types: u32,
+    /// How deep the types of components and instances may nest.
+    pub type_depth: usize,
     /// Components and modules inside, all levels together.
     pub parts: u32,
     /// How deep components may nest.
@@ -37,6 +43,7 @@ impl Default for Caps {
             imports: 2_000,
             custom_bytes: 16 << 20,
             types: 20_000,
+            type_depth: 32,
             parts: 100,
             depth: 8,
         }
@@ -48,7 +55,7 @@ struct Counts {
     functions: u32,
     imports: u32,
     custom_bytes: usize,
-    types: u32,
+    types: Types,
     parts: u32,
 }
 
@@ -79,7 +86,7 @@ pub fn inspect(bytes: &[u8], caps: &Caps) -> Result<(), Error> {
                 parsers.push(parser.clone());
             }
             Payload::End(_) => drop(parsers.pop()),
-            other => counts.take(other, caps)?,
+            other => counts.take(bytes, other, caps)?,
         }
         cap("nested components", parsers.len() as u64, caps.depth as u64)?;
         counts.check(caps)?;
@@ -89,7 +96,7 @@ pub fn inspect(bytes: &[u8], caps: &Caps) -> Result<(), Error> {
 }
 
 impl Counts {
-    fn take(&mut self, payload: &Payload<'_>, caps: &Caps) -> Result<(), Error> {
+    fn take(&mut self, file: &[u8], payload: &Payload<'_>, caps: &Caps) -> Result<(), Error> {
         match payload {
             Payload::Version { encoding: Encoding::Module, .. } => {}
             Payload::CodeSectionStart { count, .. } => self.functions = self.functions.saturating_add(*count),
@@ -107,9 +114,15 @@ impl Counts {
             Payload::ComponentImportSection(section) => {
                 self.imports = self.imports.saturating_add(section.count());
             }
-            Payload::TypeSection(section) => self.types = self.types.saturating_add(section.count()),
-            Payload::ComponentTypeSection(section) => self.types = self.types.saturating_add(section.count()),
-            Payload::CoreTypeSection(section) => self.types = self.types.saturating_add(section.count()),
+            Payload::TypeSection(section) => {
+                self.types.take(file, section.range(), Section::Module, caps)?;
+            }
+            Payload::ComponentTypeSection(section) => {
+                self.types.take(file, section.range(), Section::Component, caps)?;
+            }
+            Payload::CoreTypeSection(section) => {
+                self.types.take(file, section.range(), Section::Core, caps)?;
+            }
             Payload::CustomSection(section) => self.custom_bytes += section.data().len(),
             _ => {}
         }
@@ -119,7 +132,6 @@ impl Counts {
     fn check(&self, caps: &Caps) -> Result<(), Error> {
         cap("functions", self.functions.into(), caps.functions.into())?;
         cap("imports", self.imports.into(), caps.imports.into())?;
-        cap("types", self.types.into(), caps.types.into())?;
         cap("components and modules inside", self.parts.into(), caps.parts.into())?;
         cap("bytes of custom sections", self.custom_bytes as u64, caps.custom_bytes as u64)
     }
