@@ -78,6 +78,8 @@ pub async fn load(running: &Running, component: &[u8], by: &str) -> Result<(Arc<
     let Described { prepared, description } = describe(running, component).await?;
     ringfence_core::contract::Contract::check(&description)
         .map_err(|why| Error::new(Code::R0410, "the skill's contract is broken").because(why))?;
+    // What would be refused is not kept either.
+    running.store.registry.check(&description, prepared.digest)?;
     let (blobs, kept) = (Arc::clone(&running.store.blobs), component.to_vec());
     blocking(move || Ok(blobs.put(&kept)?)).await?;
     let bytes = component.len() as u64;
@@ -175,6 +177,7 @@ pub async fn kill(store: &Store, target: &KillTarget, by: &str, wait: Duration) 
     };
     if aimed.is_empty() {
         return Err(Error::new(Code::R0415, format!("nothing that runs is `{target}`"))
+            .because("the order is recorded in the stream `control`; it ends nothing that starts later")
             .hint("see what runs: ringfence tasks --running"));
     }
     let mut killed = Killed::default();

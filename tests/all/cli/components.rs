@@ -120,7 +120,14 @@ fn other_content_under_a_loaded_version_is_refused() {
     let mut other = ringfence_built::component("hello");
     other.extend([0, 5, 1, b'x', 1, 2, 3]);
     operator.write("other.wasm", &other);
+    let kept = blobs(&operator);
     operator.say(&["load", "other.wasm"]).failed("R0411", 2).saying("raise the version");
+    assert_eq!(blobs(&operator), kept, "what was refused is not kept");
     assert_eq!(operator.does(&["audit", "log", "registry"]), events);
     assert_eq!(operator.does(&["run", "hello", "--input", ADA]), "Hello, Ada!\n");
+}
+
+fn blobs(operator: &Operator) -> i64 {
+    let database = rusqlite::Connection::open(operator.data.join("ringfence.db")).unwrap();
+    database.query_row("SELECT count(*) FROM blobs", [], |row| row.get(0)).unwrap()
 }

@@ -111,6 +111,22 @@ fn a_task_whose_host_died_is_abandoned_and_in_nobodys_way() {
 }
 
 #[test]
+fn an_order_that_nothing_matches_is_recorded_and_said_and_ends_nothing_later() {
+    let operator = Operator::new();
+    operator.load("hello");
+    for target in ["all", "skill:hello", "t-00000000000000000000000000000001"] {
+        let said = operator.say(&["kill", target]);
+        said.failed("R0415", 2).saying(&format!("nothing that runs is `{target}`")).saying("is recorded");
+        assert!(said.out.is_empty(), "{}", said.out);
+    }
+    let (control, _) = operator.json(&["audit", "log", "control"]);
+    let orders = control.as_array().unwrap().iter().map(|event| &event["payload"]["target"]);
+    let targets = ["all", "skill:hello", "t-00000000000000000000000000000001"];
+    assert_eq!(orders.collect::<Vec<_>>(), targets);
+    assert_eq!(operator.does(&["run", "hello", "--input", ADA]), "Hello, Ada!\n");
+}
+
+#[test]
 fn an_interrupt_at_the_terminal_kills_the_run() {
     let operator = Operator::new();
     operator.load("attack_spins");

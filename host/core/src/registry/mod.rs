@@ -93,6 +93,19 @@ impl Registry {
         Ok(())
     }
 
+    /// Whether a skill would be accepted now: to be asked before its component is kept.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn check(&self, description: &Description, component: Digest) -> Result<(), Error> {
+        let contract = Contract::check(description).map_err(|why| broken_contract(description, &why))?;
+        self.refresh()?;
+        match self.exactly(&contract.name, &contract.version) {
+            Some(there) if there.component != component => Err(taken(&there, component)),
+            _ => Ok(()),
+        }
+    }
+
     /// Loads a skill whose component is in the blob store already.
     ///
     /// # Errors
