@@ -44,8 +44,7 @@ const DESCRIBE: Amounts = Amounts::NONE
 /// # Errors
 /// `R0102` and `R0406` to `R0409`.
 pub async fn describe(running: &Running, component: &[u8]) -> Result<Described, Error> {
-    let (sandbox, bytes) = (Arc::clone(&running.sandbox), component.to_vec());
-    let prepared = blocking(move || sandbox.prepare(&bytes)).await?;
+    let prepared = running.sandbox.prepare(component.to_vec()).await?;
     let name: SkillName = "describe".parse().map_err(bug)?;
     let agent: Agent = "operator".parse().map_err(bug)?;
     let clock = Arc::clone(&running.store.clock);

@@ -19,6 +19,7 @@ use ringfence_core::stores::{BlobStore, EventLog, StateStore, StoreError};
 use ringfence_core::system::{Clock, Entropy};
 use ringfence_engine::{Compiler, Settings, WasmSandbox};
 
+use crate::alive::{Alive, Entering};
 use crate::config::Config;
 use crate::follower::Follower;
 
@@ -51,7 +52,7 @@ pub struct Running {
     pub sandbox: Arc<WasmSandbox>,
     /// The pipeline.
     pub host: Arc<Host>,
-    alive: crate::alive::Alive,
+    alive: Alive,
     _follower: Follower,
 }
 
@@ -83,13 +84,15 @@ pub fn open(config: &Config) -> Result<Store, Error> {
 /// # Errors
 /// `R0001` if the engine does not start, `R0412` if the data folder cannot be used.
 pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, Error> {
-    let alive = crate::alive::Alive::enter(&config.data)?;
+    let entering = Entering::begin(&config.data)?;
+    let key = cache_key(&config.data, &*store.entropy)?;
+    let alive = entering.enter()?;
     let validator = ChildValidator {
         program: program.clone(),
-        arguments: vec!["validate-value".into()],
+        arguments: vec!["validate-value".into(), std::process::id().to_string()],
         time: Duration::from_secs(5),
     };
-    let sandbox = Arc::new(engine(&config, &store, program)?);
+    let sandbox = Arc::new(engine(&config, &store, program, key)?);
     let switches = Arc::new(Switches::default());
     let outside = Outside {
         files: Box::new(CapFiles),
@@ -129,14 +132,14 @@ impl Running {
     }
 }
 
-fn engine(config: &Config, store: &Store, program: PathBuf) -> Result<WasmSandbox, Error> {
+fn engine(config: &Config, store: &Store, program: PathBuf, key: [u8; 32]) -> Result<WasmSandbox, Error> {
     let cache = config.data.join("cache");
     make_private_folder(&cache)?;
     let compiler = Compiler {
         program,
-        arguments: vec!["compile-component".into()],
+        arguments: vec!["compile-component".into(), std::process::id().to_string()],
         cache,
-        key: cache_key(&config.data, &*store.entropy)?,
+        key,
         time: Duration::from_secs(60),
     };
     let settings = Settings {

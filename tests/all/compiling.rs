@@ -97,8 +97,10 @@ fn a_child_that_takes_too_long_is_killed() {
         time: Duration::from_secs(1),
     };
     let settings = Settings { slots: 1, ..Settings::default() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let sandbox = WasmSandbox::start(&settings, compiler, Arc::new(InMemoryStore::new())).unwrap();
-    let error = sandbox.prepare(&ringfence_built::component("friend_says_one")).expect_err("it is too late");
+    let prepared = runtime.block_on(sandbox.prepare(ringfence_built::component("friend_says_one")));
+    let error = prepared.expect_err("it is too late");
     assert_eq!(error.code, Code::R0409);
     assert_eq!(error.causes, ["it took longer than 1 s to compile"]);
     let process = fs::read_to_string(process).unwrap();

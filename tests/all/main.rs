@@ -9,6 +9,7 @@ mod blame;
 mod cache;
 mod cli;
 mod compiling;
+mod compiling_once;
 mod controls;
 mod guests;
 mod harness;

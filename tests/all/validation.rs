@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 fn validator() -> ChildValidator {
     ChildValidator {
         program: PathBuf::from(env!("CARGO_BIN_EXE_ringfence")),
-        arguments: vec!["validate-value".into()],
+        arguments: vec!["validate-value".into(), std::process::id().to_string()],
         time: Duration::from_secs(10),
     }
 }

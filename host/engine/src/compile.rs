@@ -4,10 +4,11 @@
 //! on memory, CPU and time, once per component. What it made is trusted code: the cache is the host's own folder, and a
 //! file in it counts only under a key that the host alone has.
 
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ringfence_core::error::{Code, Error};
@@ -59,6 +60,7 @@ impl Compiler {
         engine: &Engine,
         digest: Digest,
         bytes: &[u8],
+        given_up: &AtomicBool,
     ) -> Result<Component, Error> {
         let stem = format!("{digest}-{}", short_hash(engine));
         let cached = self.cache.join(format!("{stem}.cwasm"));
@@ -71,7 +73,8 @@ impl Compiler {
         if let Some(why) = self.read_authentic(&stem, &verdict) {
             return Err(does_not_compile(&String::from_utf8_lossy(&why)));
         }
-        let code = match self.compile(digest, bytes) {
+        let _at_work = self.begin_work()?;
+        let code = match self.compile(digest, bytes, given_up) {
             Ok(code) => code,
             Err(Failure::Component(why)) => {
                 self.write_authentic(&stem, &verdict, why.as_bytes())?;
@@ -88,7 +91,36 @@ impl Compiler {
         })
     }
 
-    fn compile(&self, digest: Digest, bytes: &[u8]) -> Result<Vec<u8>, Failure> {
+    /// Removes what compilers that were killed have left behind, if nobody is compiling.
+    pub fn clear(&self) {
+        drop(self.begin_work());
+    }
+
+    /// Says, until the answer is dropped, that this process has unfinished files in the cache. Who finds nobody else at
+    /// work removes those of the dead: the system lets go of a lock with the process that holds it.
+    fn begin_work(&self) -> Result<File, Error> {
+        let path = self.cache.join("at-work.lock");
+        let cannot = |why| cannot_use(&path, &why);
+        let lock = File::options().write(true).create(true).truncate(false).open(&path).map_err(cannot)?;
+        if lock.try_lock().is_ok() {
+            self.remove_unfinished();
+            lock.unlock().map_err(cannot)?;
+        }
+        lock.lock_shared().map_err(cannot)?;
+        Ok(lock)
+    }
+
+    fn remove_unfinished(&self) {
+        let entries = std::fs::read_dir(&self.cache).into_iter().flatten().flatten();
+        let is_unfinished = |path: &PathBuf| {
+            path.extension().is_some_and(|kind| UNFINISHED.iter().any(|unfinished| kind == *unfinished))
+        };
+        for path in entries.map(|entry| entry.path()).filter(is_unfinished) {
+            drop(Scratch(path));
+        }
+    }
+
+    fn compile(&self, digest: Digest, bytes: &[u8], given_up: &AtomicBool) -> Result<Vec<u8>, Failure> {
         let unique = format!("{digest}-{}", unique());
         let input = Scratch(self.cache.join(format!("{unique}.in")));
         let output = Scratch(self.cache.join(format!("{unique}.out")));
@@ -103,9 +135,13 @@ impl Compiler {
             if let Some(status) = child.try_wait().map_err(|why| cannot_use(&self.program, &why))? {
                 break status;
             }
-            if Instant::now() >= deadline {
+            let nobody_waits = given_up.load(Ordering::Relaxed);
+            if nobody_waits || Instant::now() >= deadline {
                 drop(child.kill());
                 drop(child.wait());
+                if nobody_waits {
+                    return Err(Failure::Host(does_not_compile("nobody waits for it any more")));
+                }
                 // No verdict: it may be the machine that is slow.
                 let why = format!("it took longer than {} s to compile", self.time.as_secs());
                 return Err(Failure::Host(does_not_compile(&why)));
@@ -152,6 +188,10 @@ impl Compiler {
         std::fs::rename(&beside.0, path).map_err(|why| cannot_use(path, &why))
     }
 }
+
+/// What the names of files end with that are not finished yet: the compiler's input and output, and what is written
+/// beside to be renamed.
+const UNFINISHED: [&str; 3] = ["in", "out", "tmp"];
 
 enum Failure {
     /// The component's fault; the verdict is kept.

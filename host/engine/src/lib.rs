@@ -8,6 +8,7 @@ mod bindings;
 mod capability;
 mod compile;
 mod config;
+mod flights;
 mod inspect;
 mod limits;
 mod linker;

@@ -26,11 +26,12 @@ use crate::attempt::{Answer, Task, attempt};
 use crate::bindings::SkillPre;
 use crate::compile::{Compiler, fingerprint};
 use crate::config::{Settings, running_engine};
+use crate::flights::{Flights, GivenUp};
 use crate::inspect::{Caps, inspect};
 use crate::limits::MemoryLimiter;
 use crate::linker::Linkers;
 use crate::state::State;
-use crate::stop::Stoppable;
+use crate::stop::{Stoppable, stopped};
 use crate::{ticker, wasi};
 
 /// The engine as core knows it.
@@ -40,7 +41,8 @@ pub struct WasmSandbox {
     blobs: Arc<dyn BlobStore>,
     compiler: Compiler,
     linkers: Linkers,
-    components: RwLock<HashMap<Digest, Component>>,
+    components: Arc<RwLock<HashMap<Digest, Component>>>,
+    compiling: Flights,
     linked: RwLock<HashMap<(Digest, Powers), SkillPre<State>>>,
     places: Arc<Semaphore>,
 }
@@ -62,6 +64,7 @@ impl WasmSandbox {
     pub fn start(settings: &Settings, compiler: Compiler, blobs: Arc<dyn BlobStore>) -> Result<Self, Error> {
         let failed = |why: String| Error::new(Code::R0001, "the engine does not start").because(why);
         let engine = running_engine(settings).map_err(|why| failed(format!("{why:#}")))?;
+        compiler.clear();
         ticker::start(&engine, Duration::from_millis(settings.tick_ms))
             .map_err(|why| failed(why.to_string()))?;
         Ok(Self {
@@ -70,7 +73,8 @@ impl WasmSandbox {
             blobs,
             compiler,
             linkers: Linkers::default(),
-            components: RwLock::default(),
+            components: Arc::default(),
+            compiling: Flights::default(),
             linked: RwLock::default(),
             places: Arc::new(Semaphore::new(settings.slots as usize)),
         })
@@ -80,13 +84,15 @@ impl WasmSandbox {
     ///
     /// # Errors
     /// `R0406` to `R0409`, and `R0102` for an import that this host does not offer.
-    pub fn prepare(&self, bytes: &[u8]) -> Result<Prepared, Error> {
-        inspect(bytes, &Caps::default())?;
-        let digest = Digest::of(bytes);
-        let component = self.compiler.component(&self.engine, digest, bytes)?;
+    pub async fn prepare(&self, bytes: Vec<u8>) -> Result<Prepared, Error> {
+        let looked = tokio::task::spawn_blocking(move || {
+            inspect(&bytes, &Caps::default())?;
+            Ok::<_, Error>((Digest::of(&bytes), bytes))
+        });
+        let (digest, bytes) = looked.await.map_err(|why| thread_failed(&why))??;
+        let component = self.compiled(digest, move |_| Ok(bytes)).await?;
         let powers = self.powers(&component)?;
         self.link(digest, powers, &component).map_err(|why| cannot_link(&why))?;
-        self.components.write().unwrap_or_else(PoisonError::into_inner).insert(digest, component);
         Ok(Prepared { digest, powers })
     }
 
@@ -172,25 +178,40 @@ impl WasmSandbox {
         if let Some(linked) = self.known(digest, powers) {
             return Ok(linked);
         }
-        let component = match self.component(&digest) {
-            Some(component) => component,
-            None => self.compile(digest).await?,
+        let stored = move |blobs: &dyn BlobStore| {
+            let missing = || Error::new(Code::R0502, format!("component {digest} is missing in the store"));
+            blobs.get(&digest)?.ok_or_else(missing)
         };
+        let component = self.compiled(digest, stored).await?;
         self.link(digest, powers, &component).map_err(|why| cannot_link(&why))
     }
 
-    /// Compiles a component of the store, or takes it from the cache, on a thread that may block.
-    async fn compile(&self, digest: Digest) -> Result<Component, Error> {
-        let (blobs, compiler, engine) = (Arc::clone(&self.blobs), self.compiler.clone(), self.engine.clone());
-        let compiled = tokio::task::spawn_blocking(move || {
-            let missing = || Error::new(Code::R0502, format!("component {digest} is missing in the store"));
-            let bytes = blobs.get(&digest)?.ok_or_else(missing)?;
-            compiler.component(&engine, digest, &bytes)
-        });
-        let failed = |why| Error::new(Code::R0001, "the compiling thread failed").because(why);
-        let component = compiled.await.map_err(failed)??;
-        self.components.write().unwrap_or_else(PoisonError::into_inner).insert(digest, component.clone());
-        Ok(component)
+    /// The component with this hash, compiled on a thread that may block if this process has not met it yet.
+    async fn compiled(
+        &self,
+        digest: Digest,
+        bytes: impl FnOnce(&dyn BlobStore) -> Result<Vec<u8>, Error> + Send + 'static,
+    ) -> Result<Component, Error> {
+        if let Some(component) = self.component(&digest) {
+            return Ok(component);
+        }
+        let begin = || {
+            let (blobs, compiler, engine) =
+                (Arc::clone(&self.blobs), self.compiler.clone(), self.engine.clone());
+            let components = Arc::clone(&self.components);
+            async move {
+                let given_up = GivenUp::default();
+                let seen = given_up.seen();
+                let compiled = tokio::task::spawn_blocking(move || {
+                    compiler.component(&engine, digest, &bytes(&*blobs)?, &seen)
+                });
+                let component = compiled.await.map_err(|why| thread_failed(&why))??;
+                components.write().unwrap_or_else(PoisonError::into_inner).insert(digest, component.clone());
+                Ok(component)
+            }
+            .boxed()
+        };
+        self.compiling.join(digest, begin).await
     }
 
     async fn drive(&self, linked: SkillPre<State>, task: Task, job: Job) -> (Option<Answer>, Ran) {
@@ -237,19 +258,28 @@ impl WasmSandbox {
 }
 
 impl Sandbox for WasmSandbox {
-    fn run(&self, job: Job) -> BoxFuture<'_, Ran> {
+    fn run(&self, mut job: Job) -> BoxFuture<'_, Ran> {
         Box::pin(async move {
             let nothing = |end| Ran { end, fuel: Fuel(0), memory: Bytes(0) };
             let books = Arc::clone(job.gate.books());
             let linked = match self.known(job.component, job.powers) {
                 Some(linked) => linked,
-                None => match tokio::time::timeout(job.wall, self.find(job.component, job.powers)).await {
-                    Ok(Ok(linked)) => linked,
-                    Ok(Err(error)) => return nothing(End::HostFailed(error.code, error.to_string())),
-                    Err(_) => {
-                        return nothing(End::NotAdmitted(books.with_ledger(|ledger| wall_reached(ledger))));
+                None => {
+                    let began = books.clock().monotonic();
+                    let found = tokio::select! {
+                        biased;
+                        () = stopped(books.switch()) => return nothing(End::Ended(TrapReason::Stopped)),
+                        found = self.find(job.component, job.powers) => found,
+                        () = books.clock().sleep(job.wall) => {
+                            return nothing(End::NotAdmitted(books.with_ledger(|ledger| wall_reached(ledger))));
+                        }
+                    };
+                    job.wall = job.wall.saturating_sub(books.clock().monotonic().saturating_sub(began));
+                    match found {
+                        Ok(linked) => linked,
+                        Err(error) => return nothing(End::HostFailed(error.code, error.to_string())),
                     }
-                },
+                }
             };
             let request = job.request.clone();
             self.drive(linked, Task::Run(request), job).await.1
@@ -265,6 +295,10 @@ fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text =
         panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     format!("the host panicked: {}", text.unwrap_or("without a message"))
+}
+
+fn thread_failed(why: &tokio::task::JoinError) -> Error {
+    Error::new(Code::R0001, "the compiling thread failed").because(why)
 }
 
 fn wall_reached(ledger: &Ledger) -> Exhausted {

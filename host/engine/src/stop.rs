@@ -11,7 +11,24 @@ use std::task::{Context, Poll};
 use futures::future::BoxFuture;
 use futures::task::AtomicWaker;
 use ringfence_core::governance::{StopReason, StopSwitch};
+use tokio::sync::Notify;
 use wasmtime::Engine;
+
+/// Waits until a switch is set, for what goes on before there is a guest to be stopped.
+pub(crate) async fn stopped(switch: &StopSwitch) {
+    /// Lets go of the switch when the wait is over, or given up.
+    struct Watching<'a>(&'a StopSwitch);
+    impl Drop for Watching<'_> {
+        fn drop(&mut self) {
+            self.0.detach();
+        }
+    }
+    let set = Arc::new(Notify::new());
+    let told = Arc::clone(&set);
+    switch.attach(Arc::new(move || told.notify_one()));
+    let _watching = Watching(switch);
+    set.notified().await;
+}
 
 /// Runs a guest's future until it ends or is stopped. `None`: it was stopped, and is gone.
 pub(crate) struct Stoppable<T> {

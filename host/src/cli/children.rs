@@ -7,13 +7,16 @@ use std::process::ExitCode;
 use clap::Args;
 use ringfence_core::contract::Schema;
 use ringfence_engine::{HOST_FAILED, MAX_COMPILE_MEMORY, compile_in_this_process};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{
+    Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
+};
 use serde_json::Value;
 
 use crate::show;
 
 #[derive(Debug, Args)]
 pub(super) struct CompileComponent {
+    host: u32,
     component: PathBuf,
     output: PathBuf,
 }
@@ -45,6 +48,7 @@ impl CompileComponent {
     }
 
     fn compile(&self) -> Result<(), Failure> {
+        tie_to(self.host).map_err(Failure::Host)?;
         limit_itself(MAX_COMPILE_MEMORY, MAX_COMPILE_CPU, MAX_OUTPUT).map_err(Failure::Host)?;
         let host = |why: std::io::Error| Failure::Host(why.to_string());
         let component = std::fs::read(&self.component).map_err(host)?;
@@ -54,7 +58,9 @@ impl CompileComponent {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct ValidateValue {}
+pub(super) struct ValidateValue {
+    host: u32,
+}
 
 /// Bytes of memory for validating.
 const MAX_VALIDATE_MEMORY: u64 = 1 << 30;
@@ -62,14 +68,15 @@ const MAX_VALIDATE_MEMORY: u64 = 1 << 30;
 const MAX_VALIDATE_CPU: u64 = 2;
 
 impl ValidateValue {
-    pub(super) fn run() -> ExitCode {
-        match Self::validate() {
+    pub(super) fn run(&self) -> ExitCode {
+        match self.validate() {
             Ok(violations) if show::data(&violations).is_ok() => ExitCode::SUCCESS,
             _ => ExitCode::from(1),
         }
     }
 
-    fn validate() -> Result<String, String> {
+    fn validate(&self) -> Result<String, String> {
+        tie_to(self.host)?;
         limit_itself(MAX_VALIDATE_MEMORY, MAX_VALIDATE_CPU, 0)?;
         let mut request: Value =
             serde_json::from_reader(std::io::stdin().lock()).map_err(|why| why.to_string())?;
@@ -77,6 +84,15 @@ impl ValidateValue {
         let schema = Schema::compile(&request["schema"].to_string()).map_err(|why| why.to_string())?;
         serde_json::to_string(&schema.violations(&value)).map_err(|why| why.to_string())
     }
+}
+
+/// Dies with its host: nobody waits for it then, and nobody would end it.
+fn tie_to(host: u32) -> Result<(), String> {
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|why| format!("the child cannot be tied to its host: {why}"))?;
+    // The host may have died before.
+    let parent = getppid().map(|parent| parent.as_raw_nonzero().get().unsigned_abs());
+    if parent == Some(host) { Ok(()) } else { Err("the host is gone".into()) }
 }
 
 fn limit_itself(memory: u64, cpu_seconds: u64, written: u64) -> Result<(), String> {

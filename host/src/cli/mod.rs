@@ -96,7 +96,7 @@ pub fn main() -> ExitCode {
         .init();
     match cli.verb {
         Verb::CompileComponent(compile) => return compile.run(),
-        Verb::ValidateValue(_) => return children::ValidateValue::run(),
+        Verb::ValidateValue(validate) => return validate.run(),
         _ => {}
     }
     let json = cli.global.json;
@@ -150,7 +150,7 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Audit(verb) => verb.run(global),
         Verb::Demo(verb) => verb.run(global).await,
         Verb::CompileComponent(verb) => Ok(verb.run()),
-        Verb::ValidateValue(_) => Ok(children::ValidateValue::run()),
+        Verb::ValidateValue(verb) => Ok(verb.run()),
     }
 }
 

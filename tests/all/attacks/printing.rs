@@ -1,6 +1,6 @@
 //! Guests that print: into the log, up to its limit, and never to anybody's terminal.
 
-use ringfence_core::audit::Fact;
+use ringfence_core::audit::{Fact, Status};
 use ringfence_core::limit::Limit;
 
 use super::stopped_at;

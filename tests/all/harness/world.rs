@@ -154,7 +154,7 @@ impl World {
     pub(crate) fn load_unseen(&self, name: &str) {
         let component = ringfence_built::component(name);
         let Running { sandbox, store, .. } = &*self.running;
-        let prepared = template::one_at_a_time(|| sandbox.prepare(&component)).unwrap();
+        let prepared = template::one_at_a_time(|| self.wait(sandbox.prepare(component.clone()))).unwrap();
         store.blobs.put(&component).unwrap();
         self.register(name, prepared.digest, component.len() as u64, prepared.powers);
     }
