@@ -95,7 +95,7 @@ pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, 
     let sandbox = Arc::new(engine(&config, &store, program, key)?);
     let switches = Arc::new(Switches::default());
     let outside = Outside {
-        files: Box::new(CapFiles),
+        files: Box::new(CapFiles::default()),
         memory: Box::new(MemoryOverLog::new(
             Arc::clone(&store.log),
             Arc::clone(&store.state),

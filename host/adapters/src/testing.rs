@@ -7,7 +7,7 @@ use std::time::Duration;
 use ringfence_core::audit::{Fact, TraceId};
 use ringfence_core::capability::Powers;
 use ringfence_core::gate::{Books, Files, Gate, Inputs, Memory, Outside, Stop, Untouchable};
-use ringfence_core::governance::{Access, Authority, FolderGrant, Grant, Holder, Ledger, StopSwitch};
+use ringfence_core::governance::{Access, Authority, FolderGrant, Grant, Holder, Ledger, Quota, StopSwitch};
 use ringfence_core::ids::StreamName;
 use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::refusal::{Refusal, RefusalKind};
@@ -33,7 +33,7 @@ impl Run {
         agent: &str,
         files: Box<dyn Files>,
         memory: Box<dyn Memory>,
-        notes: Option<&Path>,
+        notes: Option<(&Path, Quota)>,
     ) -> Self {
         let log = Arc::new(InMemoryStore::new());
         let clock = Arc::new(SystemClock::new());
@@ -44,10 +44,11 @@ impl Run {
         Limit::ALL.into_iter().for_each(|limit| limits[limit] = 1 << 40);
         let switch = Arc::new(StopSwitch::default());
         let books = Arc::new(Books::new(writer, Ledger::new(limits), switch, clock));
-        let folder = notes.map(|folder| FolderGrant {
+        let folder = notes.map(|(folder, quota)| FolderGrant {
             name: "notes".into(),
             folder: folder.to_owned(),
             access: Access::Write,
+            quota,
         });
         let grant = Grant {
             holder: Holder::Ring(Ring::Standard),
@@ -63,7 +64,12 @@ impl Run {
 
     /// A run that has files.
     pub(crate) fn with_files(files: impl Files + 'static, notes: &Path) -> Self {
-        Self::new("ada", Box::new(files), Box::new(Untouchable), Some(notes))
+        Self::with_quota(files, notes, Quota::default())
+    }
+
+    /// A run that has files, and not for ever more.
+    pub(crate) fn with_quota(files: impl Files + 'static, notes: &Path, quota: Quota) -> Self {
+        Self::new("ada", Box::new(files), Box::new(Untouchable), Some((notes, quota)))
     }
 
     /// Leaves no more than this of a limit.

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
 use ringfence_core::contract::{Bounds, Rule, RuleSet};
-use ringfence_core::governance::{Access, FolderGrant, Grant, Holder};
+use ringfence_core::governance::{Access, FolderGrant, Grant, Holder, Quota};
 use ringfence_core::ids::{Agent, SkillName};
 use ringfence_core::pipeline::Policy;
 use ringfence_core::ring::{Ring, floor};
 use serde::Deserialize;
 
 use super::File;
+use crate::quantity;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -28,6 +29,8 @@ pub(super) struct FolderEntry {
     folder: PathBuf,
     access: Access,
     name: Option<String>,
+    quota: Option<String>,
+    max_files: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -110,7 +113,18 @@ fn folder_grant(entry: &FolderEntry, base: &Path) -> Result<FolderGrant, String>
             "the folder's name {name:?} is not one path segment; give it another with `name`"
         ));
     }
-    Ok(FolderGrant { name, folder, access: entry.access })
+    let quota = quota(entry).map_err(|why| format!("the folder {name:?}: {why}"))?;
+    Ok(FolderGrant { name, folder, access: entry.access, quota })
+}
+
+fn quota(entry: &FolderEntry) -> Result<Quota, String> {
+    if entry.access == Access::Read && (entry.quota.is_some() || entry.max_files.is_some()) {
+        return Err("it is granted for reading only, so that nothing can fill it: leave its quota out".into());
+    }
+    let default = Quota::default();
+    let bytes = entry.quota.as_deref().map_or(Ok(default.bytes), quantity::bytes);
+    let bytes = bytes.map_err(|why| format!("quota: {why}"))?;
+    Ok(Quota { bytes, files: entry.max_files.unwrap_or(default.files) })
 }
 
 fn skill_ring(number: u8) -> Result<Ring, String> {

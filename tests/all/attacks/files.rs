@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
-use ringfence_core::audit::Status;
+use ringfence_core::audit::{Blame, Status};
+use ringfence_core::error::Code;
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::ring::Ring;
@@ -140,6 +141,32 @@ pub(crate) fn attack_files_makes_a_million_files() {
     let expected = stopped_at(Limit::Steps, 30, 30, &events);
     assert_stopped(&world, limited(order, &[(Limit::Steps, 30)]), &expected);
     assert_eq!(fs::read_dir(world.path().join("notes")).unwrap().count(), 30 + 1);
+}
+
+/// Of many tasks, one after the other, none takes a folder beyond its quota.
+#[test]
+fn many_tasks_fill_a_folder_no_further_than_its_quota() {
+    for (guest, quota, says) in [
+        ("attack_files_fills_the_disk", "quota = \"1MiB\"", "quota of 1048576 bytes"),
+        ("attack_files_makes_a_million_files", "max-files = 20", "quota of 20 files"),
+    ] {
+        let folder = format!("{{ folder = \"notes\", access = \"write\", {quota} }}");
+        let world = World::with_policy(&format!("[[grant]]\nring = 2\nfiles = [{folder}]\n"));
+        world.load(guest);
+        for _ in 0..3 {
+            let order = Order { ring: Ring::Standard, ..world.order(guest, "{}") };
+            let emitted = world.run(order);
+            let error = emitted.outcome.error.clone().unwrap();
+            assert_eq!((error.code, emitted.outcome.status), (Code::R0301, Status::Failed));
+            let denied = error.causes.iter().find(|cause| cause.starts_with("`files.write` was denied: "));
+            assert!(denied.is_some_and(|denied| denied.contains(says)), "{error:?}");
+            assert_eq!(emitted.outcome.blame, Some(Blame::Skill));
+        }
+        let notes = fs::read_dir(world.path().join("notes")).unwrap().map(|entry| entry.unwrap());
+        let sizes: Vec<u64> = notes.map(|entry| entry.metadata().unwrap().len()).collect();
+        assert!(sizes.iter().sum::<u64>() <= 1 << 20 && sizes.len() <= 20, "{sizes:?}");
+        world.assert_unharmed();
+    }
 }
 
 fn assert_stopped(world: &World, order: Order, expected: &Expected<'_>) {

@@ -31,6 +31,14 @@ fn a_broken_policy_file_grants_nothing_and_is_named() {
             "[[grant]]\nring = 2\nfiles = [{ folder = \"n\", access = \"read\", name = \"a/b\" }]",
             "one path segment",
         ),
+        (
+            "[[grant]]\nring = 2\nfiles = [{ folder = \"n\", access = \"write\", quota = \"much\" }]",
+            "the folder \"n\": quota: ",
+        ),
+        (
+            "[[grant]]\nring = 2\nfiles = [{ folder = \"n\", access = \"read\", max-files = 3 }]",
+            "for reading only",
+        ),
         ("[[grant]]\nring = 2\nring = 1", "duplicate key"),
         ("[[skill]]\nname = \"hello\"\nceiling = 0", "no skill ever runs in ring 0"),
         ("[[skill]]\nname = \"Hello\"\nceiling = 3", "not a skill name"),

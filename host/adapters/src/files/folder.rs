@@ -11,6 +11,8 @@ use ringfence_core::refusal::{Refusal, RefusalKind};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
+use super::quota::{Account, Change, NotMade, Totals};
+
 /// What the names of half-written files begin with. Skills do not see such names and cannot use them.
 const HIDDEN: &str = ".ringfence-";
 
@@ -29,6 +31,7 @@ pub(super) enum WhenMissing {
 /// A place in an open folder.
 #[derive(Debug)]
 pub(super) struct Place {
+    grant: FolderGrant,
     root: Dir,
     /// As the skill says it; no other path is ever named in a message.
     path: String,
@@ -36,7 +39,7 @@ pub(super) struct Place {
 
 impl Place {
     /// Opens the granted folder. This is the only step that starts from a path of the machine.
-    pub(super) fn open(grant: &FolderGrant, path: String, missing: WhenMissing) -> Result<Self, Refusal> {
+    pub(super) fn open(grant: FolderGrant, path: String, missing: WhenMissing) -> Result<Self, Refusal> {
         let guest = parse(&path)?;
         let open = || Dir::open_ambient_dir(&grant.folder, ambient_authority());
         let opened = match open() {
@@ -46,7 +49,7 @@ impl Place {
             other => other,
         };
         let root = opened.map_err(|why| refusal(guest.folder, &why))?;
-        Ok(Self { root, path })
+        Ok(Self { grant, root, path })
     }
 
     /// The whole file, if it has no more than `allowance` bytes.
@@ -89,8 +92,10 @@ impl Place {
 
     /// Creates the file or puts another in its place, and the folders on the way to it. Nothing is written through:
     /// a second name of the old file, and whoever has it open, keep the old content.
-    pub(super) fn write(&self, content: &[u8]) -> Result<(), Refusal> {
-        let (folder, name) = self.open_parent(WhenMissing::Create)?;
+    pub(super) fn write(&self, content: &[u8], totals: &Totals) -> Result<(), Refusal> {
+        let account = totals.account(&self.grant).map_err(|why| self.refusal(&why))?;
+        self.make_parents(&account)?;
+        let (folder, name) = self.open_parent()?;
         let permissions = match folder.symlink_metadata(name) {
             Ok(metadata) => {
                 self.check_replaceable(&metadata)?;
@@ -100,6 +105,8 @@ impl Place {
             Err(why) if why.kind() == io::ErrorKind::NotFound => None,
             Err(why) => return Err(self.refusal(&why)),
         };
+        let look = || Ok(Change { old: size(&folder, name)?, new: Some(content.len() as u64) });
+        account.check(&self.root, look).map_err(|why| self.not_made(why))?;
         let (draft, file) = create_draft(&folder).map_err(|why| self.refusal(&why))?;
         let written = (|| {
             (&file).write_all(content)?;
@@ -107,22 +114,26 @@ impl Place {
                 file.set_permissions(permissions)?;
             }
             file.sync_all()?;
-            folder.rename(&draft, &folder, name)?;
-            sync(&folder)
+            account.make(&self.root, look, || folder.rename(&draft, &folder, name))?;
+            Ok(sync(&folder)?)
         })();
         written.map_err(|why| {
             // It is gone already if the rename was what came before the failure.
             drop(folder.remove_file(&draft));
-            self.refusal(&why)
+            self.not_made(why)
         })
     }
 
     /// Removes the file.
-    pub(super) fn delete(&self) -> Result<(), Refusal> {
-        let (folder, name) = self.open_parent(WhenMissing::Refuse)?;
+    pub(super) fn delete(&self, totals: &Totals) -> Result<(), Refusal> {
+        let account = totals.account(&self.grant).map_err(|why| self.refusal(&why))?;
+        let (folder, name) = self.open_parent()?;
         let metadata = folder.symlink_metadata(name).map_err(|why| self.refusal(&why))?;
         self.check_replaceable(&metadata)?;
-        folder.remove_file(name).and_then(|()| sync(&folder)).map_err(|why| self.refusal(&why))
+        let look = || Ok(Change { old: size(&folder, name)?, new: None });
+        let removed = account.make(&self.root, look, || folder.remove_file(name));
+        removed.map_err(|why| self.not_made(why))?;
+        sync(&folder).map_err(|why| self.refusal(&why))
     }
 
     /// The names in the folder, in order, if they have no more than `allowance` bytes together. Names that no path
@@ -155,19 +166,36 @@ impl Place {
         Ok(names)
     }
 
-    /// The open folder that holds the last segment, and that segment.
-    fn open_parent(&self, missing: WhenMissing) -> Result<(Dir, &str), Refusal> {
+    /// Makes the folders on the way that are not there. Each counts like a file.
+    fn make_parents(&self, account: &Account) -> Result<(), Refusal> {
         let rest = self.rest()?;
-        let Some((parents, name)) = rest.rsplit_once('/') else {
-            return Ok((self.root.try_clone().map_err(|why| self.refusal(&why))?, rest));
-        };
-        let opened = match self.root.open_dir(parents) {
-            Err(why) if why.kind() == io::ErrorKind::NotFound && missing == WhenMissing::Create => {
-                self.root.create_dir_all(parents).and_then(|()| self.root.open_dir(parents))
+        let parents = rest.rsplit_once('/').map_or("", |(parents, _)| parents);
+        if parents.is_empty() || self.root.metadata(parents).is_ok() {
+            return Ok(());
+        }
+        let ends = parents.match_indices('/').map(|(at, _)| at).chain([parents.len()]);
+        for path in ends.map(|end| &parents[..end]) {
+            let look = || match self.root.symlink_metadata(path) {
+                Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(Change { old: None, new: Some(0) }),
+                Ok(_) => Err(io::ErrorKind::AlreadyExists.into()),
+                Err(why) => Err(why),
+            };
+            match account.make(&self.root, look, || self.root.create_dir(path)) {
+                Err(NotMade::Failed(why)) if why.kind() == io::ErrorKind::AlreadyExists => {}
+                other => other.map_err(|why| self.not_made(why))?,
             }
-            other => other,
+        }
+        Ok(())
+    }
+
+    /// The open folder that holds the last segment, and that segment.
+    fn open_parent(&self) -> Result<(Dir, &str), Refusal> {
+        let rest = self.rest()?;
+        let opened = match rest.rsplit_once('/') {
+            Some((parents, name)) => self.root.open_dir(parents).map(|folder| (folder, name)),
+            None => self.root.try_clone().map(|folder| (folder, rest)),
         };
-        Ok((opened.map_err(|why| self.refusal(&why))?, name))
+        opened.map_err(|why| self.refusal(&why))
     }
 
     /// The path in the folder, if it is not the folder itself.
@@ -200,6 +228,15 @@ impl Place {
         Refusal::new(kind, format!("`{}` {what}", self.path))
     }
 
+    fn not_made(&self, why: NotMade) -> Refusal {
+        match why {
+            NotMade::Failed(why) => self.refusal(&why),
+            NotMade::OverQuota(quota) => {
+                self.say(RefusalKind::Denied, &format!("would take its folder beyond its {quota}"))
+            }
+        }
+    }
+
     fn refusal(&self, why: &io::Error) -> Refusal {
         refusal(&self.path, why)
     }
@@ -217,6 +254,20 @@ fn parse(path: &str) -> Result<GuestPath<'_>, Refusal> {
         return invalid(format!("the path has {segments} segments; {MAX_SEGMENTS} are allowed"));
     }
     Ok(guest)
+}
+
+/// The size of what has a name, if anything has.
+fn size(folder: &Dir, name: &str) -> io::Result<Option<u64>> {
+    match folder.symlink_metadata(name) {
+        Ok(metadata) => Ok(Some(if metadata.is_file() { metadata.len() } else { 0 })),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(why),
+    }
+}
+
+/// Whether this is the name of a half-written file that this process is about to finish or remove.
+pub(super) fn is_draft_of_this_process(name: &std::ffi::OsStr) -> bool {
+    name.to_str().is_some_and(|name| name.starts_with(&format!("{HIDDEN}{}-", std::process::id())))
 }
 
 /// A new file of a name that nobody else uses, beside the one that it will replace.

@@ -32,7 +32,7 @@ impl Disk {
         fs::create_dir(folder.path().join("notes")).expect("made");
         fs::create_dir(folder.path().join("outside")).expect("made");
         fs::write(folder.path().join("outside/secret"), SECRET).expect("written");
-        let run = Run::with_files(CapFiles, &folder.path().join("notes"));
+        let run = Run::with_files(CapFiles::default(), &folder.path().join("notes"));
         Self { folder, run }
     }
 
@@ -124,7 +124,7 @@ async fn a_missing_granted_folder_is_made_by_the_first_write_but_not_the_folders
     disk.write("notes/a", b"x").await.expect("written");
     assert_eq!(disk.list("notes").await.expect("listed"), ["a"]);
     let mut far = Disk::new();
-    far.run = Run::with_files(CapFiles, &far.folder.path().join("no/notes"));
+    far.run = Run::with_files(CapFiles::default(), &far.folder.path().join("no/notes"));
     assert_eq!(kind(far.write("notes/a", b"x").await), RefusalKind::NotFound);
     assert!(!far.folder.path().join("no").exists());
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Books, Call, Stop, TrapReason};
 use crate::audit::{Answered, Fact, TraceId};
-use crate::governance::{Authority, FolderGrant, Reservation, StopSwitch};
+use crate::governance::{Authority, Denial, FolderGrant, Reservation, StopSwitch};
 use crate::limit::{Amounts, Limit};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::ring::Effect;
@@ -156,6 +156,9 @@ impl<C: Call> Underway<C> {
     pub fn settle(mut self, result: Result<C::Answer, Refusal>) -> Settled<C> {
         let failed = result.as_ref().is_err_and(|refusal| refusal.kind == RefusalKind::Failed);
         self.0.books.note_provider(failed);
+        if let Err(Refusal { kind: RefusalKind::Denied, message, .. }) = &result {
+            self.0.books.note_denial(C::NAME, &Denial { why: message.clone(), line: None });
+        }
         let used = match &result {
             Ok(answer) => self.call().used(answer),
             Err(_) => self.call().cost().fixed,

@@ -111,11 +111,14 @@ impl Verdict {
 mod tests {
     use super::*;
     use crate::capability::Powers;
-    use crate::governance::{Grant, Holder};
+    use crate::governance::{Grant, Holder, Quota};
     use crate::ring::Ring;
 
     fn authority(ring: Ring, access: Option<Access>) -> Authority {
-        let folder = |access| Arc::new(FolderGrant { name: "notes".into(), folder: "/n".into(), access });
+        let folder = |access| {
+            let quota = Quota::default();
+            Arc::new(FolderGrant { name: "notes".into(), folder: "/n".into(), access, quota })
+        };
         let files = access.map(folder).into_iter().collect();
         let grant = Grant { holder: Holder::Ring(Ring::Standard), skill: None, files };
         let name = |text: &str| text.parse().expect("a name");

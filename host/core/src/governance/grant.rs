@@ -49,6 +49,23 @@ pub struct FolderGrant {
     pub folder: PathBuf,
     /// How it may be used.
     pub access: Access,
+    /// How much it may come to hold.
+    pub quota: Quota,
+}
+
+/// The most that a folder may come to hold by what skills add to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Bytes of all its files together.
+    pub bytes: u64,
+    /// Files, and folders too.
+    pub files: u64,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { bytes: 1 << 30, files: 100_000 }
+    }
 }
 
 /// How a folder may be used. Writing includes reading.

@@ -8,6 +8,6 @@ mod switch;
 
 pub use authority::Authority;
 pub use decide::{Ask, Denial, Scope, Verdict, decide};
-pub use grant::{Access, FolderGrant, Grant, GuestPath, Holder};
+pub use grant::{Access, FolderGrant, Grant, GuestPath, Holder, Quota};
 pub use ledger::{Cost, Exhausted, Ledger, Reservation};
 pub use switch::{KillTarget, OnBoard, StopReason, StopSwitch, Switches};
