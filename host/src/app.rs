@@ -52,7 +52,7 @@ pub async fn describe(running: &Running, component: &[u8]) -> Result<Described, 
     let log =
         StreamWriter::create(scratch_log(), Arc::clone(&clock), stream, agent.text(), TraceId::default());
     let books = Books::new(log, Ledger::new(DESCRIBE), Arc::new(StopSwitch::default()), clock);
-    let authority = Authority::new(agent, name, Ring::Sandboxed, Powers::NONE, &[]);
+    let authority = Authority::new(agent, name, Ring::Sandboxed, Powers::NONE, &Arc::default());
     let inputs = Inputs::new(&[0; 32], Timestamp(0));
     let gate = Gate::new(Arc::new(books), Arc::new(authority), Arc::new(Outside::untouchable()), inputs);
     let job = Job {

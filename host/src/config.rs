@@ -1,10 +1,13 @@
 //! `ringfence.toml`, the environment and the flags, made into one checked [`Config`].
 
 mod policy;
+mod web;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ringfence_adapters::http_client::{HttpSettings, Secrets};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::pipeline::Policy;
@@ -37,6 +40,9 @@ pub struct Config {
     pub max_memory: u64,
     /// Grants, rules, ceilings.
     pub policy: Policy,
+    /// How the web is reached.
+    pub http: HttpSettings,
+    secrets: Vec<web::SecretSource>,
 }
 
 /// Where to look, from flags and environment.
@@ -56,6 +62,10 @@ struct File {
     limits: Limits,
     #[serde(default)]
     engine: Engine,
+    #[serde(default)]
+    http: web::HttpEntry,
+    #[serde(default)]
+    secret: BTreeMap<String, web::SecretEntry>,
     #[serde(default)]
     grant: Vec<policy::GrantEntry>,
     #[serde(default)]
@@ -145,6 +155,8 @@ impl Config {
             tick: time("engine.tick", &parsed.engine.tick, Duration::from_millis(5))?,
             max_memory: size("engine.max-memory", &parsed.engine.max_memory, 64 << 20)?,
             policy: policy::policy(&parsed, folder).map_err(&wrong)?,
+            http: web::settings(&parsed.http, folder).map_err(|why| wrong(format!("[http] {why}")))?,
+            secrets: web::sources(&parsed.secret, folder).map_err(&wrong)?,
         };
         config.check_engine().map_err(&wrong)?;
         config.check_folders().map_err(&wrong)?;
@@ -154,9 +166,10 @@ impl Config {
     /// No grant may reach the host's own files: who writes the policy or the data folder is the operator.
     fn check_folders(&self) -> Result<(), String> {
         let cache = self.data.join("cache");
-        let own = self.file.iter().chain([&self.data, &cache]);
-        let own: Vec<PathBuf> = own.map(|path| policy::resolved(path)).collect();
-        for grant in self.policy.grants.iter().flat_map(|grant| &grant.files) {
+        let secrets = self.secrets.iter().filter_map(web::SecretSource::file);
+        let own = [self.data.as_path(), &cache].into_iter().chain(self.file.as_deref()).chain(secrets);
+        let own: Vec<PathBuf> = own.map(policy::resolved).collect();
+        for grant in self.policy.grants.grants().iter().flat_map(|grant| &grant.files) {
             let granted = policy::resolved(&grant.folder);
             if let Some(reached) =
                 own.iter().find(|own| own.starts_with(&granted) || granted.starts_with(own))
@@ -169,6 +182,17 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Reads the secrets of the policy file. No part of them is in any error.
+    ///
+    /// # Errors
+    /// `R0404` with the name of one that cannot be read or used.
+    pub fn secrets(&self) -> Result<Secrets, Error> {
+        let place = self.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
+        let wrong = |why: String| broken(&place).because(why);
+        let read = self.secrets.iter().map(web::SecretSource::read).collect::<Result<_, _>>();
+        Secrets::new(read.map_err(wrong)?).map_err(wrong)
     }
 
     fn check_engine(&self) -> Result<(), String> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringfence_adapters::files::CapFiles;
+use ringfence_adapters::http_client::HyperHttp;
 use ringfence_adapters::in_memory::InMemoryStore;
 use ringfence_adapters::memory::MemoryOverLog;
 use ringfence_adapters::sqlite::SqliteStore;
@@ -96,6 +97,7 @@ pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, 
     let switches = Arc::new(Switches::default());
     let outside = Outside {
         files: Box::new(CapFiles::default()),
+        http: Box::new(web(&config)?),
         memory: Box::new(MemoryOverLog::new(
             Arc::clone(&store.log),
             Arc::clone(&store.state),
@@ -116,6 +118,14 @@ pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, 
     });
     let follower = Follower::start(&store.log, &store.registry, switches)?;
     Ok(Running { store, config, sandbox, host, alive, _follower: follower })
+}
+
+fn web(config: &Config) -> Result<HyperHttp, Error> {
+    HyperHttp::new(&config.http, config.secrets()?).map_err(|why| {
+        Error::new(Code::R0404, "the web cannot be reached as the policy file says")
+            .because(why)
+            .hint("mend its section [http]")
+    })
 }
 
 /// A log that is gone with the process: for what is not the store's business, such as describing a skill.

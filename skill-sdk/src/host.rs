@@ -2,7 +2,7 @@
 
 use crate::Violations;
 #[cfg(not(target_family = "wasm"))]
-use crate::{Clock, Files, Log, Memory, Random};
+use crate::{Clock, Files, Http, Log, Memory, Random};
 
 /// What a run is given besides its input.
 ///
@@ -22,6 +22,9 @@ pub struct Host {
     /// The granted folders.
     #[cfg(not(target_family = "wasm"))]
     pub files: Files,
+    /// The granted web.
+    #[cfg(not(target_family = "wasm"))]
+    pub http: Http,
     /// The run's time.
     #[cfg(not(target_family = "wasm"))]
     pub clock: Clock,
@@ -32,7 +35,7 @@ pub struct Host {
 
 #[cfg(not(target_family = "wasm"))]
 impl Host {
-    /// A host of fakes for a native test: nothing remembered, no folder granted, 1970, seed 0. Its fields may be
+    /// A host of fakes for a native test: nothing remembered, no folder and no URL granted, 1970, seed 0. Its fields may be
     /// replaced.
     pub fn fake() -> Self {
         Self::default()
@@ -43,8 +46,8 @@ impl Host {
 #[diagnostic::on_unimplemented(
     message = "the host does not provide `{Self}`",
     label = "neither a power nor `Violations`",
-    note = "the first argument of a skill is its input; every further one is `Log`, `Memory`, `Files`, `Clock`, \
-            `Random` or `Violations`",
+    note = "the first argument of a skill is its input; every further one is `Log`, `Memory`, `Files`, `Http`, \
+            `Clock`, `Random` or `Violations`",
     note = "a skill with several inputs takes them as one struct with #[data]"
 )]
 pub trait Provided: Sized {

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The first argument is the input; every further one is provided by the host: a power ([`Log`], [`Memory`],
-//! [`Files`], [`Clock`], [`Random`]) or the [`Violations`] of the attempt before. Built for `wasm32-wasip2` the
+//! [`Files`], [`Http`], [`Clock`], [`Random`]) or the [`Violations`] of the attempt before. Built for `wasm32-wasip2` the
 //! powers are the host's; built natively they are fakes, so that a skill is tested as the plain function that it is.
 //!
 //! Here live the names that authors use and their re-exports; nothing that does work.
@@ -39,8 +39,8 @@ pub mod bindings;
 #[cfg(target_family = "wasm")]
 mod component;
 
-pub use capability::{clock, files, log, memory, random};
-pub use capability::{clock::Clock, files::Files, log::Log, memory::Memory, random::Random};
+pub use capability::{clock, files, http, log, memory, random};
+pub use capability::{clock::Clock, files::Files, http::Http, log::Log, memory::Memory, random::Random};
 pub use contract::{Contract, Skill};
 pub use failure::{Failure, Result};
 pub use host::{Host, Provided};
@@ -64,8 +64,8 @@ pub use ringfence_sdk_macros::skill;
 /// What a skill's file needs: `use ringfence_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Clock, Failure, Files, Host, Log, Memory, Random, Result, Skill, Violation, Violations, clock, data,
-        files, log, memory, random, skill,
+        Clock, Failure, Files, Host, Http, Log, Memory, Random, Result, Skill, Violation, Violations, clock,
+        data, files, http, log, memory, random, skill,
     };
 }
 

@@ -7,6 +7,9 @@ mod crowds;
 mod files;
 mod grants;
 mod hiding;
+mod http;
+mod http_answers;
+mod http_secrets;
 mod imports;
 mod invoices;
 mod leftovers;
@@ -21,8 +24,9 @@ mod traps;
 mod waiting;
 
 pub(crate) use self::{
-    bombs::*, calls::*, changes::*, files::*, grants::*, hiding::*, imports::*, leftovers::*, memory::*,
-    names::*, outputs::*, printing::*, schemas::*, terminal::*, traps::*, waiting::*,
+    bombs::*, calls::*, changes::*, files::*, grants::*, hiding::*, http::*, http_answers::*,
+    http_secrets::*, imports::*, leftovers::*, memory::*, names::*, outputs::*, printing::*, schemas::*,
+    terminal::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

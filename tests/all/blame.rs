@@ -76,7 +76,8 @@ fn a_host_is_to_blame_for_a_kill_and_for_its_own_failures() {
 
 #[test]
 fn a_provider_is_to_blame_where_a_skill_gives_up_because_it_failed() {
-    let outside = Outside { files: Box::new(Untouchable), memory: Box::new(Broken) };
+    let outside =
+        Outside { files: Box::new(Untouchable), http: Box::new(Untouchable), memory: Box::new(Broken) };
     let world = World::with_outside(outside);
     world.load("remember");
     let order = world.order("remember", r#"{"action":"recall","key":"milk"}"#);

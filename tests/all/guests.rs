@@ -5,6 +5,7 @@ mod tests_by_name {
     use crate::attacks::*;
     use crate::cache::*;
     use crate::replay::*;
+    use crate::web::*;
 
     macro_rules! assert_test_exists {
         ($name:ident) => {

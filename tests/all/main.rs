@@ -14,5 +14,7 @@ mod controls;
 mod guests;
 mod harness;
 mod replay;
+mod servers;
 mod sticky;
 mod validation;
+mod web;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{assert_kept, root};
 
 /// The crates that only another part of the host may know, direct or not.
-const NOT_FOR_CORE: [&str; 14] = [
+const NOT_FOR_CORE: [&str; 18] = [
     "wasmtime",
     "wasmtime-wasi",
     "wasmparser",
@@ -19,6 +19,10 @@ const NOT_FOR_CORE: [&str; 14] = [
     "clap",
     "reqwest",
     "hyper",
+    "hyper-util",
+    "rustls",
+    "hickory-resolver",
+    "hickory-net",
     "mio",
     "socket2",
     "ringfence-engine",
@@ -197,6 +201,8 @@ fn the_engine_alone_knows_wasmtime_and_the_adapters_alone_know_disks_and_databas
     let members = members(&metadata());
     assert_kept(&strangers(&members, "ringfence-engine", &["wasmtime", "wasmtime-wasi", "wasmparser"]));
     assert_kept(&strangers(&members, "ringfence-adapters", &["rusqlite", "cap-std", "getrandom", "uuid"]));
+    let web = ["hyper", "hyper-util", "tokio-rustls", "rustls-native-certs", "hickory-resolver", "reqwest"];
+    assert_kept(&strangers(&members, "ringfence-adapters", &web));
 }
 
 #[test]

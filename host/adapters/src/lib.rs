@@ -6,6 +6,7 @@
 mod batch;
 mod blocking;
 pub mod files;
+pub mod http_client;
 pub mod in_memory;
 pub mod memory;
 pub mod promises;

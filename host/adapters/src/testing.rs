@@ -7,7 +7,9 @@ use std::time::Duration;
 use ringfence_core::audit::{Fact, TraceId};
 use ringfence_core::capability::Powers;
 use ringfence_core::gate::{Books, Files, Gate, Inputs, Memory, Outside, Stop, Untouchable};
-use ringfence_core::governance::{Access, Authority, FolderGrant, Grant, Holder, Ledger, Quota, StopSwitch};
+use ringfence_core::governance::{
+    Access, Authority, FolderGrant, Grant, GrantBook, Holder, Ledger, Quota, StopSwitch,
+};
 use ringfence_core::ids::StreamName;
 use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::refusal::{Refusal, RefusalKind};
@@ -54,11 +56,18 @@ impl Run {
             holder: Holder::Ring(Ring::Standard),
             skill: None,
             files: folder.into_iter().map(Arc::new).collect(),
+            http: Vec::new(),
         };
         let (agent, skill) = (agent.parse().expect("an agent"), "skill".parse().expect("a skill"));
-        let authority = Authority::new(agent, skill, Ring::Standard, Powers::all(), &[grant]);
+        let authority = Authority::new(
+            agent,
+            skill,
+            Ring::Standard,
+            Powers::all(),
+            &Arc::new(GrantBook::new(vec![grant])),
+        );
         let inputs = Inputs::new(&[7; 32], Timestamp(1));
-        let outside = Arc::new(Outside { files, memory });
+        let outside = Arc::new(Outside { files, http: Box::new(Untouchable), memory });
         Self { gate: Gate::new(books, Arc::new(authority), outside, inputs), log }
     }
 

@@ -54,7 +54,7 @@ fn line(number: u32) -> LogWrite {
 
 fn authority() -> Authority {
     let name = "bench".parse().expect("a name");
-    Authority::new("bench".parse().expect("a name"), name, Ring::Sandboxed, Powers::all(), &[])
+    Authority::new("bench".parse().expect("a name"), name, Ring::Sandboxed, Powers::all(), &Arc::default())
 }
 
 fn plenty() -> Ledger {

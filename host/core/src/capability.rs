@@ -12,6 +12,8 @@ pub enum Capability {
     Clock,
     /// Files in granted folders.
     Files,
+    /// What is on the web, as far as it is granted.
+    Http,
     /// Lines for the run's record.
     Log,
     /// A key-value store that belongs to the caller.
@@ -22,7 +24,7 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in alphabetical order.
-    pub const ALL: [Self; 5] = [Self::Clock, Self::Files, Self::Log, Self::Memory, Self::Random];
+    pub const ALL: [Self; 6] = [Self::Clock, Self::Files, Self::Http, Self::Log, Self::Memory, Self::Random];
 
     /// Its word.
     #[must_use]
@@ -30,6 +32,7 @@ impl Capability {
         match self {
             Self::Clock => "clock",
             Self::Files => "files",
+            Self::Http => "http",
             Self::Log => "log",
             Self::Memory => "memory",
             Self::Random => "random",
@@ -48,6 +51,7 @@ impl Capability {
         match self {
             Self::Clock => "ringfence:clock/clock@0.1.0",
             Self::Files => "ringfence:files/files@0.1.0",
+            Self::Http => "ringfence:http/http@0.1.0",
             Self::Log => "ringfence:log/log@0.1.0",
             Self::Memory => "ringfence:memory/memory@0.1.0",
             Self::Random => "ringfence:random/random@0.1.0",

@@ -16,6 +16,13 @@ pub struct Refusal {
     /// The revision that a value has, where that is why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
+    /// How many bytes of an answer had come in by then: they are charged.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub taken: u64,
+}
+
+const fn is_none(taken: &u64) -> bool {
+    *taken == 0
 }
 
 /// The kinds of refusal; each capability's WIT has those that it needs.
@@ -30,6 +37,10 @@ pub enum RefusalKind {
     Invalid,
     /// The value has another revision.
     Conflict,
+    /// It took longer than it may.
+    TimedOut,
+    /// There is more of it than may come in.
+    TooLarge,
     /// The provider of the power could not do it.
     Failed,
 }
@@ -41,6 +52,8 @@ impl fmt::Display for RefusalKind {
             Self::NotFound => "not found",
             Self::Invalid => "invalid",
             Self::Conflict => "conflict",
+            Self::TimedOut => "timed out",
+            Self::TooLarge => "too large",
             Self::Failed => "failed",
         })
     }
@@ -50,13 +63,19 @@ impl Refusal {
     /// A refusal of any kind but conflict.
     #[must_use]
     pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), revision: None }
+        Self { kind, message: message.into(), revision: None, taken: 0 }
+    }
+
+    /// The same, after this many bytes had come in.
+    #[must_use]
+    pub fn after(self, taken: u64) -> Self {
+        Self { taken, ..self }
     }
 
     /// Another writer was faster.
     #[must_use]
     pub fn conflict(revision: u64) -> Self {
         let message = format!("the value has revision {revision}");
-        Self { kind: RefusalKind::Conflict, message, revision: Some(revision) }
+        Self { kind: RefusalKind::Conflict, message, revision: Some(revision), taken: 0 }
     }
 }

@@ -105,7 +105,7 @@ pub enum Effect {
 pub const fn floor(capability: Capability) -> Ring {
     match capability {
         Capability::Clock | Capability::Log | Capability::Memory | Capability::Random => Ring::Sandboxed,
-        Capability::Files => Ring::Standard,
+        Capability::Files | Capability::Http => Ring::Standard,
     }
 }
 
@@ -133,7 +133,7 @@ mod tests {
     fn a_sandboxed_caller_has_no_power_that_leaves_the_host() {
         assert_eq!(
             Powers::all().without(Ring::Sandboxed.powers()),
-            [Capability::Files].into_iter().collect()
+            [Capability::Files, Capability::Http].into_iter().collect()
         );
     }
 

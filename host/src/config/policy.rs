@@ -2,15 +2,17 @@
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
+use ringfence_core::capability::Capability;
 use ringfence_core::contract::{Bounds, Rule, RuleSet};
-use ringfence_core::governance::{Access, FolderGrant, Grant, Holder, Quota};
+use ringfence_core::governance::{Access, FolderGrant, Grant, GrantBook, Holder, Quota};
 use ringfence_core::ids::{Agent, SkillName};
 use ringfence_core::pipeline::Policy;
 use ringfence_core::ring::{Ring, floor};
 use serde::Deserialize;
 
-use super::File;
+use super::{File, web};
 use crate::quantity;
 
 #[derive(Debug, Deserialize)]
@@ -21,6 +23,8 @@ pub(super) struct GrantEntry {
     skill: Option<String>,
     #[serde(default)]
     files: Vec<FolderEntry>,
+    #[serde(default)]
+    http: Vec<web::WebEntry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,18 +73,25 @@ pub(super) fn policy(parsed: &File, folder: &Path) -> Result<Policy, String> {
             return Err(format!("[[skill]] {name} stands twice"));
         }
     }
-    let grants =
-        parsed.grant.iter().map(|entry| grant(entry, folder).map_err(|why| format!("[[grant]]: {why}")));
-    Ok(Policy { grants: grants.collect::<Result<_, _>>()?, rules, ceilings })
+    let grants = parsed
+        .grant
+        .iter()
+        .map(|entry| grant(entry, parsed, folder).map_err(|why| format!("[[grant]]: {why}")));
+    let grants = GrantBook::new(grants.collect::<Result<_, _>>()?);
+    Ok(Policy { grants: Arc::new(grants), rules, ceilings })
 }
 
-fn grant(entry: &GrantEntry, folder: &Path) -> Result<Grant, String> {
+fn grant(entry: &GrantEntry, file: &File, folder: &Path) -> Result<Grant, String> {
     let holder = match (entry.ring, &entry.caller) {
         (Some(number), None) => {
             let ring = skill_ring(number)?;
-            let needed = floor(ringfence_core::capability::Capability::Files);
-            if !entry.files.is_empty() && !ring.reaches(needed) {
-                return Err(format!("ring {ring} may not use `files` at all; ring {needed} may"));
+            let granted =
+                [(Capability::Files, entry.files.is_empty()), (Capability::Http, entry.http.is_empty())];
+            for (capability, nothing) in granted {
+                let needed = floor(capability);
+                if !nothing && !ring.reaches(needed) {
+                    return Err(format!("ring {ring} may not use `{capability}` at all; ring {needed} may"));
+                }
             }
             Holder::Ring(ring)
         }
@@ -96,11 +107,17 @@ fn grant(entry: &GrantEntry, folder: &Path) -> Result<Grant, String> {
     };
     let skill =
         entry.skill.as_deref().map(str::parse::<SkillName>).transpose().map_err(|why| why.to_string())?;
-    if entry.files.is_empty() {
-        return Err("it grants nothing: say files = [{ folder = \"…\", access = \"read\" }]".into());
+    if entry.files.is_empty() && entry.http.is_empty() {
+        return Err("it grants nothing: say files = [{ folder = \"…\", access = \"read\" }] or http = [\"https://…\"]".into());
     }
-    let folders = entry.files.iter().map(|entry| folder_grant(entry, folder).map(std::sync::Arc::new));
-    Ok(Grant { holder, skill, files: folders.collect::<Result<_, _>>()? })
+    let folders = entry.files.iter().map(|entry| folder_grant(entry, folder).map(Arc::new));
+    let http = entry.http.iter().map(|entry| web::grant(entry, &file.secret).map(Arc::new));
+    Ok(Grant {
+        holder,
+        skill,
+        files: folders.collect::<Result<_, _>>()?,
+        http: http.collect::<Result<_, _>>()?,
+    })
 }
 
 fn folder_grant(entry: &FolderEntry, base: &Path) -> Result<FolderGrant, String> {

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod files;
+pub mod http;
 pub mod log;
 pub mod memory;
 pub mod random;

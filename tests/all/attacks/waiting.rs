@@ -85,7 +85,7 @@ impl Silent {
     fn outside(begins: bool) -> (Outside, Arc<AtomicBool>) {
         let reached = Arc::new(AtomicBool::new(false));
         let memory = Box::new(Self { begins, reached: Arc::clone(&reached) });
-        (Outside { files: Box::new(Untouchable), memory }, reached)
+        (Outside { files: Box::new(Untouchable), http: Box::new(Untouchable), memory }, reached)
     }
 
     fn take<C: Call>(&self, permit: Permit<C>) -> BoxFuture<'_, Settled<C>> {

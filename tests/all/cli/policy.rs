@@ -62,6 +62,48 @@ fn a_broken_policy_file_grants_nothing_and_is_named() {
 }
 
 #[test]
+fn a_grant_of_the_web_that_says_more_or_less_than_it_means_is_refused() {
+    let operator = Operator::new();
+    operator.load("hello");
+    let with = |http: &str| format!("[[grant]]\nring = 2\nhttp = [{http}]");
+    let broken = [
+        (with("\"example.com\""), "it begins with http:// or https://"),
+        (with("\"https://*\""), "`*` stands for names in front of a host"),
+        (with("\"https://ada@example.com\""), "the URL has credentials"),
+        (with("{ url = \"https://a.example\", methods = [] }"), "methods: it names none"),
+        (with("{ url = \"https://a.example\", methods = [\"get\"] }"), "capital letters"),
+        (with("{ url = \"https://a.example\", effect = \"none\" }"), "`read` or `reversible`"),
+        (with("{ url = \"https://a.example\", networks = [\"10.0.0.1/8\"] }"), "is no network"),
+        (with("{ url = \"https://a.example\", headers = { host = \"x\" } }"), "only the host sends"),
+        (with("{ url = \"https://a.example\", headers = { x = \"{secret:y}\" } }"), "there is no [secret.y]"),
+        (with("{ url = \"https://a.example\", headers = { x = \"{secret:y\" } }"), "is not closed"),
+        (
+            with("{ url = \"https://*.a.example\", headers = { x = \"{secret:y}\" } }") + "\n[secret.y]\nenv = \"Y\"",
+            "a secret goes to one host",
+        ),
+        (with("{ url = \"https://a.example\", max-bytes = \"much\" }"), "max-bytes: "),
+        ("[[grant]]\nring = 3\nhttp = [\"https://a.example\"]".into(), "ring 3 may not use `http`"),
+        ("[secret.y]".into(), "either env = \"VARIABLE\" or file = \"path\""),
+        ("[secret.y]\nfile = \"missing\"".into(), "[secret.y] "),
+        ("[http]\nnameserver = \"dns.example\"".into(), "is no address with a port"),
+        ("[http]\nca = \"missing.pem\"".into(), "missing.pem"),
+        ("[http]\nca = \"ringfence.toml\"".into(), "there is no certificate in it"),
+        ("[http]\ntimeout = \"0s\"".into(), "timeout: "),
+        (
+            "[secret.y]\nfile = \"keys/y\"\n[[grant]]\nring = 2\nfiles = [{ folder = \"keys\", access = \"read\" }]"
+                .into(),
+            "reaches the host's own",
+        ),
+    ];
+    for (policy, says) in broken {
+        operator.write("ringfence.toml", &policy);
+        let said = operator.say(&["run", "hello", "--input", ADA]);
+        said.failed("R0404", 2).saying(says);
+        assert!(said.out.is_empty(), "{policy}");
+    }
+}
+
+#[test]
 fn an_unknown_key_is_refused_with_the_nearest_name() {
     let operator = Operator::new();
     let misspelt = [
@@ -71,6 +113,8 @@ fn an_unknown_key_is_refused_with_the_nearest_name() {
         ("[[grnt]]", "grnt", "grant"),
         ("[[grant]]\nring = 2\nskil = \"a\"", "skil", "skill"),
         ("[[grant]]\nring = 2\nfiles = [{ folder = \"n\", acess = \"read\" }]", "acess", "access"),
+        ("[[grant]]\nring = 2\nhttp = [{ url = \"https://a.example\", method = [] }]", "method", "methods"),
+        ("[http]\nname-server = \"x\"", "name-server", "nameserver"),
         ("[[rule]]\nskill = \"a\"\npath = \"/a\"\nforbiden = true", "forbiden", "forbidden"),
         ("[[rule]]\nskill = \"a\"\npath = \"/a\"\nbounds = { mix = 3 }", "mix", "m"),
     ];

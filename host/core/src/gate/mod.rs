@@ -9,6 +9,7 @@ mod inputs;
 mod journal;
 mod outside;
 mod permit;
+mod redirect;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,20 +17,22 @@ use std::sync::Arc;
 pub use books::{Books, PrintStream};
 pub use call::clock::{ClockNow, ClockSleep, Sleep, WasiSleep};
 pub use call::files::{FilesDelete, FilesList, FilesRead, FilesWrite};
+pub use call::http::{HttpAnswer, HttpSend, check_header};
 pub use call::log::{Level, LogWrite};
 pub use call::memory::{Entry, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet};
 pub use call::random::RandomBytes;
 pub use call::{Call, Content, LocalCall};
 pub use inputs::{Inputs, MAX_RANDOM_BYTES};
 pub use journal::{Divergence, Journal, Recorded, RecordedEnd};
-pub use outside::{Files, Memory, Outside, Untouchable};
+pub use outside::{Files, Http, Memory, Outside, Untouchable};
 pub use permit::{Permit, Settled, Underway};
+pub use redirect::{HttpRequest, HttpResponse};
 
 use crate::audit::{Answered, Arguments, CallFact, Fact};
 use crate::error::Code;
-use crate::governance::{Ask, Authority, Cost, Exhausted, Reservation, Verdict, decide};
-use crate::limit::Limit;
-use crate::refusal::{Refusal, RefusalKind};
+use crate::governance::{Ask, Authority, Cost, Exhausted, Reservation, Through, Verdict, decide};
+use crate::limit::{Amounts, Limit};
+use crate::refusal::Refusal;
 use crate::stores::StoreError;
 
 /// Why a call does not go on as the skill asked.
@@ -152,11 +155,11 @@ impl Gate {
             let recorded = journal.answer::<C::Answer>(&fact)?;
             return self.repeat(&call, reservation, recorded);
         }
-        let (folder, reservation) = self.decide(&call, &fact, reservation)??;
+        let (through, reservation) = self.decide(&call, &fact, reservation)??;
         let number = fact.number;
         self.books.log().append(&Fact::CallBegun { call: fact });
         let books = Arc::clone(&self.books);
-        let permit = Permit::mint(call, number, Arc::clone(&self.authority), folder, reservation, books);
+        let permit = Permit::mint(call, number, Arc::clone(&self.authority), through, reservation, books);
         effect(permit, &self.outside).await.into_result()
     }
 
@@ -205,23 +208,22 @@ impl Gate {
     }
 
     /// Holds a call against the authority. The inner error is a denial, recorded and charged like a call.
-    #[expect(clippy::type_complexity, reason = "an alias would hide which of both errors is which")]
     fn decide<C: Call>(
         &mut self,
         call: &C,
         fact: &CallFact,
         reservation: Reservation,
-    ) -> Result<Result<(Option<Arc<crate::governance::FolderGrant>>, Reservation), Stop>, Stop> {
+    ) -> Result<Result<(Option<Through>, Reservation), Stop>, Stop> {
         if C::VIRTUAL {
             return Ok(Ok((None, reservation)));
         }
-        let ask = Ask { capability: C::CAPABILITY, effect: C::EFFECT, scope: call.scope() };
+        let ask = Ask { capability: C::CAPABILITY, effect: call.effect(), scope: call.scope() };
         match decide(&ask, &self.authority) {
-            Verdict::Allow(folder) => Ok(Ok((folder, reservation))),
+            Verdict::Allow(through) => Ok(Ok((through, reservation))),
             Verdict::Deny(denial) => {
                 self.books.settle(reservation, &call.cost().fixed.with(Limit::Steps, 1));
                 self.books.note_denial(C::NAME, &denial);
-                let refusal = Refusal::new(RefusalKind::Denied, denial.why);
+                let refusal = Refusal::new(denial.kind, denial.why);
                 let answer = Answered::Error(refusal.clone());
                 self.books.log().append(&Fact::CallDenied { call: fact.clone(), code: Code::R0107, answer });
                 Ok(Err(Stop::Tell(refusal)))
@@ -236,10 +238,19 @@ impl Gate {
         reservation: Reservation,
         recorded: Result<C::Answer, Refusal>,
     ) -> Result<C::Answer, Stop> {
-        let used = recorded.as_ref().map_or_else(|_| call.cost().fixed, |answer| call.used(answer));
+        let used = match &recorded {
+            Ok(answer) => call.used(answer),
+            Err(refusal) => used_in_vain(call, refusal),
+        };
         self.books.settle(reservation, &used.with(Limit::Steps, 1));
         recorded.map_err(Stop::Tell)
     }
+}
+
+/// What a call cost that failed.
+fn used_in_vain<C: Call>(call: &C, refusal: &Refusal) -> Amounts {
+    let fixed = call.cost().fixed;
+    fixed.with(Limit::BytesIn, fixed[Limit::BytesIn].saturating_add(refusal.taken))
 }
 
 impl From<TrapReason> for Stop {

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::call::{Call, files, memory};
+use super::call::{Call, files, http, memory};
 use super::{Permit, Settled};
 
 type Answer<'a, C> = BoxFuture<'a, Settled<C>>;
@@ -17,6 +17,13 @@ pub trait Files: Send + Sync {
     fn delete(&self, permit: Permit<files::FilesDelete>) -> Answer<'_, files::FilesDelete>;
     /// The names in a folder, in order.
     fn list(&self, permit: Permit<files::FilesList>) -> Answer<'_, files::FilesList>;
+}
+
+/// What is on the web.
+pub trait Http: Send + Sync {
+    /// Sends one request to exactly what was decided, and follows nothing. Addresses are cleared by the permit's grant
+    /// before one of them is connected to; an answer larger than the allowance of bytes in is `too-large`.
+    fn send(&self, permit: Permit<http::HttpSend>) -> Answer<'_, http::HttpSend>;
 }
 
 /// The callers' key-value stores.
@@ -40,6 +47,8 @@ pub trait Memory: Send + Sync {
 pub struct Outside {
     /// Files.
     pub files: Box<dyn Files>,
+    /// The web.
+    pub http: Box<dyn Http>,
     /// Memory.
     pub memory: Box<dyn Memory>,
 }
@@ -48,7 +57,7 @@ impl Outside {
     /// An outside that panics when touched: a replay must never reach it.
     #[must_use]
     pub fn untouchable() -> Self {
-        Self { files: Box::new(Untouchable), memory: Box::new(Untouchable) }
+        Self { files: Box::new(Untouchable), http: Box::new(Untouchable), memory: Box::new(Untouchable) }
     }
 }
 
@@ -73,6 +82,12 @@ impl Files for Untouchable {
         Self::touched(&permit)
     }
     fn list(&self, permit: Permit<files::FilesList>) -> Answer<'_, files::FilesList> {
+        Self::touched(&permit)
+    }
+}
+
+impl Http for Untouchable {
+    fn send(&self, permit: Permit<http::HttpSend>) -> Answer<'_, http::HttpSend> {
         Self::touched(&permit)
     }
 }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Books, Call, Stop, TrapReason};
+use super::{Books, Call, Stop, TrapReason, used_in_vain};
 use crate::audit::{Answered, Fact, TraceId};
-use crate::governance::{Authority, Denial, FolderGrant, Reservation, StopSwitch};
+use crate::governance::{Authority, Denial, FolderGrant, Reservation, StopSwitch, Through, WebGrant};
 use crate::limit::{Amounts, Limit};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::ring::Effect;
@@ -26,7 +26,7 @@ struct Slip<C> {
     call: Option<C>,
     number: u64,
     authority: Arc<Authority>,
-    folder: Option<Arc<FolderGrant>>,
+    through: Option<Through>,
     reservation: Option<Reservation>,
     books: Arc<Books>,
 }
@@ -34,6 +34,13 @@ struct Slip<C> {
 impl<C: Call> Slip<C> {
     fn call(&self) -> &C {
         self.call.as_ref().expect("a slip has its call until it is spent")
+    }
+
+    fn folder(&self) -> Option<&FolderGrant> {
+        match &self.through {
+            Some(Through::Folder(folder)) => Some(folder),
+            _ => None,
+        }
     }
 
     fn end(&mut self, used: &Amounts, answer: Answered) {
@@ -49,12 +56,12 @@ impl<C: Call> Permit<C> {
         call: C,
         number: u64,
         authority: Arc<Authority>,
-        folder: Option<Arc<FolderGrant>>,
+        through: Option<Through>,
         reservation: Reservation,
         books: Arc<Books>,
     ) -> Self {
         let reservation = Some(reservation);
-        Self(Slip { call: Some(call), number, authority, folder, reservation, books })
+        Self(Slip { call: Some(call), number, authority, through, reservation, books })
     }
 
     /// The call.
@@ -72,7 +79,7 @@ impl<C: Call> Permit<C> {
     /// The folder that the call was granted, if it is about files.
     #[must_use]
     pub fn folder(&self) -> Option<&FolderGrant> {
-        self.0.folder.as_deref()
+        self.0.folder()
     }
 
     /// Ends the call before anything was done. It is charged like a call: a refusal is no way to work for nothing.
@@ -87,7 +94,7 @@ impl<C: Call> Permit<C> {
     /// # Errors
     /// The call is over already: its intent could not be written down, or the run was stopped meanwhile.
     pub async fn begin(mut self) -> Result<Underway<C>, Settled<C>> {
-        if !matches!(C::EFFECT, Effect::Read | Effect::Local) {
+        if !matches!(self.call().effect(), Effect::Read | Effect::Local) {
             let books = Arc::clone(&self.0.books);
             if let Err(error) = books.log().flush().await {
                 return Err(Settled(Err(Stop::Trap(TrapReason::LogFailed(error)))));
@@ -100,7 +107,7 @@ impl<C: Call> Permit<C> {
             call: self.0.call.take(),
             number: self.0.number,
             authority: Arc::clone(&self.0.authority),
-            folder: self.0.folder.take(),
+            through: self.0.through.take(),
             reservation: self.0.reservation.take(),
             books: Arc::clone(&self.0.books),
         };
@@ -137,7 +144,25 @@ impl<C: Call> Underway<C> {
     /// The folder that the call was granted, if it is about files.
     #[must_use]
     pub fn folder(&self) -> Option<&FolderGrant> {
-        self.0.folder.as_deref()
+        self.0.folder()
+    }
+
+    /// The grant that the call is made under, if it is about the web.
+    #[must_use]
+    pub fn web(&self) -> Option<&Arc<WebGrant>> {
+        match &self.0.through {
+            Some(Through::Web(grant)) => Some(grant),
+            _ => None,
+        }
+    }
+
+    /// Ends the call because what it turned out to lead to is denied.
+    pub fn deny(self, denial: Denial) -> Settled<C> {
+        let skill = &self.0.authority.skill;
+        let why = format!("skill `{skill}`: {}", denial.why);
+        let denial = Denial { why: why.clone(), ..denial }.in_a_grant(&self.0.authority);
+        self.0.books.note_denial(C::NAME, &denial);
+        self.settle(Err(Refusal::new(denial.kind, why)))
     }
 
     /// How much of a thing was set aside: the most that the answer may take.
@@ -157,11 +182,11 @@ impl<C: Call> Underway<C> {
         let failed = result.as_ref().is_err_and(|refusal| refusal.kind == RefusalKind::Failed);
         self.0.books.note_provider(failed);
         if let Err(Refusal { kind: RefusalKind::Denied, message, .. }) = &result {
-            self.0.books.note_denial(C::NAME, &Denial { why: message.clone(), line: None });
+            self.0.books.note_denial(C::NAME, &Denial::new(message.clone()));
         }
         let used = match &result {
             Ok(answer) => self.call().used(answer),
-            Err(_) => self.call().cost().fixed,
+            Err(refusal) => used_in_vain(self.call(), refusal),
         };
         let answered = match &result {
             Ok(answer) => Answered::Answer(serde_json::to_value(answer).expect("answers serialise")),

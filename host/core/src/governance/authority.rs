@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{FolderGrant, Grant};
+use super::book::Asker;
+use super::{FolderGrant, GrantBook, WebGrant, WebHost};
 use crate::capability::Powers;
 use crate::ids::{Agent, SkillName};
 use crate::ring::Ring;
@@ -18,16 +19,32 @@ pub struct Authority {
     pub ring: Ring,
     /// Ring ∩ imports ∩ task.
     pub powers: Powers,
-    /// The folders of all grants that count.
-    pub folders: Vec<Arc<FolderGrant>>,
+    grants: Arc<GrantBook>,
 }
 
 impl Authority {
-    /// The authority of a caller for a skill; grants that do not count are left out.
+    /// The authority of a caller for a skill. Of the grants those count that it holds.
     #[must_use]
-    pub fn new(agent: Agent, skill: SkillName, ring: Ring, powers: Powers, grants: &[Grant]) -> Self {
-        let counting = grants.iter().filter(|grant| grant.counts_for(&agent, ring, &skill));
-        let folders = counting.flat_map(|grant| grant.files.iter().cloned()).collect();
-        Self { agent, skill, ring, powers: powers.intersection(ring.powers()), folders }
+    pub fn new(agent: Agent, skill: SkillName, ring: Ring, powers: Powers, grants: &Arc<GrantBook>) -> Self {
+        let powers = powers.intersection(ring.powers());
+        Self { agent, skill, ring, powers, grants: Arc::clone(grants) }
+    }
+
+    /// The folders of a name that it was granted.
+    pub(super) fn folders<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Arc<FolderGrant>> {
+        self.grants.folders(self.asker(), name)
+    }
+
+    /// What it was granted about a host.
+    pub(super) fn hosts<'a>(
+        &'a self,
+        host: &'a WebHost,
+        written: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<WebGrant>> {
+        self.grants.hosts(self.asker(), host, written)
+    }
+
+    const fn asker(&self) -> Asker<'_> {
+        Asker { agent: &self.agent, ring: self.ring, skill: &self.skill }
     }
 }

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Access, Authority, FolderGrant, GuestPath};
+use super::{Access, Authority, FolderGrant, GuestPath, Method, WebGrant, WebUrl};
 use crate::capability::Capability;
+use crate::refusal::RefusalKind;
 use crate::ring::{Effect, required};
 
 /// What a call wants, as far as the decision is concerned.
@@ -24,13 +25,35 @@ pub enum Scope<'a> {
     Whole,
     /// A file or folder.
     Path(&'a str),
+    /// Something on the web, or why it is nothing that can be asked for.
+    Web(Result<WebAsk<'a>, &'static str>),
+}
+
+/// A request, as far as the decision is concerned.
+#[derive(Debug, Clone, Copy)]
+pub struct WebAsk<'a> {
+    /// Of what.
+    pub url: &'a WebUrl,
+    /// How.
+    pub method: &'a Method,
+    /// How many bytes it sends.
+    pub bytes: u64,
+}
+
+/// What a call may be made through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Through {
+    /// A folder.
+    Folder(Arc<FolderGrant>),
+    /// A grant about the web.
+    Web(Arc<WebGrant>),
 }
 
 /// The decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// It may; through this folder, if it is about files.
-    Allow(Option<Arc<FolderGrant>>),
+    /// It may; through this, if it needs a grant.
+    Allow(Option<Through>),
     /// It may not.
     Deny(Denial),
 }
@@ -38,6 +61,8 @@ pub enum Verdict {
 /// Why a call may not be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
+    /// `denied` where policy says so, `invalid` where it is no request that any policy could allow.
+    pub kind: RefusalKind,
     /// For the skill and the reader of the log.
     pub why: String,
     /// The lines of policy that would change it, if one would.
@@ -51,15 +76,20 @@ pub fn decide(ask: &Ask<'_>, authority: &Authority) -> Verdict {
     if !powers.contains(ask.capability) {
         return deny(format!("`{}` is none of this run's powers", ask.capability));
     }
-    let needed = required(ask.capability, ask.effect);
+    // What a request does depends on its grant.
+    let effect = if matches!(ask.scope, Scope::Web(_)) { Effect::Read } else { ask.effect };
+    let needed = required(ask.capability, effect);
     if !ring.reaches(needed) {
         return deny(format!("`{}` needs ring {needed}; this run has ring {ring}", ask.capability));
     }
+    if let Scope::Web(asked) = ask.scope {
+        return asked.map_or_else(malformed, |asked| decide_web(&asked, authority)).named(skill.as_str());
+    }
     if ask.effect == Effect::Irreversible {
-        return deny("an effect that cannot be undone needs an approval".to_owned());
+        return deny(NOT_UNDONE.to_owned());
     }
     match ask.scope {
-        Scope::Whole => Verdict::Allow(None),
+        Scope::Whole | Scope::Web(_) => Verdict::Allow(None),
         Scope::Path(path) => match GuestPath::parse(path) {
             Ok(path) => decide_path(path, ask.effect, authority),
             Err(why) => deny(format!("{why}: only `folder/rest` is allowed")),
@@ -70,10 +100,10 @@ pub fn decide(ask: &Ask<'_>, authority: &Authority) -> Verdict {
 
 fn decide_path(path: GuestPath<'_>, effect: Effect, authority: &Authority) -> Verdict {
     let access = if effect == Effect::Read { Access::Read } else { Access::Write };
-    let mut named = authority.folders.iter().filter(|grant| grant.name == path.folder).peekable();
+    let mut named = authority.folders(path.folder).peekable();
     let known = named.peek().is_some();
     if let Some(grant) = named.find(|grant| grant.access >= access) {
-        return Verdict::Allow(Some(Arc::clone(grant)));
+        return Verdict::Allow(Some(Through::Folder(Arc::clone(grant))));
     }
     let why = if known {
         format!("folder `{}` is granted for reading only", path.folder)
@@ -81,18 +111,77 @@ fn decide_path(path: GuestPath<'_>, effect: Effect, authority: &Authority) -> Ve
         format!("no grant covers folder `{}`", path.folder)
     };
     let word = if access == Access::Read { "read" } else { "write" };
-    let line = format!(
-        "[[grant]]\nring = {}\nskill = \"{}\"\nfiles = [{{ folder = {}, access = \"{word}\" }}]",
-        authority.ring,
-        authority.skill,
-        // A text of JSON is one of TOML too.
-        serde_json::Value::from(path.folder),
-    );
-    Verdict::Deny(Denial { why, line: Some(line) })
+    // A text of JSON is one of TOML too.
+    let folder = serde_json::Value::from(path.folder);
+    let line = format!("files = [{{ folder = {folder}, access = \"{word}\" }}]");
+    Verdict::Deny(Denial::new(why).with_line(line).in_a_grant(authority))
 }
 
+fn decide_web(asked: &WebAsk<'_>, authority: &Authority) -> Verdict {
+    let WebAsk { url, method, bytes } = *asked;
+    let host = url.host().to_string();
+    let covering = || authority.hosts(url.host(), &host).filter(|grant| grant.covers(url, method));
+    let reaches = |effect: Effect| authority.ring.reaches(required(Capability::Http, effect));
+    let may = |grant: &&Arc<WebGrant>| {
+        let effect = grant.effect_of(method);
+        effect != Effect::Irreversible && reaches(effect)
+    };
+    let Some(grant) =
+        covering().find(|grant| may(grant) && bytes <= grant.max_bytes).or_else(|| covering().next())
+    else {
+        let why = format!("no grant covers {} {}", method.word(), url.origin());
+        let line = if method.effect() == Effect::Read && method.word() != "OPTIONS" {
+            format!("http = [\"{}\"]", url.origin())
+        } else {
+            let (origin, word) = (url.origin(), method.word());
+            format!("http = [{{ url = \"{origin}\", methods = [\"{word}\"], effect = \"reversible\" }}]")
+        };
+        return Verdict::Deny(Denial::new(why).with_line(line).in_a_grant(authority));
+    };
+    let effect = grant.effect_of(method);
+    if effect == Effect::Irreversible {
+        return deny(format!("{} {}: {NOT_UNDONE}", method.word(), url.origin()));
+    }
+    if !reaches(effect) {
+        let needed = required(Capability::Http, effect);
+        return deny(format!("{} needs ring {needed}; this run has ring {}", method.word(), authority.ring));
+    }
+    if bytes > grant.max_bytes {
+        return deny(format!("the request has {bytes} bytes; {} are granted", grant.max_bytes));
+    }
+    Verdict::Allow(Some(Through::Web(Arc::clone(grant))))
+}
+
+const NOT_UNDONE: &str = "an effect that cannot be undone needs an approval";
+
 fn deny(why: String) -> Verdict {
-    Verdict::Deny(Denial { why, line: None })
+    Verdict::Deny(Denial::new(why))
+}
+
+fn malformed(why: &str) -> Verdict {
+    Verdict::Deny(Denial { kind: RefusalKind::Invalid, ..Denial::new(why.to_owned()) })
+}
+
+impl Denial {
+    /// A denial that no line of policy would change.
+    #[must_use]
+    pub const fn new(why: String) -> Self {
+        Self { kind: RefusalKind::Denied, why, line: None }
+    }
+
+    /// With what would change it, inside of a grant.
+    #[must_use]
+    pub fn with_line(self, line: String) -> Self {
+        Self { line: Some(line), ..self }
+    }
+
+    /// Names the grant's holder and skill in front of the line.
+    #[must_use]
+    pub fn in_a_grant(self, authority: &Authority) -> Self {
+        let Authority { ring, skill, .. } = authority;
+        let line = self.line.map(|line| format!("[[grant]]\nring = {ring}\nskill = \"{skill}\"\n{line}"));
+        Self { line, ..self }
+    }
 }
 
 impl Verdict {
@@ -111,7 +200,7 @@ impl Verdict {
 mod tests {
     use super::*;
     use crate::capability::Powers;
-    use crate::governance::{Grant, Holder, Quota};
+    use crate::governance::{Grant, GrantBook, Holder, Quota};
     use crate::ring::Ring;
 
     fn authority(ring: Ring, access: Option<Access>) -> Authority {
@@ -120,10 +209,10 @@ mod tests {
             Arc::new(FolderGrant { name: "notes".into(), folder: "/n".into(), access, quota })
         };
         let files = access.map(folder).into_iter().collect();
-        let grant = Grant { holder: Holder::Ring(Ring::Standard), skill: None, files };
+        let grant = Grant { holder: Holder::Ring(Ring::Standard), skill: None, files, http: Vec::new() };
         let name = |text: &str| text.parse().expect("a name");
         let (agent, skill) = ("ada".parse().expect("a name"), name("notes"));
-        Authority::new(agent, skill, ring, Powers::all(), &[grant])
+        Authority::new(agent, skill, ring, Powers::all(), &Arc::new(GrantBook::new(vec![grant])))
     }
 
     fn allowed(authority: &Authority, effect: Effect, path: &str) -> bool {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::WebGrant;
 use crate::ids::{Agent, SkillName};
 use crate::ring::Ring;
 
 /// Who holds a grant. Privileges are the caller's, so a skill alone can hold none.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Holder {
     /// One caller.
     Caller(Agent),
@@ -26,18 +27,8 @@ pub struct Grant {
     pub skill: Option<SkillName>,
     /// Which folders.
     pub files: Vec<Arc<FolderGrant>>,
-}
-
-impl Grant {
-    /// Whether it counts for a caller in its effective ring while a skill runs for it.
-    #[must_use]
-    pub fn counts_for(&self, agent: &Agent, ring: Ring, skill: &SkillName) -> bool {
-        let held = match &self.holder {
-            Holder::Caller(caller) => caller == agent,
-            Holder::Ring(least) => ring.reaches(*least),
-        };
-        held && self.skill.as_ref().is_none_or(|only| only == skill)
-    }
+    /// What of the web.
+    pub http: Vec<Arc<WebGrant>>,
 }
 
 /// A folder that may be used.
@@ -145,14 +136,5 @@ mod tests {
         }
         assert_eq!(GuestPath::parse("notes/a/b.md"), Ok(GuestPath { folder: "notes", rest: "a/b.md" }));
         assert_eq!(GuestPath::parse("notes"), Ok(GuestPath { folder: "notes", rest: "" }));
-    }
-
-    #[test]
-    fn a_grant_counts_for_its_ring_and_the_more_privileged() {
-        let grant = Grant { holder: Holder::Ring(Ring::Standard), skill: None, files: vec![] };
-        let (ada, notes) = ("ada".parse().expect("a name"), "notes".parse().expect("a name"));
-        assert!(grant.counts_for(&ada, Ring::Trusted, &notes));
-        assert!(grant.counts_for(&ada, Ring::Standard, &notes));
-        assert!(!grant.counts_for(&ada, Ring::Sandboxed, &notes));
     }
 }

@@ -1,13 +1,20 @@
 //! What may be done: limits and the ledger, grants, the decision, and the switch that stops a run.
 
 mod authority;
+mod book;
 mod decide;
 mod grant;
 mod ledger;
+mod network;
 mod switch;
+mod web_grant;
+mod web_url;
 
 pub use authority::Authority;
-pub use decide::{Ask, Denial, Scope, Verdict, decide};
+pub use book::GrantBook;
+pub use decide::{Ask, Denial, Scope, Through, Verdict, WebAsk, decide};
 pub use grant::{Access, FolderGrant, Grant, GuestPath, Holder, Quota};
 pub use ledger::{Cost, Exhausted, Ledger, Reservation};
 pub use switch::{KillTarget, OnBoard, StopReason, StopSwitch, Switches};
+pub use web_grant::{AddedHeader, ClearedAddress, Method, UrlPattern, WebGrant};
+pub use web_url::{Scheme, WebHost, WebUrl};

@@ -20,7 +20,7 @@ pub use replay::{Replayed, replay};
 
 use crate::contract::{RuleSet, Validator};
 use crate::gate::Outside;
-use crate::governance::{Grant, Switches};
+use crate::governance::{GrantBook, Switches};
 use crate::ids::SkillName;
 use crate::registry::Registry;
 use crate::ring::Ring;
@@ -33,7 +33,7 @@ use validate::Judged;
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// Who may do what beyond the ring table.
-    pub grants: Vec<Grant>,
+    pub grants: Arc<GrantBook>,
     /// Rules on outputs, by skill.
     pub rules: HashMap<SkillName, RuleSet>,
     /// The most privileged ring that a skill is ever run in, by skill.

@@ -79,7 +79,7 @@ impl Recorded {
         }
         let (agent, input, limits) = accepted.ok_or("the record does not say what was asked for")?;
         let (skill, component, ring, powers) = resolved.ok_or("the task was refused: nothing ran")?;
-        let authority = Arc::new(Authority::new(agent, skill, ring, powers, &[]));
+        let authority = Arc::new(Authority::new(agent, skill, ring, powers, &Arc::default()));
         Ok(Self { component, authority, input, limits })
     }
 }

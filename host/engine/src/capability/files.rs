@@ -31,7 +31,7 @@ impl files::Host for Gate {
                 RefusalKind::Denied => files::Error::Denied(refusal.message),
                 RefusalKind::NotFound => files::Error::NotFound(refusal.message),
                 RefusalKind::Invalid => files::Error::Invalid(refusal.message),
-                RefusalKind::Conflict | RefusalKind::Failed => files::Error::Failed(refusal.message),
+                _ => files::Error::Failed(refusal.message),
             }),
         }
     }

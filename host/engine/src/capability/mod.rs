@@ -2,6 +2,7 @@
 
 mod clock;
 mod files;
+mod http;
 mod log;
 mod memory;
 mod random;
@@ -28,6 +29,7 @@ pub(crate) fn link(capability: Capability, linker: &mut Linker<State>) -> wasmti
     match capability {
         Capability::Clock => ringfence::clock::clock::add_to_linker::<_, Gated>(linker, gate),
         Capability::Files => ringfence::files::files::add_to_linker::<_, Gated>(linker, gate),
+        Capability::Http => ringfence::http::http::add_to_linker::<_, Gated>(linker, gate),
         Capability::Log => ringfence::log::log::add_to_linker::<_, Gated>(linker, gate),
         Capability::Memory => ringfence::memory::memory::add_to_linker::<_, Gated>(linker, gate),
         Capability::Random => ringfence::random::random::add_to_linker::<_, Gated>(linker, gate),

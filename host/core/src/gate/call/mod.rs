@@ -2,6 +2,7 @@
 
 pub(super) mod clock;
 pub(super) mod files;
+pub(super) mod http;
 pub(super) mod log;
 pub(super) mod memory;
 pub(super) mod random;
@@ -31,6 +32,11 @@ pub trait Call: Serialize + Send + Sync + 'static {
     const MAX_SHOWN_ARGUMENTS: usize = 1024;
     /// What it is answered with.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
+
+    /// What this one does to the world.
+    fn effect(&self) -> Effect {
+        Self::EFFECT
+    }
 
     /// What in particular it is after.
     fn scope(&self) -> Scope<'_> {

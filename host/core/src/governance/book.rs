@@ -1,0 +1,110 @@
+//! All grants, found by who asks for what: how many there are makes no difference to a call.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::web_url::WebHost;
+use super::{FolderGrant, Grant, Holder, WebGrant};
+use crate::ids::{Agent, SkillName};
+use crate::ring::Ring;
+
+/// Who asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asker<'a> {
+    /// The caller.
+    pub(super) agent: &'a Agent,
+    /// Its effective ring.
+    pub(super) ring: Ring,
+    /// What runs for it.
+    pub(super) skill: &'a SkillName,
+}
+
+/// The operator's grants, in order.
+#[derive(Debug, Clone, Default)]
+pub struct GrantBook {
+    grants: Vec<Grant>,
+    folders: Index<FolderGrant>,
+    hosts: Index<WebGrant>,
+    domains: Index<WebGrant>,
+}
+
+impl GrantBook {
+    /// Files the grants under what they are about.
+    #[must_use]
+    pub fn new(grants: Vec<Grant>) -> Self {
+        let mut book = Self::default();
+        for grant in &grants {
+            for folder in &grant.files {
+                book.folders.put(grant, folder.name.clone(), folder);
+            }
+            for web in &grant.http {
+                let index = if web.url.below { &mut book.domains } else { &mut book.hosts };
+                index.put(grant, web.url.host.to_string(), web);
+            }
+        }
+        Self { grants, ..book }
+    }
+
+    /// All of them, as they were given.
+    #[must_use]
+    pub fn grants(&self) -> &[Grant] {
+        &self.grants
+    }
+
+    /// The folders of a name that somebody was granted.
+    pub(super) fn folders<'a>(
+        &'a self,
+        asker: Asker<'a>,
+        name: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<FolderGrant>> {
+        self.folders.find(asker, name)
+    }
+
+    /// What somebody was granted about a host, the exact ones first.
+    pub(super) fn hosts<'a>(
+        &'a self,
+        asker: Asker<'a>,
+        host: &'a WebHost,
+        written: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<WebGrant>> {
+        let name = if matches!(host, WebHost::Name(_)) { written } else { "" };
+        let domains = name.match_indices('.').map(|(dot, _)| &name[dot + 1..]);
+        self.hosts.find(asker, written).chain(domains.flat_map(move |end| self.domains.find(asker, end)))
+    }
+}
+
+/// Things by their holder and a key.
+#[derive(Debug, Clone)]
+struct Index<T>(HashMap<Holder, HashMap<String, Vec<Filed<T>>>>);
+
+#[derive(Debug, Clone)]
+struct Filed<T> {
+    /// Only while this skill runs.
+    skill: Option<SkillName>,
+    thing: Arc<T>,
+}
+
+impl<T> Default for Index<T> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<T> Index<T> {
+    fn put(&mut self, grant: &Grant, key: String, thing: &Arc<T>) {
+        let filed = Filed { skill: grant.skill.clone(), thing: Arc::clone(thing) };
+        self.0.entry(grant.holder.clone()).or_default().entry(key).or_default().push(filed);
+    }
+
+    fn find<'a>(&'a self, asker: Asker<'a>, key: &'a str) -> impl Iterator<Item = &'a Arc<T>> {
+        let rings = [Ring::Trusted, Ring::Standard, Ring::Sandboxed].into_iter();
+        let rings = rings.filter(move |least| asker.ring.reaches(*least)).map(Holder::Ring);
+        let holders = std::iter::once(Holder::Caller(asker.agent.clone())).chain(rings);
+        holders.flat_map(move |holder| {
+            let filed = self.0.get(&holder).and_then(|keys| keys.get(key)).into_iter().flatten();
+            filed
+                .filter(move |filed| filed.skill.as_ref().is_none_or(|only| only == asker.skill))
+                .map(|filed| &filed.thing)
+        })
+    }
+}

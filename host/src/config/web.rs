@@ -1,0 +1,206 @@
+//! What the policy file says of the web and of secrets, checked and in the words of core and adapters.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ringfence_adapters::http_client::HttpSettings;
+use ringfence_core::gate::check_header;
+use ringfence_core::governance::{AddedHeader, Method, UrlPattern, WebGrant};
+use ringfence_core::ring::Effect;
+use secrecy::SecretString;
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use crate::quantity;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct HttpEntry {
+    nameserver: Option<String>,
+    ca: Option<PathBuf>,
+    timeout: Option<String>,
+    connect_timeout: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct SecretEntry {
+    env: Option<String>,
+    file: Option<PathBuf>,
+}
+
+/// `"https://example.com"`, or a table that says more.
+#[derive(Debug, Default)]
+pub(super) struct WebEntry(WebTable);
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WebTable {
+    url: String,
+    methods: Option<Vec<String>>,
+    effect: Option<Said>,
+    #[serde(default)]
+    networks: Vec<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    max_bytes: Option<String>,
+}
+
+/// What the operator says that the other methods do.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Said {
+    Read,
+    Reversible,
+}
+
+impl<'de> Deserialize<'de> for WebEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = WebEntry;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"https://…\" or { url = \"https://…\", … }")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, url: &str) -> Result<WebEntry, E> {
+                Ok(WebEntry(WebTable { url: url.to_owned(), ..WebTable::default() }))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WebEntry, A::Error> {
+                WebTable::deserialize(MapAccessDeserializer::new(map)).map(WebEntry)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// Where a secret is.
+#[derive(Debug, Clone)]
+pub(super) enum SecretSource {
+    /// In a variable of the environment: its name, the variable's.
+    Env(String, String),
+    /// In a file.
+    File(String, PathBuf),
+}
+
+impl SecretSource {
+    /// The file that it is in.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(_, path) => Some(path),
+            Self::Env(..) => None,
+        }
+    }
+
+    /// Reads it.
+    pub(super) fn read(&self) -> Result<(String, SecretString), String> {
+        let (name, read) = match self {
+            Self::Env(name, variable) => {
+                let read = std::env::var(variable);
+                (name, read.map_err(|_| format!("the environment has no text in {variable}")))
+            }
+            Self::File(name, path) => {
+                let read = std::fs::read_to_string(path);
+                (name, read.map_err(|why| format!("{}: {why}", path.display())))
+            }
+        };
+        let read = read.map_err(|why| format!("[secret.{name}] {why}"))?;
+        Ok((name.clone(), SecretString::from(read.trim_end_matches(['\r', '\n']))))
+    }
+}
+
+/// Where the secrets are; relative files lie in `folder`.
+pub(super) fn sources(
+    entries: &BTreeMap<String, SecretEntry>,
+    folder: &Path,
+) -> Result<Vec<SecretSource>, String> {
+    let source = |(name, entry): (&String, &SecretEntry)| match (&entry.env, &entry.file) {
+        _ if name.is_empty() || name.contains(['{', '}']) => {
+            Err(format!("[secret.{name}] has a name that no header can say"))
+        }
+        (Some(variable), None) => Ok(SecretSource::Env(name.clone(), variable.clone())),
+        (None, Some(file)) => Ok(SecretSource::File(name.clone(), folder.join(file))),
+        _ => Err(format!("[secret.{name}] says where it is: either env = \"VARIABLE\" or file = \"path\"")),
+    };
+    entries.iter().map(source).collect()
+}
+
+/// How the web is reached; a relative file lies in `folder`.
+pub(super) fn settings(entry: &HttpEntry, folder: &Path) -> Result<HttpSettings, String> {
+    let nameserver = entry.nameserver.as_deref().map(|text| {
+        text.parse::<SocketAddr>()
+            .map_err(|_| format!("nameserver: {text:?} is no address with a port: say 9.9.9.9:53"))
+    });
+    let ca = entry.ca.as_ref().map(|file| folder.join(file));
+    let time = |key: &str, text: &Option<String>, default: Duration| {
+        text.as_deref().map_or(Ok(default), quantity::duration).map_err(|why| format!("{key}: {why}"))
+    };
+    Ok(HttpSettings {
+        nameserver: nameserver.transpose()?,
+        ca,
+        timeout: time("timeout", &entry.timeout, Duration::from_secs(20))?,
+        connect_timeout: time("connect-timeout", &entry.connect_timeout, Duration::from_secs(5))?,
+    })
+}
+
+/// A grant about the web.
+pub(super) fn grant(entry: &WebEntry, secrets: &BTreeMap<String, SecretEntry>) -> Result<WebGrant, String> {
+    let WebTable { url, methods, effect, networks, headers, max_bytes } = &entry.0;
+    let pattern = UrlPattern::parse(url).map_err(|why| format!("http {url:?}: {why}"))?;
+    let wrong = |why: String| format!("http {url:?}: {why}");
+    let reading = || vec!["GET".to_owned(), "HEAD".to_owned()];
+    let methods = methods.clone().unwrap_or_else(reading);
+    if methods.is_empty() {
+        return Err(wrong("methods: it names none".into()));
+    }
+    let methods: Result<Vec<_>, _> = methods.iter().map(|method| Method::parse(method)).collect();
+    let effect = match effect {
+        None => Effect::Irreversible,
+        Some(Said::Read) => Effect::Read,
+        Some(Said::Reversible) => Effect::Reversible,
+    };
+    let network = |text: &String| {
+        let address = || text.parse::<IpAddr>().map(ipnet::IpNet::from).ok();
+        let network: Option<ipnet::IpNet> = text.parse().ok().or_else(address);
+        let network = network.filter(|network| network.trunc() == *network);
+        network.ok_or_else(|| wrong(format!("networks: {text:?} is no network: say 10.0.0.0/8")))
+    };
+    let header = |(name, value): (&String, &String)| {
+        added(name, value, url, secrets).map_err(|why| wrong(format!("headers: {name}: {why}")))
+    };
+    let max_bytes = max_bytes.as_deref().map_or(Ok(u64::MAX), quantity::bytes);
+    Ok(WebGrant {
+        url: pattern,
+        methods: methods.map_err(|why| wrong(format!("methods: {why}")))?,
+        effect,
+        networks: networks.iter().map(network).collect::<Result<_, _>>()?,
+        headers: headers.iter().map(header).collect::<Result<_, _>>()?,
+        max_bytes: max_bytes.map_err(|why| wrong(format!("max-bytes: {why}")))?,
+    })
+}
+
+fn added(
+    name: &str,
+    value: &str,
+    url: &str,
+    secrets: &BTreeMap<String, SecretEntry>,
+) -> Result<AddedHeader, String> {
+    let name = name.to_ascii_lowercase();
+    check_header(&name, value)?;
+    for behind in value.split("{secret:").skip(1) {
+        let secret = behind.split_once('}').ok_or("a `{secret:` is not closed")?.0;
+        if !secrets.contains_key(secret) {
+            return Err(format!("there is no [secret.{secret}]"));
+        }
+        if url.contains("://*.") {
+            return Err("a secret goes to one host by its name, not to whatever `*.` stands for".into());
+        }
+    }
+    Ok(AddedHeader { name, value: value.to_owned() })
+}

@@ -1,0 +1,9 @@
+//! Servers on this machine for tests of the web: a real one, ones that misbehave, and one that says what names mean.
+
+mod names;
+mod nginx;
+mod raw;
+
+pub(crate) use names::NameServer;
+pub(crate) use nginx::Nginx;
+pub(crate) use raw::RawServer;
