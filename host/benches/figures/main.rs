@@ -3,6 +3,7 @@
 
 mod bare;
 mod calls;
+mod grants;
 mod kills;
 mod process;
 mod runs;
@@ -17,9 +18,10 @@ type Group = fn(&tokio::runtime::Runtime) -> Vec<Figure>;
 fn main() {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let groups: [(&str, Group); 4] = [
+    let groups: [(&str, Group); 5] = [
         ("runs", runs::measure),
         ("calls", calls::measure),
+        ("grants", grants::measure),
         ("kills", kills::measure),
         ("process", process::measure),
     ];

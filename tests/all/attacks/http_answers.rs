@@ -82,6 +82,8 @@ pub(crate) fn attack_http_swallows_what_it_is_fed() {
     for ((what, says), heard) in FED.iter().zip(heard.as_array().unwrap()) {
         assert_eq!(heard, says, "{what}");
     }
+    let replayed = world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap();
+    assert_eq!(replayed.fuel, emitted.outcome.used.fuel);
     // What came in vain is charged as well; of what was only announced nothing came.
     let taken = emitted.outcome.used.bytes_in;
     assert!((100_000..400_000).contains(&taken), "{taken} bytes were charged");

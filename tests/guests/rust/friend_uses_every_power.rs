@@ -15,6 +15,8 @@ pub struct Seen {
     memory: Vec<String>,
     /// What became of each call about files.
     files: Vec<String>,
+    /// What became of each call about the web.
+    web: Vec<String>,
 }
 
 /// Uses every power.
@@ -23,6 +25,7 @@ fn friend_uses_every_power(
     folder: String,
     clock: Clock,
     files: Files,
+    http: Http,
     log: Log,
     memory: Memory,
     random: Random,
@@ -50,6 +53,7 @@ fn friend_uses_every_power(
             format!("{:?}", files.delete(&path)),
             format!("{:?}", files.read(&path)),
         ],
+        web: vec![format!("{:?}", http.get("http://127.0.0.1/"))],
     };
     log.warn("it ends");
     Ok(seen)

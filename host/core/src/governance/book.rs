@@ -108,3 +108,64 @@ impl<T> Index<T> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::governance::{Access, Method, UrlPattern, WebUrl};
+    use crate::ring::Effect;
+
+    fn grant(holder: Holder, skill: Option<&str>, url: &str) -> Grant {
+        let web = WebGrant {
+            url: UrlPattern::parse(url).expect("a pattern"),
+            methods: vec![Method::parse("GET").expect("a method")],
+            effect: Effect::Irreversible,
+            networks: Vec::new(),
+            headers: Vec::new(),
+            max_bytes: 1,
+        };
+        let folder = FolderGrant { name: "notes".into(), folder: "/n".into(), access: Access::Read };
+        let skill = skill.map(|name| name.parse().expect("a name"));
+        Grant { holder, skill, files: vec![Arc::new(folder)], http: vec![Arc::new(web)] }
+    }
+
+    /// How many grants about a host, and of a folder, somebody finds.
+    fn found(book: &GrantBook, agent: &str, ring: Ring, skill: &str, url: &str) -> (usize, usize) {
+        let (agent, skill) = (agent.parse().expect("a name"), skill.parse().expect("a name"));
+        let asker = Asker { agent: &agent, ring, skill: &skill };
+        let url = WebUrl::parse(url).expect("a URL");
+        let hosts = book.hosts(asker, url.host(), &url.host().to_string()).count();
+        (hosts, book.folders(asker, "notes").count())
+    }
+
+    #[test]
+    fn a_grant_counts_for_its_ring_and_the_more_privileged() {
+        let book = GrantBook::new(vec![grant(Holder::Ring(Ring::Standard), None, "https://a.example")]);
+        for (ring, count) in [(Ring::Trusted, 1), (Ring::Standard, 1), (Ring::Sandboxed, 0)] {
+            assert_eq!(found(&book, "ada", ring, "notes", "https://a.example"), (count, count), "{ring}");
+        }
+    }
+
+    #[test]
+    fn a_grant_counts_for_its_caller_and_its_skill_alone() {
+        let ada = Holder::Caller("ada".parse().expect("a name"));
+        let book = GrantBook::new(vec![grant(ada, Some("notes"), "https://a.example")]);
+        assert_eq!(found(&book, "ada", Ring::Standard, "notes", "https://a.example"), (1, 1));
+        assert_eq!(found(&book, "eve", Ring::Standard, "notes", "https://a.example"), (0, 0));
+        assert_eq!(found(&book, "ada", Ring::Standard, "other", "https://a.example"), (0, 0));
+    }
+
+    #[test]
+    fn the_names_below_a_host_are_not_the_host() {
+        let book = GrantBook::new(vec![grant(Holder::Ring(Ring::Standard), None, "https://*.a.example")]);
+        for (url, count) in [
+            ("https://b.a.example", 1),
+            ("https://c.b.a.example", 1),
+            ("https://a.example", 0),
+            ("https://ba.example", 0),
+            ("https://1.2.3.4", 0),
+        ] {
+            assert_eq!(found(&book, "ada", Ring::Standard, "notes", url).0, count, "{url}");
+        }
+    }
+}
