@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ringfence_core::capability::{Capability, Powers};
 use ringfence_core::governance::{
-    Access, Ask, Authority, FolderGrant, Grant, GrantBook, Holder, Method, Scope, UrlPattern, Verdict,
+    Access, Ask, Authority, FolderGrant, Grant, GrantBook, Holder, Method, Quota, Scope, UrlPattern, Verdict,
     WebAsk, WebGrant, WebUrl, decide,
 };
 use ringfence_core::ring::{Effect, Ring};
@@ -42,7 +42,12 @@ pub(crate) fn measure(_: &Runtime) -> Vec<Figure> {
 fn authority(grants: usize) -> Authority {
     let get = || Method::parse("GET").expect("a method");
     let grant = |number: usize| {
-        let folder = FolderGrant { name: format!("f{number}"), folder: "/f".into(), access: Access::Read };
+        let folder = FolderGrant {
+            name: format!("f{number}"),
+            folder: "/f".into(),
+            access: Access::Read,
+            quota: Quota::default(),
+        };
         let front = if number.is_multiple_of(2) { "*." } else { "" };
         let web = WebGrant {
             url: UrlPattern::parse(&format!("https://{front}site-{number}.example")).expect("a pattern"),
