@@ -162,7 +162,7 @@ impl<C: Call> Underway<C> {
         let why = format!("skill `{skill}`: {}", denial.why);
         let denial = Denial { why: why.clone(), ..denial }.in_a_grant(&self.0.authority);
         self.0.books.note_denial(C::NAME, &denial);
-        self.settle(Err(Refusal::new(denial.kind, why)))
+        self.conclude(Err(Refusal::new(denial.kind, why)))
     }
 
     /// How much of a thing was set aside: the most that the answer may take.
@@ -178,12 +178,16 @@ impl<C: Call> Underway<C> {
     }
 
     /// Records and charges what became of the call.
-    pub fn settle(mut self, result: Result<C::Answer, Refusal>) -> Settled<C> {
-        let failed = result.as_ref().is_err_and(|refusal| refusal.kind == RefusalKind::Failed);
-        self.0.books.note_provider(failed);
+    pub fn settle(self, result: Result<C::Answer, Refusal>) -> Settled<C> {
         if let Err(Refusal { kind: RefusalKind::Denied, message, .. }) = &result {
             self.0.books.note_denial(C::NAME, &Denial::new(message.clone()));
         }
+        self.conclude(result)
+    }
+
+    fn conclude(mut self, result: Result<C::Answer, Refusal>) -> Settled<C> {
+        let failed = result.as_ref().is_err_and(|refusal| refusal.kind == RefusalKind::Failed);
+        self.0.books.note_provider(failed);
         let used = match &result {
             Ok(answer) => self.call().used(answer),
             Err(refusal) => used_in_vain(self.call(), refusal),

@@ -112,7 +112,7 @@ impl<T> Index<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::governance::{Access, Method, UrlPattern, WebUrl};
+    use crate::governance::{Access, Method, Quota, UrlPattern, WebUrl};
     use crate::ring::Effect;
 
     fn grant(holder: Holder, skill: Option<&str>, url: &str) -> Grant {
@@ -124,7 +124,12 @@ mod tests {
             headers: Vec::new(),
             max_bytes: 1,
         };
-        let folder = FolderGrant { name: "notes".into(), folder: "/n".into(), access: Access::Read };
+        let folder = FolderGrant {
+            name: "notes".into(),
+            folder: "/n".into(),
+            access: Access::Read,
+            quota: Quota::default(),
+        };
         let skill = skill.map(|name| name.parse().expect("a name"));
         Grant { holder, skill, files: vec![Arc::new(folder)], http: vec![Arc::new(web)] }
     }
