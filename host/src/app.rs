@@ -104,6 +104,8 @@ pub struct TaskLine {
     pub skill: Arc<str>,
     /// Who asked.
     pub agent: Agent,
+    /// For which other task, if for one.
+    pub parent: Option<TaskId>,
     /// When.
     pub accepted: Timestamp,
     /// How it stands.
@@ -135,7 +137,7 @@ pub fn tasks(store: &Store, most: usize) -> Result<Vec<TaskLine>, Error> {
 fn task_line(store: &Store, stream: &StreamName) -> Result<Option<TaskLine>, Error> {
     let Some(task) = stream.as_task() else { return Ok(None) };
     let Some(first) = store.log.read(stream, 1, 1)?.into_iter().next() else { return Ok(None) };
-    let Some(Fact::TaskAccepted { skill, agent, host, .. }) = fact(&first) else { return Ok(None) };
+    let Some(Fact::TaskAccepted { skill, agent, host, parent, .. }) = fact(&first) else { return Ok(None) };
     let head = store.log.head(stream)?;
     let last = store.log.read(stream, head.sequence, 1)?;
     let state = match last.first().and_then(fact) {
@@ -143,7 +145,7 @@ fn task_line(store: &Store, stream: &StreamName) -> Result<Option<TaskLine>, Err
         _ if is_alive(&store.data, &host) => TaskState::Running,
         _ => TaskState::Abandoned,
     };
-    Ok(Some(TaskLine { task, skill, agent, accepted: first.event.time, state }))
+    Ok(Some(TaskLine { task, skill, agent, parent, accepted: first.event.time, state }))
 }
 
 fn fact(record: &Record) -> Option<Fact> {

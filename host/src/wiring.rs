@@ -14,7 +14,7 @@ use ringfence_adapters::validator::ChildValidator;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::Outside;
 use ringfence_core::governance::Switches;
-use ringfence_core::pipeline::Host;
+use ringfence_core::pipeline::{Delegation, Host};
 use ringfence_core::registry::Registry;
 use ringfence_core::stores::{BlobStore, EventLog, StateStore, StoreError};
 use ringfence_core::system::{Clock, Entropy};
@@ -53,6 +53,8 @@ pub struct Running {
     pub sandbox: Arc<WasmSandbox>,
     /// The pipeline.
     pub host: Arc<Host>,
+    /// What runs skills for others, on that host.
+    pub delegation: Arc<Delegation>,
     alive: Alive,
     _follower: Follower,
 }
@@ -95,6 +97,7 @@ pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, 
     };
     let sandbox = Arc::new(engine(&config, &store, program, key)?);
     let switches = Arc::new(Switches::default());
+    let delegation = Arc::new(Delegation::default());
     let outside = Outside {
         files: Box::new(CapFiles::default()),
         http: Box::new(web(&config)?),
@@ -103,6 +106,7 @@ pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, 
             Arc::clone(&store.state),
             Arc::clone(&store.clock),
         )),
+        skills: Box::new(Arc::clone(&delegation)),
     };
     let host = Arc::new(Host {
         id: alive.id().into(),
@@ -116,8 +120,9 @@ pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, 
         policy: Arc::new(config.policy.clone()),
         switches: Arc::clone(&switches),
     });
+    delegation.serve(&host);
     let follower = Follower::start(&store.log, &store.registry, switches)?;
-    Ok(Running { store, config, sandbox, host, alive, _follower: follower })
+    Ok(Running { store, config, sandbox, host, delegation, alive, _follower: follower })
 }
 
 fn web(config: &Config) -> Result<HyperHttp, Error> {

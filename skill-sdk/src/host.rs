@@ -2,7 +2,7 @@
 
 use crate::Violations;
 #[cfg(not(target_family = "wasm"))]
-use crate::{Clock, Files, Http, Log, Memory, Random};
+use crate::{Clock, Files, Http, Log, Memory, Random, Skills};
 
 /// What a run is given besides its input.
 ///
@@ -31,12 +31,15 @@ pub struct Host {
     /// The run's randomness.
     #[cfg(not(target_family = "wasm"))]
     pub random: Random,
+    /// The other skills.
+    #[cfg(not(target_family = "wasm"))]
+    pub skills: Skills,
 }
 
 #[cfg(not(target_family = "wasm"))]
 impl Host {
-    /// A host of fakes for a native test: nothing remembered, no folder and no URL granted, 1970, seed 0. Its fields may be
-    /// replaced.
+    /// A host of fakes for a native test: nothing remembered, no folder and no URL granted, 1970, seed 0, no
+    /// other skill. Its fields may be replaced.
     pub fn fake() -> Self {
         Self::default()
     }
@@ -47,7 +50,7 @@ impl Host {
     message = "the host does not provide `{Self}`",
     label = "neither a power nor `Violations`",
     note = "the first argument of a skill is its input; every further one is `Log`, `Memory`, `Files`, `Http`, \
-            `Clock`, `Random` or `Violations`",
+            `Clock`, `Random`, `Skills` or `Violations`",
     note = "a skill with several inputs takes them as one struct with #[data]"
 )]
 pub trait Provided: Sized {

@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The first argument is the input; every further one is provided by the host: a power ([`Log`], [`Memory`],
-//! [`Files`], [`Http`], [`Clock`], [`Random`]) or the [`Violations`] of the attempt before. Built for `wasm32-wasip2` the
+//! [`Files`], [`Http`], [`Clock`], [`Random`], [`Skills`]) or the [`Violations`] of the attempt before. Built for `wasm32-wasip2` the
 //! powers are the host's; built natively they are fakes, so that a skill is tested as the plain function that it is.
 //!
 //! Here live the names that authors use and their re-exports; nothing that does work.
@@ -39,12 +39,17 @@ pub mod bindings;
 #[cfg(target_family = "wasm")]
 mod component;
 
-pub use capability::{clock, files, http, log, memory, random};
-pub use capability::{clock::Clock, files::Files, http::Http, log::Log, memory::Memory, random::Random};
+pub use capability::{clock, files, http, log, memory, random, skills};
+pub use capability::{
+    clock::Clock, files::Files, http::Http, log::Log, memory::Memory, random::Random, skills::Skills,
+};
 pub use contract::{Contract, Skill};
 pub use failure::{Failure, Result};
 pub use host::{Host, Provided};
 pub use violations::{Violation, Violations};
+
+/// JSON whose shape is another skill's or a server's business.
+pub use serde_json::{Value, json};
 
 /// Makes JSON data of a struct or an enum: serde and schemars (their attributes `#[serde(…)]` and `#[schemars(…)]`
 /// work below it), `Debug` and `Clone`. Doc comments become descriptions in the schema; fields that are not
@@ -64,8 +69,8 @@ pub use ringfence_sdk_macros::skill;
 /// What a skill's file needs: `use ringfence_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Clock, Failure, Files, Host, Http, Log, Memory, Random, Result, Skill, Violation, Violations, clock,
-        data, files, http, log, memory, random, skill,
+        Clock, Failure, Files, Host, Http, Log, Memory, Random, Result, Skill, Skills, Value, Violation,
+        Violations, clock, data, files, http, json, log, memory, random, skill, skills,
     };
 }
 

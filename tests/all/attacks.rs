@@ -19,6 +19,7 @@ mod outputs;
 mod oversize;
 mod printing;
 mod schemas;
+mod skills;
 mod terminal;
 mod traps;
 mod waiting;
@@ -26,7 +27,7 @@ mod waiting;
 pub(crate) use self::{
     bombs::*, calls::*, changes::*, files::*, grants::*, hiding::*, http::*, http_answers::*,
     http_secrets::*, imports::*, leftovers::*, memory::*, names::*, outputs::*, printing::*, schemas::*,
-    terminal::*, traps::*, waiting::*,
+    skills::*, terminal::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

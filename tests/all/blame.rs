@@ -6,7 +6,6 @@ use ringfence_core::capability::Powers;
 use ringfence_core::error::Code;
 use ringfence_core::gate::{
     Memory, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet, Outside, Permit, Settled,
-    Untouchable,
 };
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::Order;
@@ -76,8 +75,7 @@ fn a_host_is_to_blame_for_a_kill_and_for_its_own_failures() {
 
 #[test]
 fn a_provider_is_to_blame_where_a_skill_gives_up_because_it_failed() {
-    let outside =
-        Outside { files: Box::new(Untouchable), http: Box::new(Untouchable), memory: Box::new(Broken) };
+    let outside = Outside { memory: Box::new(Broken), ..Outside::untouchable() };
     let world = World::with_outside(outside);
     world.load("remember");
     let order = world.order("remember", r#"{"action":"recall","key":"milk"}"#);

@@ -86,6 +86,39 @@ pub(crate) fn friend_grows_to_its_own_maximum() {
     assert_eq!(emitted.outcome.output, Some("ok".into()));
 }
 
+/// The others are not run again: what they answered stands in the record, and so does the fuel that they used.
+#[test]
+pub(crate) fn friend_asks_others() {
+    let world = world();
+    world.load("hello");
+    world.load("word_count");
+    let hello = r#"{"skill":"hello","input":"{\"name\":\"Ada\"}"}"#;
+    let count = r#"{"skill":"word-count","input":"{\"text\":\"One fish.\"}"}"#;
+    let nobody = r#"{"skill":"nobody","input":"{}"}"#;
+    for at_once in [true, false] {
+        let input = format!(r#"{{"errands":[{hello},{count},{nobody},{hello}],"at_once":{at_once}}}"#);
+        let emitted = assert_replays(&world, "friend_asks_others", &input);
+        let output = emitted.outcome.output.unwrap().to_string();
+        for seen in ["Hello, Ada!", "words", "NotFound"] {
+            assert!(output.contains(seen), "{seen} in {output}");
+        }
+    }
+}
+
+#[test]
+pub(crate) fn briefing() {
+    let world = world();
+    world.load("word_count");
+    world.load("fetch_page");
+    let sources = r#"{"sources":["One fish. Two fish.","https://ungranted.example/","Three."]}"#;
+    let output = assert_replays(&world, "briefing", sources).outcome.output.unwrap();
+    let words: Vec<_> =
+        output["parts"].as_array().unwrap().iter().map(|part| part["words"].as_u64()).collect();
+    assert_eq!(words, [Some(4), Some(0), Some(1)]);
+    let problem = output["parts"][1]["problem"].as_str().unwrap();
+    assert!(problem.contains("no grant covers GET https://ungranted.example"), "{problem}");
+}
+
 #[test]
 pub(crate) fn friend_neighbour() {
     assert_replays(&world(), "friend_neighbour", "{}");

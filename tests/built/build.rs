@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The example skills, by the names of their packages.
-const SKILLS: [&str; 6] = ["fetch-page", "hello", "invoice", "notes", "remember", "word-count"];
+const SKILLS: [&str; 7] = ["briefing", "fetch-page", "hello", "invoice", "notes", "remember", "word-count"];
 
 fn main() {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo says where we are"));

@@ -67,7 +67,8 @@ impl Run {
             &Arc::new(GrantBook::new(vec![grant])),
         );
         let inputs = Inputs::new(&[7; 32], Timestamp(1));
-        let outside = Arc::new(Outside { files, http: Box::new(Untouchable), memory });
+        let outside =
+            Arc::new(Outside { files, http: Box::new(Untouchable), memory, skills: Box::new(Untouchable) });
         Self { gate: Gate::new(books, Arc::new(authority), outside, inputs), log }
     }
 

@@ -20,11 +20,14 @@ pub enum Capability {
     Memory,
     /// Random bytes.
     Random,
+    /// Other skills.
+    Skills,
 }
 
 impl Capability {
     /// All of them, in alphabetical order.
-    pub const ALL: [Self; 6] = [Self::Clock, Self::Files, Self::Http, Self::Log, Self::Memory, Self::Random];
+    pub const ALL: [Self; 7] =
+        [Self::Clock, Self::Files, Self::Http, Self::Log, Self::Memory, Self::Random, Self::Skills];
 
     /// Its word.
     #[must_use]
@@ -36,6 +39,7 @@ impl Capability {
             Self::Log => "log",
             Self::Memory => "memory",
             Self::Random => "random",
+            Self::Skills => "skills",
         }
     }
 
@@ -55,6 +59,7 @@ impl Capability {
             Self::Log => "ringfence:log/log@0.1.0",
             Self::Memory => "ringfence:memory/memory@0.1.0",
             Self::Random => "ringfence:random/random@0.1.0",
+            Self::Skills => "ringfence:skills/skills@0.1.0",
         }
     }
 

@@ -37,6 +37,8 @@ pub enum RefusalKind {
     Invalid,
     /// The value has another revision.
     Conflict,
+    /// It would lead back to where it came from.
+    Cycle,
     /// It took longer than it may.
     TimedOut,
     /// There is more of it than may come in.
@@ -52,6 +54,7 @@ impl fmt::Display for RefusalKind {
             Self::NotFound => "not found",
             Self::Invalid => "invalid",
             Self::Conflict => "conflict",
+            Self::Cycle => "cycle",
             Self::TimedOut => "timed out",
             Self::TooLarge => "too large",
             Self::Failed => "failed",

@@ -104,7 +104,11 @@ pub enum Effect {
 #[must_use]
 pub const fn floor(capability: Capability) -> Ring {
     match capability {
-        Capability::Clock | Capability::Log | Capability::Memory | Capability::Random => Ring::Sandboxed,
+        Capability::Clock
+        | Capability::Log
+        | Capability::Memory
+        | Capability::Random
+        | Capability::Skills => Ring::Sandboxed,
         Capability::Files | Capability::Http => Ring::Standard,
     }
 }

@@ -33,12 +33,13 @@ pub(crate) enum Answer {
 pub(crate) async fn attempt(
     linked: SkillPre<State>,
     task: Task,
-    gate: Gate,
+    mut gate: Gate,
     fuel: Fuel,
     limiter: MemoryLimiter,
     output: Bytes,
 ) -> (Option<Answer>, End, Fuel) {
     let switch = Arc::clone(gate.books().switch());
+    gate.grant_fuel(fuel.0);
     let mut store = Store::new(linked.engine(), State::new(gate, limiter));
     store.limiter(|state| &mut state.limiter);
     store.set_fuel(fuel.0).expect("the engine counts fuel");
@@ -48,9 +49,21 @@ pub(crate) async fn attempt(
         None => Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now()))),
     });
     store.call_hook(move |mut store, hook| {
-        if matches!(hook, CallHook::CallingHost) {
-            let left = store.get_fuel()?;
-            store.data_mut().gate.observe_fuel(fuel.0.saturating_sub(left));
+        match hook {
+            CallHook::CallingHost => {
+                let left = store.get_fuel()?;
+                store.data_mut().gate.observe_fuel(fuel.0.saturating_sub(left));
+            }
+            // What errands used goes off before the guest's next instruction. The counter lies in the store here, and is
+            // read from there when the guest goes on.
+            CallHook::CallingWasm | CallHook::ReturningFromHost => {
+                let owed = store.data_mut().gate.take_owed();
+                if owed > 0 {
+                    let left = store.get_fuel()?;
+                    store.set_fuel(left.saturating_sub(owed))?;
+                }
+            }
+            CallHook::ReturningFromWasm => {}
         }
         Ok(())
     });

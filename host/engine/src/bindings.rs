@@ -9,5 +9,6 @@ wasmtime::component::bindgen!({
         "ringfence:files/files.error" => ringfence_core::gate::Stop,
         "ringfence:http/http.error" => ringfence_core::gate::Stop,
         "ringfence:memory/memory.error" => ringfence_core::gate::Stop,
+        "ringfence:skills/skills.error" => ringfence_core::gate::Stop,
     },
 });

@@ -47,8 +47,12 @@ impl Tasks {
         for line in &lines {
             let skill = plain_line(&line.skill);
             let (accepted, state, blame) = (time(line.accepted), state(line), blame(line));
-            let shown =
-                format_args!("{}  {accepted}  {state:<10} {blame:<9} {skill:<20} {}", line.task, line.agent);
+            let shown = format_args!(
+                "{}  {accepted}  {state:<10} {blame:<9} {skill:<20} {}{}",
+                line.task,
+                line.agent,
+                asked_by(line)
+            );
             show::data(shown)?;
         }
         Ok(ExitCode::SUCCESS)
@@ -64,6 +68,11 @@ fn state(line: &TaskLine) -> String {
             .and_then(|word| word.as_str().map(str::to_owned))
             .unwrap_or_default(),
     }
+}
+
+/// For which other task, if for one.
+fn asked_by(line: &TaskLine) -> String {
+    line.parent.as_ref().map_or_else(String::new, |parent| format!("  for {parent}"))
 }
 
 /// Whose fault it is, where a task did not complete.
@@ -83,6 +92,7 @@ fn to_json(line: &TaskLine) -> Value {
         "task": line.task,
         "skill": &*line.skill,
         "agent": line.agent,
+        "parent": line.parent,
         "accepted": time(line.accepted),
         "status": state(line),
         "outcome": outcome,

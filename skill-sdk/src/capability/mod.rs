@@ -6,3 +6,4 @@ pub mod http;
 pub mod log;
 pub mod memory;
 pub mod random;
+pub mod skills;

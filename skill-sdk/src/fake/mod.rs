@@ -7,3 +7,4 @@ pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod memory;
 pub(crate) mod random;
+pub(crate) mod skills;

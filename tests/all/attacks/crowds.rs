@@ -50,7 +50,7 @@ fn one_run_too_many_is_told_that_the_host_is_busy_and_disturbs_nobody() {
     const SLOTS: usize = 3;
     let answers = Arc::new(Semaphore::new(0));
     let memory = Box::new(Slow(Arc::clone(&answers)));
-    let outside = Outside { files: Box::new(Untouchable), http: Box::new(Untouchable), memory };
+    let outside = Outside { memory, ..Outside::untouchable() };
     let world = World::altered("[engine]\nslots = 3\n", |host| host.outside = Arc::new(outside));
     let guest = "attack_memory_waits_for_an_answer";
     world.load(guest);

@@ -8,7 +8,7 @@ use futures::future::BoxFuture;
 use ringfence_core::audit::Status;
 use ringfence_core::gate::{
     Call, Memory, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet, Outside, Permit,
-    Settled, Untouchable,
+    Settled,
 };
 use ringfence_core::limit::Limit;
 
@@ -85,7 +85,7 @@ impl Silent {
     fn outside(begins: bool) -> (Outside, Arc<AtomicBool>) {
         let reached = Arc::new(AtomicBool::new(false));
         let memory = Box::new(Self { begins, reached: Arc::clone(&reached) });
-        (Outside { files: Box::new(Untouchable), http: Box::new(Untouchable), memory }, reached)
+        (Outside { memory, ..Outside::untouchable() }, reached)
     }
 
     fn take<C: Call>(&self, permit: Permit<C>) -> BoxFuture<'_, Settled<C>> {

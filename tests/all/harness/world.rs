@@ -114,6 +114,7 @@ impl World {
             let mut host = Host::clone(&running.host);
             alter(&mut host);
             running.host = Arc::new(host);
+            running.delegation.serve(&running.host);
             Arc::new(running)
         };
         Self { running, runtime, folder }

@@ -17,6 +17,8 @@ pub struct Seen {
     files: Vec<String>,
     /// What became of each call about the web.
     web: Vec<String>,
+    /// What became of each errand.
+    errands: Vec<String>,
 }
 
 /// Uses every power.
@@ -29,6 +31,7 @@ fn friend_uses_every_power(
     log: Log,
     memory: Memory,
     random: Random,
+    skills: Skills,
 ) -> Result<Seen> {
     log.info("it begins");
     let mut times = vec![clock.now()];
@@ -54,6 +57,7 @@ fn friend_uses_every_power(
             format!("{:?}", files.read(&path)),
         ],
         web: vec![format!("{:?}", http.get("http://127.0.0.1/"))],
+        errands: vec![format!("{:?}", skills.run::<String>("nobody", &json!({})))],
     };
     log.warn("it ends");
     Ok(seen)

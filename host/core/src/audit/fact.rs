@@ -13,7 +13,7 @@ use crate::capability::Powers;
 use crate::content::Content;
 use crate::contract::{Description, Violation};
 use crate::error::Code;
-use crate::ids::{Agent, Digest, SkillName};
+use crate::ids::{Agent, Digest, SkillName, TaskId};
 use crate::limit::{Amounts, Limit};
 use crate::ring::Ring;
 use crate::units::Timestamp;
@@ -23,7 +23,8 @@ use crate::units::Timestamp;
 #[serde(tag = "kind")]
 #[expect(missing_docs, reason = "the variants' documentation names each field")]
 pub enum Fact {
-    /// A task came in: who asked which skill for what, in which ring, with which limits, and which host process took it.
+    /// A task came in: who asked which skill for what, in which ring, with which limits, which host process
+    /// took it, and for which other task, if for one.
     #[serde(rename = "task.accepted")]
     TaskAccepted {
         #[serde(with = "shared_text")]
@@ -36,6 +37,8 @@ pub enum Fact {
         max_corrections: u32,
         #[serde(with = "shared_text")]
         host: Arc<str>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<TaskId>,
     },
     /// The decision at link time: which component runs, in which effective ring, with which powers.
     #[serde(rename = "task.resolved")]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::audit::Fact;
 use crate::governance::{Cost, Denial, Exhausted, Ledger, Reservation, StopSwitch};
 use crate::limit::{Amounts, Limit};
-use crate::stores::StreamWriter;
+use crate::stores::{StoreError, StreamWriter};
 use crate::system::Clock;
 
 /// Where a skill prints to.
@@ -23,6 +23,8 @@ pub struct Books {
     switch: Arc<StopSwitch>,
     clock: Arc<dyn Clock>,
     pages: Mutex<Pages>,
+    /// The books of the task that asked for this one.
+    parent: Option<Arc<Books>>,
 }
 
 struct Pages {
@@ -47,7 +49,28 @@ impl Books {
             denial: None,
             provider_failed: false,
         };
-        Self { log, switch, clock, pages: Mutex::new(pages) }
+        Self { log, switch, clock, pages: Mutex::new(pages), parent: None }
+    }
+
+    /// The same for a task that another one asked for.
+    #[must_use]
+    pub fn within(self, parent: Option<Arc<Self>>) -> Self {
+        Self { parent, ..self }
+    }
+
+    /// Waits until all that led to this point is durable: the tasks that asked for this one first.
+    ///
+    /// # Errors
+    /// The first failure of any of their logs.
+    pub async fn flush(&self) -> Result<(), StoreError> {
+        let mut line = vec![self];
+        while let Some(parent) = line.last().and_then(|books| books.parent.as_deref()) {
+            line.push(parent);
+        }
+        while let Some(books) = line.pop() {
+            books.log.flush().await?;
+        }
+        Ok(())
     }
 
     /// The task's stream.

@@ -7,6 +7,7 @@ mod books;
 mod call;
 mod inputs;
 mod journal;
+mod many;
 mod outside;
 mod permit;
 mod redirect;
@@ -21,10 +22,11 @@ pub use call::http::{HttpAnswer, HttpSend, check_header};
 pub use call::log::{Level, LogWrite};
 pub use call::memory::{Entry, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet};
 pub use call::random::RandomBytes;
+pub use call::skills::{SkillsAnswer, SkillsRun};
 pub use call::{Call, Content, LocalCall};
 pub use inputs::{Inputs, MAX_RANDOM_BYTES};
 pub use journal::{Divergence, Journal, Recorded, RecordedEnd};
-pub use outside::{Files, Http, Memory, Outside, Untouchable};
+pub use outside::{Files, Http, Memory, Outside, Skills, Untouchable};
 pub use permit::{Permit, Settled, Underway};
 pub use redirect::{HttpRequest, HttpResponse};
 
@@ -72,21 +74,34 @@ pub struct Gate {
     journal: Option<Journal>,
     inputs: Inputs,
     calls: u64,
+    /// What the attempt may use in all.
+    budget: u64,
+    /// What it had used when it last called.
     fuel: u64,
+    /// What its errands used and its engine has not taken off yet.
+    owed: u64,
+}
+
+/// A call that may go on.
+enum Opened<C: Call> {
+    /// To the outside.
+    Permit(Permit<C>),
+    /// No further: its answer stands in the record.
+    Recorded(C::Answer),
 }
 
 impl Gate {
     /// The gate of a live attempt.
     #[must_use]
     pub fn new(books: Arc<Books>, authority: Arc<Authority>, outside: Arc<Outside>, inputs: Inputs) -> Self {
-        Self { books, authority, outside, journal: None, inputs, calls: 0, fuel: 0 }
+        Self { books, authority, outside, journal: None, inputs, calls: 0, budget: 0, fuel: 0, owed: 0 }
     }
 
     /// The gate of an attempt that is run again from its record: nothing outside is touched.
     #[must_use]
     pub fn replay(books: Arc<Books>, authority: Arc<Authority>, inputs: Inputs, journal: Journal) -> Self {
         let outside = Arc::new(Outside::untouchable());
-        Self { books, authority, outside, journal: Some(journal), inputs, calls: 0, fuel: 0 }
+        Self { journal: Some(journal), ..Self::new(books, authority, outside, inputs) }
     }
 
     /// What is shared with the pipeline and outlives the attempt.
@@ -98,6 +113,25 @@ impl Gate {
     /// Notes how much fuel the attempt has used, before each call of the host.
     pub const fn observe_fuel(&mut self, used: u64) {
         self.fuel = used;
+    }
+
+    /// Notes how much fuel the attempt may use in all.
+    pub const fn grant_fuel(&mut self, budget: u64) {
+        self.budget = budget;
+    }
+
+    /// How much fuel the attempt's errands have used since the last time that this was asked. It is to be taken off the
+    /// attempt's own before its next instruction.
+    pub const fn take_owed(&mut self) -> u64 {
+        std::mem::replace(&mut self.owed, 0)
+    }
+
+    const fn fuel_left(&self) -> u64 {
+        self.budget.saturating_sub(self.fuel)
+    }
+
+    const fn lent_fuel(&mut self, used: u64) {
+        self.owed = self.owed.saturating_add(used);
     }
 
     /// What the host made up for this attempt: its time and randomness.
@@ -149,18 +183,26 @@ impl Gate {
         F: FnOnce(Permit<C>, &'a Outside) -> Fut,
         Fut: Future<Output = Settled<C>> + Send + 'a,
     {
+        match self.open(call)? {
+            Opened::Permit(permit) => effect(permit, &self.outside).await.into_result(),
+            Opened::Recorded(answer) => Ok(answer),
+        }
+    }
+
+    /// Decides on a call that goes out, reserves what it may cost and writes that it begins; or repeats it.
+    fn open<C: Call>(&mut self, call: C) -> Result<Opened<C>, Stop> {
         let fact = self.fact(&call);
         let reservation = self.reserve(&call, &fact)?;
         if let Some(journal) = &mut self.journal {
             let recorded = journal.answer::<C::Answer>(&fact)?;
-            return self.repeat(&call, reservation, recorded);
+            return self.repeat(&call, reservation, recorded).map(Opened::Recorded);
         }
         let (through, reservation) = self.decide(&call, &fact, reservation)??;
         let number = fact.number;
         self.books.log().append(&Fact::CallBegun { call: fact });
         let books = Arc::clone(&self.books);
         let permit = Permit::mint(call, number, Arc::clone(&self.authority), through, reservation, books);
-        effect(permit, &self.outside).await.into_result()
+        Ok(Opened::Permit(permit))
     }
 
     /// Sleeps. The call is recorded before it waits; when repeated from a record it does not wait.
@@ -203,8 +245,12 @@ impl Gate {
         }
         call.check().map_err(|why| stop(TrapReason::Misuse(why)))?;
         let Cost { fixed, up_to } = call.cost();
-        let cost = Cost { fixed: fixed.with(Limit::Steps, 1), up_to };
-        self.books.reserve(&cost).map_err(|exhausted| stop(exhausted.into()))
+        let fixed = fixed.with(Limit::Steps, 1);
+        let reserved = match call.lends() {
+            Some(parts) => self.books.with_ledger(|ledger| ledger.lend(&fixed, parts)),
+            None => self.books.reserve(&Cost { fixed, up_to }),
+        };
+        reserved.map_err(|exhausted| stop(exhausted.into()))
     }
 
     /// Holds a call against the authority. The inner error is a denial, recorded and charged like a call.
@@ -242,9 +288,14 @@ impl Gate {
             Ok(answer) => call.used(answer),
             Err(refusal) => used_in_vain(call, refusal),
         };
-        self.books.settle(reservation, &used.with(Limit::Steps, 1));
+        self.books.settle(reservation, &with_its_step(&used));
         recorded.map_err(Stop::Tell)
     }
+}
+
+/// What a call used, and the step that it is itself.
+fn with_its_step(used: &Amounts) -> Amounts {
+    used.with(Limit::Steps, used[Limit::Steps].saturating_add(1))
 }
 
 /// What a call cost that failed.

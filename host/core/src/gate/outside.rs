@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::call::{Call, files, http, memory};
+use super::call::{Call, files, http, memory, skills};
 use super::{Permit, Settled};
 
 type Answer<'a, C> = BoxFuture<'a, Settled<C>>;
@@ -43,6 +43,12 @@ pub trait Memory: Send + Sync {
     fn list(&self, permit: Permit<memory::MemoryList>) -> Answer<'_, memory::MemoryList>;
 }
 
+/// Other skills.
+pub trait Skills: Send + Sync {
+    /// Runs a skill for the permit's caller, within what the permit lends.
+    fn run(&self, permit: Permit<skills::SkillsRun>) -> Answer<'_, skills::SkillsRun>;
+}
+
 /// Everything outside.
 pub struct Outside {
     /// Files.
@@ -51,13 +57,20 @@ pub struct Outside {
     pub http: Box<dyn Http>,
     /// Memory.
     pub memory: Box<dyn Memory>,
+    /// Other skills.
+    pub skills: Box<dyn Skills>,
 }
 
 impl Outside {
     /// An outside that panics when touched: a replay must never reach it.
     #[must_use]
     pub fn untouchable() -> Self {
-        Self { files: Box::new(Untouchable), http: Box::new(Untouchable), memory: Box::new(Untouchable) }
+        Self {
+            files: Box::new(Untouchable),
+            http: Box::new(Untouchable),
+            memory: Box::new(Untouchable),
+            skills: Box::new(Untouchable),
+        }
     }
 }
 
@@ -109,6 +122,12 @@ impl Memory for Untouchable {
         Self::touched(&permit)
     }
     fn list(&self, permit: Permit<memory::MemoryList>) -> Answer<'_, memory::MemoryList> {
+        Self::touched(&permit)
+    }
+}
+
+impl Skills for Untouchable {
+    fn run(&self, permit: Permit<skills::SkillsRun>) -> Answer<'_, skills::SkillsRun> {
         Self::touched(&permit)
     }
 }

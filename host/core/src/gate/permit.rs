@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Books, Call, Stop, TrapReason, used_in_vain};
+use super::{Books, Call, Stop, TrapReason, used_in_vain, with_its_step};
 use crate::audit::{Answered, Fact, TraceId};
 use crate::governance::{Authority, Denial, FolderGrant, Reservation, StopSwitch, Through, WebGrant};
 use crate::limit::{Amounts, Limit};
@@ -45,7 +45,7 @@ impl<C: Call> Slip<C> {
 
     fn end(&mut self, used: &Amounts, answer: Answered) {
         if let Some(reservation) = self.reservation.take() {
-            self.books.settle(reservation, &used.with(Limit::Steps, 1));
+            self.books.settle(reservation, &with_its_step(used));
             self.books.log().append(&Fact::CallEnded { number: self.number, answer });
         }
     }
@@ -96,7 +96,7 @@ impl<C: Call> Permit<C> {
     pub async fn begin(mut self) -> Result<Underway<C>, Settled<C>> {
         if !matches!(self.call().effect(), Effect::Read | Effect::Local) {
             let books = Arc::clone(&self.0.books);
-            if let Err(error) = books.log().flush().await {
+            if let Err(error) = books.flush().await {
                 return Err(Settled(Err(Stop::Trap(TrapReason::LogFailed(error)))));
             }
         }
@@ -163,6 +163,11 @@ impl<C: Call> Underway<C> {
         let denial = Denial { why: why.clone(), ..denial }.in_a_grant(&self.0.authority);
         self.0.books.note_denial(C::NAME, &denial);
         self.conclude(Err(Refusal::new(denial.kind, why)))
+    }
+
+    /// The books of the task that asks.
+    pub(crate) const fn books(&self) -> &Arc<Books> {
+        &self.0.books
     }
 
     /// How much of a thing was set aside: the most that the answer may take.

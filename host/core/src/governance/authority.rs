@@ -15,6 +15,8 @@ pub struct Authority {
     pub agent: Agent,
     /// What runs for it.
     pub skill: SkillName,
+    /// The skills that asked for it, the outermost first; none where the caller did.
+    pub chain: Vec<SkillName>,
     /// The effective ring: the least privileged of the caller's, the session's and the skill's ceiling.
     pub ring: Ring,
     /// Ring ∩ imports ∩ task.
@@ -27,7 +29,13 @@ impl Authority {
     #[must_use]
     pub fn new(agent: Agent, skill: SkillName, ring: Ring, powers: Powers, grants: &Arc<GrantBook>) -> Self {
         let powers = powers.intersection(ring.powers());
-        Self { agent, skill, ring, powers, grants: Arc::clone(grants) }
+        Self { agent, skill, chain: Vec::new(), ring, powers, grants: Arc::clone(grants) }
+    }
+
+    /// The same for a skill that was asked for by others. Only those grants count that all of them hold.
+    #[must_use]
+    pub fn asked_by(self, chain: Vec<SkillName>) -> Self {
+        Self { chain, ..self }
     }
 
     /// The folders of a name that it was granted.
@@ -44,7 +52,7 @@ impl Authority {
         self.grants.hosts(self.asker(), host, written)
     }
 
-    const fn asker(&self) -> Asker<'_> {
-        Asker { agent: &self.agent, ring: self.ring, skill: &self.skill }
+    fn asker(&self) -> Asker<'_> {
+        Asker { agent: &self.agent, ring: self.ring, skill: &self.skill, chain: &self.chain }
     }
 }

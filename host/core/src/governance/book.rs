@@ -17,6 +17,15 @@ pub(super) struct Asker<'a> {
     pub(super) ring: Ring,
     /// What runs for it.
     pub(super) skill: &'a SkillName,
+    /// The skills that asked for it.
+    pub(super) chain: &'a [SkillName],
+}
+
+impl Asker<'_> {
+    /// Whether nothing but this skill has a hand in it.
+    fn is_all(&self, skill: &SkillName) -> bool {
+        self.skill == skill && self.chain.iter().all(|link| link == skill)
+    }
 }
 
 /// The operator's grants, in order.
@@ -103,7 +112,7 @@ impl<T> Index<T> {
         holders.flat_map(move |holder| {
             let filed = self.0.get(&holder).and_then(|keys| keys.get(key)).into_iter().flatten();
             filed
-                .filter(move |filed| filed.skill.as_ref().is_none_or(|only| only == asker.skill))
+                .filter(move |filed| filed.skill.as_ref().is_none_or(|only| asker.is_all(only)))
                 .map(|filed| &filed.thing)
         })
     }
@@ -137,7 +146,7 @@ mod tests {
     /// How many grants about a host, and of a folder, somebody finds.
     fn found(book: &GrantBook, agent: &str, ring: Ring, skill: &str, url: &str) -> (usize, usize) {
         let (agent, skill) = (agent.parse().expect("a name"), skill.parse().expect("a name"));
-        let asker = Asker { agent: &agent, ring, skill: &skill };
+        let asker = Asker { agent: &agent, ring, skill: &skill, chain: &[] };
         let url = WebUrl::parse(url).expect("a URL");
         let hosts = book.hosts(asker, url.host(), &url.host().to_string()).count();
         (hosts, book.folders(asker, "notes").count())
@@ -171,6 +180,33 @@ mod tests {
             ("https://1.2.3.4", 0),
         ] {
             assert_eq!(found(&book, "ada", Ring::Standard, "notes", url).0, count, "{url}");
+        }
+    }
+
+    /// Held against a model: a grant counts if it is bound to no skill, or if nothing but its skill has a hand in it.
+    #[test]
+    fn a_grant_counts_for_a_chain_only_if_each_link_of_it_holds_it() {
+        let names: Vec<SkillName> =
+            ["a", "b", "c"].iter().map(|name| name.parse().expect("a name")).collect();
+        let agent = "ada".parse().expect("a name");
+        for only in [None, Some("a"), Some("b")] {
+            let grant = grant(Holder::Ring(Ring::Standard), only, "https://x.example");
+            let book = GrantBook::new(vec![grant]);
+            let mut chains: Vec<Vec<usize>> = vec![vec![]];
+            for _ in 0..5 {
+                let longer =
+                    chains.iter().flat_map(|chain| (0..3).map(move |link| [&chain[..], &[link]].concat()));
+                chains = longer.collect();
+                for chain in &chains {
+                    let (last, before) = chain.split_last().expect("a link");
+                    let before: Vec<_> = before.iter().map(|link| names[*link].clone()).collect();
+                    let asker =
+                        Asker { agent: &agent, ring: Ring::Standard, skill: &names[*last], chain: &before };
+                    let model =
+                        only.is_none_or(|only| chain.iter().all(|link| names[*link].as_str() == only));
+                    assert_eq!(book.folders(asker, "notes").count() == 1, model, "{only:?} {chain:?}");
+                }
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Access, Authority, FolderGrant, GuestPath, Method, WebGrant, WebUrl};
 use crate::capability::Capability;
+use crate::ids::SkillName;
 use crate::refusal::RefusalKind;
 use crate::ring::{Effect, required};
 
@@ -25,6 +26,8 @@ pub enum Scope<'a> {
     Whole,
     /// A file or folder.
     Path(&'a str),
+    /// Another skill.
+    Skill(&'a str),
     /// Something on the web, or why it is nothing that can be asked for.
     Web(Result<WebAsk<'a>, &'static str>),
 }
@@ -90,12 +93,30 @@ pub fn decide(ask: &Ask<'_>, authority: &Authority) -> Verdict {
     }
     match ask.scope {
         Scope::Whole | Scope::Web(_) => Verdict::Allow(None),
+        Scope::Skill(reference) => decide_skill(reference, authority),
         Scope::Path(path) => match GuestPath::parse(path) {
             Ok(path) => decide_path(path, ask.effect, authority),
             Err(why) => deny(format!("{why}: only `folder/rest` is allowed")),
         },
     }
     .named(skill.as_str())
+}
+
+/// How many skills may have asked for one another.
+const MAX_CHAIN: usize = 5;
+
+fn decide_skill(reference: &str, authority: &Authority) -> Verdict {
+    let asked = reference.split('@').next().unwrap_or_default();
+    let chain = || authority.chain.iter().chain([&authority.skill]).map(SkillName::as_str);
+    let refused = |kind, why| Verdict::Deny(Denial { kind, ..Denial::new(why) });
+    if chain().any(|link| link == asked) {
+        let circle: Vec<&str> = chain().skip_while(|link| *link != asked).chain([asked]).collect();
+        return refused(RefusalKind::Cycle, format!("{} goes round in a circle", circle.join(" → ")));
+    }
+    if chain().count() >= MAX_CHAIN {
+        return refused(RefusalKind::Invalid, format!("skills may ask for one another {MAX_CHAIN} deep"));
+    }
+    Verdict::Allow(None)
 }
 
 fn decide_path(path: GuestPath<'_>, effect: Effect, authority: &Authority) -> Verdict {
@@ -178,8 +199,10 @@ impl Denial {
     /// Names the grant's holder and skill in front of the line.
     #[must_use]
     pub fn in_a_grant(self, authority: &Authority) -> Self {
-        let Authority { ring, skill, .. } = authority;
-        let line = self.line.map(|line| format!("[[grant]]\nring = {ring}\nskill = \"{skill}\"\n{line}"));
+        let Authority { ring, skill, chain, .. } = authority;
+        // A grant to one skill does not count while another one has a hand in it.
+        let only = if chain.is_empty() { format!("skill = \"{skill}\"\n") } else { String::new() };
+        let line = self.line.map(|line| format!("[[grant]]\nring = {ring}\n{only}{line}"));
         Self { line, ..self }
     }
 }

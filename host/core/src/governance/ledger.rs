@@ -33,6 +33,11 @@ pub struct Cost {
     pub up_to: Option<(Limit, u64)>,
 }
 
+/// What a skill that works on another's ledger gets a part of. Fuel is lent by the attempt, which holds all of it; memory
+/// and wall time are no amounts that are used up.
+const LENT: [Limit; 6] =
+    [Limit::Steps, Limit::BytesIn, Limit::BytesOut, Limit::LogBytes, Limit::Tokens, Limit::MicroUsd];
+
 /// What was set aside. It is settled or refunded exactly once, by whoever holds it.
 #[derive(Debug)]
 #[must_use = "a reservation that is not settled or refunded is charged for ever"]
@@ -100,6 +105,21 @@ impl Ledger {
         }
         for limit in Limit::ALL {
             self.reserved[limit] += amounts[limit];
+        }
+        Ok(Reservation(amounts))
+    }
+
+    /// Sets aside what a call asks for, and one of so many equal parts of all that is left and not reserved at once by the
+    /// run itself: for a skill that works on this ledger.
+    ///
+    /// # Errors
+    /// The first limit that it would break.
+    pub fn lend(&mut self, fixed: &Amounts, parts: u32) -> Result<Reservation, Exhausted> {
+        let Reservation(mut amounts) = self.reserve(&Cost { fixed: *fixed, up_to: None })?;
+        for limit in LENT {
+            let part = self.left(limit) / u64::from(parts.max(1));
+            self.reserved[limit] += part;
+            amounts[limit] += part;
         }
         Ok(Reservation(amounts))
     }

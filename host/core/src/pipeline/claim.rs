@@ -8,7 +8,7 @@ use crate::audit::{Fact, TraceId};
 use crate::capability::Powers;
 use crate::gate::Books;
 use crate::governance::{Ledger, OnBoard};
-use crate::ids::{Agent, StreamName, TaskId};
+use crate::ids::{Agent, Digest, SkillName, StreamName, TaskId};
 use crate::limit::Amounts;
 use crate::ring::Ring;
 use crate::stores::StreamWriter;
@@ -38,19 +38,23 @@ pub struct Order {
 pub(super) struct Claimed {
     pub(super) order: Order,
     pub(super) books: Arc<Books>,
+    /// The skills that asked for it.
+    pub(super) chain: Vec<SkillName>,
     pub(super) place: OnBoard,
     pub(super) began: Duration,
 }
 
-pub(super) fn claim(host: &Host, order: Order) -> Box<Claimed> {
+/// The task that asks for another.
+pub(super) struct Asking {
+    pub(super) books: Arc<Books>,
+    /// The skills from the outermost to the one that asks.
+    pub(super) chain: Vec<SkillName>,
+}
+
+pub(super) fn claim(host: &Host, order: Order, asking: Option<Asking>) -> Box<Claimed> {
     let began = host.clock.monotonic();
     let place = host.switches.enter(order.task.clone());
-    let trace = TraceId(u128::from_le_bytes(
-        *crate::ids::Digest::of(order.task.as_str().as_bytes())
-            .as_bytes()
-            .first_chunk()
-            .expect("32 bytes hold 16"),
-    ));
+    let trace = asking.as_ref().map_or_else(|| trace_of(&order.task), |asking| asking.books.log().trace());
     let log = StreamWriter::create(
         Arc::clone(&host.log),
         Arc::clone(&host.clock),
@@ -67,10 +71,17 @@ pub(super) fn claim(host: &Host, order: Order) -> Box<Claimed> {
         limits: order.limits,
         max_corrections: order.max_corrections,
         host: Arc::clone(&host.id),
+        parent: asking.as_ref().and_then(|asking| asking.books.log().stream().as_task()),
     });
     let ledger = Ledger::new(order.limits);
     let books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));
-    Box::new(Claimed { order, books: Arc::new(books), place, began })
+    let (chain, parent) = asking.map_or_else(Default::default, |asking| (asking.chain, Some(asking.books)));
+    Box::new(Claimed { order, books: Arc::new(books.within(parent)), chain, place, began })
+}
+
+fn trace_of(task: &TaskId) -> TraceId {
+    let digest = Digest::of(task.as_str().as_bytes());
+    TraceId(u128::from_le_bytes(*digest.as_bytes().first_chunk().expect("32 bytes hold 16")))
 }
 
 impl Claimed {

@@ -5,6 +5,7 @@
 mod blame;
 mod claim;
 mod correct;
+mod delegate;
 mod emit;
 mod execute;
 mod replay;
@@ -15,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use claim::Order;
+pub use delegate::Delegation;
 pub use emit::Emitted;
 pub use replay::{Replayed, replay};
 
@@ -27,6 +29,7 @@ use crate::ring::Ring;
 use crate::sandbox::Sandbox;
 use crate::stores::EventLog;
 use crate::system::{Clock, Entropy};
+use claim::Claimed;
 use validate::Judged;
 
 /// What the operator decided.
@@ -69,7 +72,10 @@ impl Host {
     /// Runs a task to its end. Whatever happens is an outcome; its events are handed to the log, and
     /// [`Emitted::durable`] waits until they are there.
     pub async fn run(&self, order: Order) -> Emitted {
-        let claimed = claim::claim(self, order);
+        self.go_through(claim::claim(self, order, None)).await
+    }
+
+    async fn go_through(&self, claimed: Box<Claimed>) -> Emitted {
         let mut ready = match resolve::resolve(self, claimed).await {
             Ok(resolved) => resolved,
             Err(over) => return emit::emit(over),

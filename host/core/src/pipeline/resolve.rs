@@ -51,7 +51,8 @@ pub(super) async fn resolve(host: &Host, claimed: Box<Claimed>) -> Result<Resolv
     };
     let name = skill.contract.name.clone();
     let authority =
-        Authority::new(claimed.order.agent.clone(), name.clone(), ring, powers, &host.policy.grants);
+        Authority::new(claimed.order.agent.clone(), name.clone(), ring, powers, &host.policy.grants)
+            .asked_by(claimed.chain.clone());
     claimed.books.log().append(&Fact::TaskResolved {
         skill: name.clone(),
         version: skill.contract.version.clone(),

@@ -56,6 +56,12 @@ impl StreamWriter {
         Self { log, clock, stream, actor, trace, end: Mutex::new(end) }
     }
 
+    /// Where it writes.
+    #[must_use]
+    pub const fn stream(&self) -> &StreamName {
+        &self.stream
+    }
+
     /// What its events belong together with.
     #[must_use]
     pub const fn trace(&self) -> TraceId {

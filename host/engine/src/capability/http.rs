@@ -21,7 +21,7 @@ impl http::Host for Gate {
                 RefusalKind::Invalid => http::Error::Invalid(refusal.message),
                 RefusalKind::TimedOut => http::Error::TimedOut(refusal.message),
                 RefusalKind::TooLarge => http::Error::TooLarge(refusal.message),
-                RefusalKind::NotFound | RefusalKind::Conflict | RefusalKind::Failed => {
+                RefusalKind::NotFound | RefusalKind::Conflict | RefusalKind::Cycle | RefusalKind::Failed => {
                     http::Error::Failed(refusal.message)
                 }
             }),

@@ -6,6 +6,7 @@ mod http;
 mod log;
 mod memory;
 mod random;
+mod skills;
 
 use ringfence_core::capability::Capability;
 use ringfence_core::gate::{Gate, Stop};
@@ -33,6 +34,7 @@ pub(crate) fn link(capability: Capability, linker: &mut Linker<State>) -> wasmti
         Capability::Log => ringfence::log::log::add_to_linker::<_, Gated>(linker, gate),
         Capability::Memory => ringfence::memory::memory::add_to_linker::<_, Gated>(linker, gate),
         Capability::Random => ringfence::random::random::add_to_linker::<_, Gated>(linker, gate),
+        Capability::Skills => ringfence::skills::skills::add_to_linker::<_, Gated>(linker, gate),
     }
 }
 

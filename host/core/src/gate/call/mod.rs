@@ -6,6 +6,7 @@ pub(super) mod http;
 pub(super) mod log;
 pub(super) mod memory;
 pub(super) mod random;
+pub(super) mod skills;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -53,6 +54,11 @@ pub trait Call: Serialize + Send + Sync + 'static {
 
     /// What it may cost, beside one step.
     fn cost(&self) -> Cost;
+
+    /// Of how many equal parts of what is left it gets one, beside its cost, if it works on this ledger.
+    fn lends(&self) -> Option<u32> {
+        None
+    }
 
     /// What it cost, given its answer, beside one step.
     fn used(&self, answer: &Self::Answer) -> Amounts;

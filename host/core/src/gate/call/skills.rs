@@ -1,0 +1,78 @@
+//! Other skills, run for the same caller.
+
+use serde::{Deserialize, Serialize};
+
+use super::Call;
+use crate::capability::Capability;
+use crate::governance::{Cost, Scope};
+use crate::ids::TaskId;
+use crate::limit::{Amounts, Limit};
+use crate::refusal::Refusal;
+use crate::ring::Effect;
+
+/// How many may be run at once.
+const MAX_AT_ONCE: u32 = 16;
+
+/// Runs a skill.
+#[derive(Debug, Serialize)]
+pub struct SkillsRun {
+    /// `name` or `name@version`.
+    pub skill: String,
+    /// The input as JSON.
+    pub input: String,
+    /// The most fuel that it may use.
+    pub fuel: u64,
+    /// How many there are that what is left is parted among, itself and those that come after it.
+    #[serde(skip)]
+    pub parts: u32,
+}
+
+/// What became of a skill that was run for another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SkillsAnswer {
+    /// The task that it was run as.
+    pub task: TaskId,
+    /// Its output as JSON.
+    pub output: Result<String, Refusal>,
+    /// What it used, its own errands included.
+    pub used: Amounts,
+}
+
+impl Call for SkillsRun {
+    const CAPABILITY: Capability = Capability::Skills;
+    const NAME: &'static str = "skills.run";
+    // What it does to the world is decided where it does it.
+    const EFFECT: Effect = Effect::Read;
+    type Answer = SkillsAnswer;
+
+    fn scope(&self) -> Scope<'_> {
+        Scope::Skill(&self.skill)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.parts > MAX_AT_ONCE {
+            return Err(format!("{} skills at once; {MAX_AT_ONCE} are allowed", self.parts));
+        }
+        Ok(())
+    }
+
+    fn cost(&self) -> Cost {
+        let bytes = self.skill.len() + self.input.len();
+        Cost { fixed: Amounts::NONE.with(Limit::BytesOut, bytes as u64), up_to: None }
+    }
+
+    fn lends(&self) -> Option<u32> {
+        Some(self.parts)
+    }
+
+    fn used(&self, answer: &SkillsAnswer) -> Amounts {
+        let output = answer.output.as_ref().map_or_else(|refusal| refusal.message.len(), String::len);
+        let mut used = self.cost().fixed;
+        used[Limit::BytesIn] += output as u64;
+        for limit in Limit::ALL {
+            used[limit] = used[limit].saturating_add(answer.used[limit]);
+        }
+        // Its fuel is taken from the attempt's; what is held at most is nothing that is used up.
+        used.with(Limit::Fuel, 0).with(Limit::MemoryBytes, 0).with(Limit::WallMs, 0)
+    }
+}

@@ -1,0 +1,135 @@
+//! Delegation: a skill is run for another one, as a task of its own within the ledger, the grants and the kill of the task
+//! that asks.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use futures::future::BoxFuture;
+
+use super::claim::{Asking, claim};
+use super::{Host, Order};
+use crate::audit::{Blame, Fact, Outcome, Status, Used};
+use crate::error::{Code, Error};
+use crate::gate::{Books, Permit, Settled, Skills, SkillsAnswer, SkillsRun, Underway};
+use crate::limit::{Amounts, Limit};
+use crate::refusal::{Refusal, RefusalKind};
+
+/// Runs skills for others, on one host.
+#[derive(Default)]
+pub struct Delegation(Mutex<Weak<Host>>);
+
+/// How often a skill that runs for another may correct its output. It is the other's ledger that pays.
+const CORRECTIONS: u32 = 2;
+
+impl Delegation {
+    /// Says on which host, as soon as it is there. It lives no longer for that.
+    pub fn serve(&self, host: &Arc<Host>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(host);
+    }
+
+    fn host(&self) -> Option<Arc<Host>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
+    }
+}
+
+impl Skills for Arc<Delegation> {
+    fn run(&self, permit: Permit<SkillsRun>) -> BoxFuture<'_, Settled<SkillsRun>> {
+        Box::pin(async {
+            let Some(host) = self.host() else {
+                return permit.refuse(Refusal::new(RefusalKind::Failed, "no host runs other skills here"));
+            };
+            match permit.begin().await {
+                Ok(underway) => run_within(&host, underway).await,
+                Err(over) => over,
+            }
+        })
+    }
+}
+
+async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<SkillsRun> {
+    let (call, authority) = (underway.call(), underway.authority());
+    let order = Order {
+        task: host.entropy.task_id(),
+        skill: call.skill.as_str().into(),
+        input: call.input.as_str().into(),
+        agent: authority.agent.clone(),
+        ring: authority.ring,
+        only: None,
+        limits: lent(&underway),
+        max_corrections: CORRECTIONS,
+    };
+    let task = order.task.clone();
+    let chain = authority.chain.iter().chain([&authority.skill]).cloned().collect();
+    let asking = Asking { books: Arc::clone(underway.books()), chain };
+    let claimed = claim(host, order, Some(asking));
+    let mut orphan = Orphan(Some(Arc::clone(&claimed.books)));
+    let emitted = host.go_through(claimed).await;
+    let books = orphan.0.take().expect("it is taken once");
+    let used = books.with_ledger(|ledger| {
+        Limit::ALL.into_iter().fold(Amounts::NONE, |used, limit| used.with(limit, ledger.used(limit)))
+    });
+    let output = output_of(&emitted.outcome);
+    underway.settle(Ok(SkillsAnswer { task, output, used }))
+}
+
+/// What the permit lends.
+fn lent(underway: &Underway<SkillsRun>) -> Amounts {
+    let fixed = crate::gate::Call::cost(underway.call()).fixed.with(Limit::Steps, 1);
+    let mut limits = Amounts::NONE;
+    for limit in Limit::ALL {
+        limits[limit] = underway.allowance(limit).saturating_sub(fixed[limit]);
+    }
+    let allowed = |limit| underway.books().with_ledger(|ledger| ledger.allowed(limit));
+    limits
+        .with(Limit::Fuel, underway.call().fuel)
+        .with(Limit::MemoryBytes, allowed(Limit::MemoryBytes))
+        .with(Limit::WallMs, allowed(Limit::WallMs))
+}
+
+/// What the skill that asked is told.
+fn output_of(outcome: &Outcome) -> Result<String, Refusal> {
+    if let Some(output) = &outcome.output {
+        return Ok(output.to_string());
+    }
+    let Some(error) = &outcome.error else {
+        return Err(Refusal::new(RefusalKind::Failed, "it gave no output"));
+    };
+    let kind = match (outcome.status, error.code) {
+        (_, Code::R0401) => RefusalKind::NotFound,
+        (_, Code::R0402 | Code::R0403) => RefusalKind::Invalid,
+        (Status::Refused, _) => RefusalKind::Denied,
+        _ => RefusalKind::Failed,
+    };
+    let causes = error.causes.iter().map(|cause| format!("; {cause}")).collect::<String>();
+    Err(Refusal::new(kind, format!("{}{causes}", error.message)))
+}
+
+/// A task whose asker may vanish in the middle of it, by a kill: then it has ended too, and its log says so.
+struct Orphan(Option<Arc<Books>>);
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        let Some(books) = self.0.take() else { return };
+        books.end_printing();
+        let error = Error::new(Code::R0202, "it was ended with the task that asked for it");
+        let used = books.with_ledger(|ledger| Used {
+            fuel: ledger.used(Limit::Fuel),
+            steps: ledger.used(Limit::Steps),
+            wall_ms: ledger.used(Limit::WallMs),
+            memory_bytes: ledger.used(Limit::MemoryBytes),
+            bytes_in: ledger.used(Limit::BytesIn),
+            bytes_out: ledger.used(Limit::BytesOut),
+        });
+        let outcome = Outcome {
+            status: Status::Stopped,
+            output: None,
+            error: Some(error.into()),
+            blame: Some(Blame::Host),
+            limit: None,
+            attempts: 0,
+            violations: Vec::new(),
+            used,
+        };
+        books.log().append(&Fact::TaskEnded { outcome: Box::new(outcome) });
+        books.log().hand_over();
+    }
+}

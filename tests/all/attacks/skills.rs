@@ -1,0 +1,202 @@
+//! Guests against the capability `skills`: circles, borrowed grants and rings, fuel spent twice, crowds, and hiding in
+//! another skill.
+
+use ringfence_core::audit::{Fact, Status};
+use ringfence_core::error::Code;
+use ringfence_core::ids::TaskId;
+use ringfence_core::limit::Limit;
+use ringfence_core::pipeline::{Emitted, Order};
+use ringfence_core::ring::Ring;
+use serde_json::{Value, json};
+
+use super::{stopped_at, trapped};
+use crate::harness::{Expected, Fuel, World, assert_attack_fails, assert_killed, limited};
+
+/// What the guest that asks others is told to ask.
+fn errands(errands: &[(&str, Value)], at_once: bool) -> String {
+    let errands = errands.iter().map(|(skill, input)| json!({"skill": skill, "input": input.to_string()}));
+    json!({"errands": errands.collect::<Vec<_>>(), "at_once": at_once}).to_string()
+}
+
+fn asking(world: &World, asked: &[(&str, Value)], at_once: bool) -> Order {
+    world.order("friend_asks_others", &errands(asked, at_once))
+}
+
+/// What each errand of the guest that asks others came to.
+fn answers(emitted: &Emitted) -> Vec<String> {
+    let output = emitted.outcome.output.clone().unwrap_or_else(|| panic!("{:?}", emitted.outcome));
+    serde_json::from_value(output).unwrap()
+}
+
+/// The tasks that were asked for by a task, in order.
+fn children(world: &World, task: &TaskId) -> Vec<TaskId> {
+    let tasks = ringfence::app::tasks(&world.running.store, usize::MAX).unwrap();
+    let mut children: Vec<_> = tasks.into_iter().filter(|line| line.parent.as_ref() == Some(task)).collect();
+    children.reverse();
+    children.into_iter().map(|line| line.task).collect()
+}
+
+const ADD: &str = r#"{"action":"add","name":"a","text":"a secret"}"#;
+
+/// A host whose callers in ring 2 may use a folder, and a note in it; `only`: while this skill runs.
+fn world_with_a_note(only: &str) -> World {
+    let grant =
+        format!("[[grant]]\nring = 2\n{only}files = [{{ folder = \"notes\", access = \"write\" }}]\n");
+    let world = World::with_policy(&grant);
+    std::fs::create_dir(world.path().join("notes")).unwrap();
+    world.load("notes");
+    let order = Order { ring: Ring::Standard, ..world.order("notes", ADD) };
+    assert_eq!(world.run(order).outcome.status, Status::Completed);
+    world
+}
+
+#[test]
+pub(crate) fn attack_skills_goes_in_circles() {
+    let world = World::new();
+    world.load("attack_skills_goes_in_circles");
+    let expected = Expected {
+        status: Status::Failed,
+        code: Some(Code::R0301),
+        says: "attack-skills-goes-in-circles → attack-skills-goes-in-circles goes round in a circle",
+        hit: None,
+        events: &[
+            "task.accepted",
+            "task.resolved",
+            "attempt.started",
+            "call.denied",
+            "attempt.ended",
+            "task.ended",
+        ],
+        fuel: Fuel::Same,
+    };
+    assert_attack_fails(&world, world.order("attack_skills_goes_in_circles", "{}"), &expected);
+    // The long way round.
+    world.load("friend_asks_others");
+    let inner = errands(&[("friend-asks-others", json!({"errands": []}))], false);
+    let order = asking(&world, &[("friend-asks-others@0.1.0", inner.parse().unwrap())], false);
+    assert!(answers(&world.run(order))[0].contains("Cycle"));
+}
+
+#[test]
+pub(crate) fn attack_skills_borrows_a_grant() {
+    for (only, granted) in
+        [("skill = \"notes\"\n", false), ("skill = \"attack-skills-borrows-a-grant\"\n", false), ("", true)]
+    {
+        let world = if only.contains("attack") { World::with_policy("") } else { world_with_a_note(only) };
+        world.load("notes");
+        world.load("attack_skills_borrows_a_grant");
+        let order = world.order("attack_skills_borrows_a_grant", r#"{"note":"a"}"#);
+        let emitted = world.run(Order { ring: Ring::Standard, ..order.clone() });
+        let child = children(&world, &emitted.task)[0].clone();
+        if granted {
+            assert!(emitted.outcome.output.unwrap().to_string().contains("a secret"));
+            continue;
+        }
+        assert_eq!(emitted.outcome.error.map(|error| error.code), Some(Code::R0301));
+        let denied = world.facts(&child).into_iter().find(|fact| matches!(fact, Fact::CallDenied { .. }));
+        assert!(format!("{denied:?}").contains("no grant covers folder `notes`"), "{denied:?}");
+        world.assert_unharmed();
+    }
+}
+
+/// The one who asks is in ring 3, and so is whoever is asked for it.
+#[test]
+fn a_skill_that_is_asked_from_ring_3_runs_in_ring_3() {
+    let world = world_with_a_note("");
+    world.load("friend_asks_others");
+    let asked = [("notes", json!({"action": "read", "name": "a"}))];
+    let emitted = world.run(asking(&world, &asked, false));
+    assert!(answers(&emitted)[0].contains("Denied(\"skill `notes` 0.1.0 was refused `files`"));
+    let child = &children(&world, &emitted.task)[0];
+    let Some(Fact::TaskEnded { outcome }) = world.facts(child).pop() else { panic!("it ended") };
+    assert_eq!((outcome.status, outcome.error.unwrap().code), (Status::Refused, Code::R0101));
+    let emitted = world.run(Order { ring: Ring::Standard, ..asking(&world, &asked, false) });
+    assert!(answers(&emitted)[0].contains("a secret"), "in ring 2 it may");
+    world.assert_unharmed();
+}
+
+#[test]
+pub(crate) fn attack_skills_spends_twice() {
+    const FUEL: u64 = 5_000_000;
+    let world = World::new();
+    world.load("attack_spins");
+    world.load("attack_skills_spends_twice");
+    let order = limited(world.order("attack_skills_spends_twice", "{}"), &[(Limit::Fuel, FUEL)]);
+    let events = [
+        "task.accepted",
+        "task.resolved",
+        "attempt.started",
+        "call.begun",
+        "call.ended",
+        "attempt.ended",
+        "task.ended",
+    ];
+    let emitted = assert_attack_fails(&world, order, &stopped_at(Limit::Fuel, FUEL, FUEL, &events));
+    let child = &children(&world, &emitted.task)[0];
+    let Some(Fact::TaskEnded { outcome }) = world.facts(child).pop() else { panic!("it ended") };
+    assert!(outcome.used.fuel < FUEL, "the one who asks used some of it");
+    assert_eq!(outcome.limit.map(|hit| hit.name), Some(Limit::Fuel));
+}
+
+#[test]
+pub(crate) fn attack_skills_asks_a_crowd() {
+    let world = World::with_policy("[engine]\nslots = 32\n");
+    world.load("hello");
+    world.load("attack_skills_asks_a_crowd");
+    let order = world.order("attack_skills_asks_a_crowd", r#"{"many":17}"#);
+    let events =
+        ["task.accepted", "task.resolved", "attempt.started", "call.stopped", "attempt.ended", "task.ended"];
+    assert_attack_fails(&world, order, &trapped("17 skills at once; 16 are allowed", &events));
+    let emitted = world.run(world.order("attack_skills_asks_a_crowd", r#"{"many":16}"#));
+    assert_eq!(emitted.outcome.output, Some(json!(16)));
+    assert_eq!(children(&world, &emitted.task).len(), 16);
+}
+
+#[test]
+fn a_guest_that_hides_in_another_skill_is_killed_there() {
+    for (skill, input) in
+        [("attack-spins", json!({})), ("attack-clock-sleeps", json!({"nanoseconds": 600_000_000_000_u64}))]
+    {
+        let world = World::new();
+        world.load(&skill.replace('-', "_"));
+        world.load("friend_asks_others");
+        let order = asking(&world, &[(skill, input)], false);
+        let task = order.task.clone();
+        let events = [
+            "task.accepted",
+            "task.resolved",
+            "attempt.started",
+            "call.begun",
+            "call.unknown",
+            "attempt.ended",
+            "task.ended",
+        ];
+        let in_the_other = |world: &World| {
+            children(world, &task).first().is_some_and(|child| world.has_event(child, "attempt.started"))
+        };
+        assert_killed(&world, order, &events, in_the_other);
+        let child = &children(&world, &task)[0];
+        world.until("the other's end is written", || world.has_event(child, "task.ended"));
+        let Some(Fact::TaskEnded { outcome }) = world.facts(child).pop() else { panic!("it ended") };
+        assert_eq!((outcome.status, outcome.error.unwrap().code), (Status::Stopped, Code::R0202));
+    }
+}
+
+/// Steps and bytes of those that are asked are the asker's.
+#[test]
+fn what_another_skill_uses_is_paid_by_who_asks() {
+    let world = World::new();
+    world.load("remember");
+    world.load("friend_asks_others");
+    let remember = ("remember", json!({"action": "remember", "key": "k", "text": "t"}));
+    let emitted = world.run(asking(&world, &[remember.clone()], false));
+    let child = &children(&world, &emitted.task)[0];
+    let Some(Fact::TaskEnded { outcome }) = world.facts(child).pop() else { panic!("it ended") };
+    assert!(outcome.used.steps > 0);
+    assert_eq!(emitted.outcome.used.steps, outcome.used.steps + 1);
+    assert!(emitted.outcome.used.fuel > outcome.used.fuel);
+    // With too few steps for the other, the other fails, and the one who asks may handle it.
+    let order = limited(asking(&world, &[remember], false), &[(Limit::Steps, 1)]);
+    assert!(answers(&world.run(order))[0].contains("limit of steps"));
+    world.assert_unharmed();
+}
