@@ -39,7 +39,7 @@ pub(crate) async fn attempt(
     output: Bytes,
 ) -> (Option<Answer>, End, Fuel) {
     let switch = Arc::clone(gate.books().switch());
-    gate.grant_fuel(fuel.0);
+    gate.grant(fuel, limiter.allowed());
     let mut store = Store::new(linked.engine(), State::new(gate, limiter));
     store.limiter(|state| &mut state.limiter);
     store.set_fuel(fuel.0).expect("the engine counts fuel");
@@ -52,7 +52,8 @@ pub(crate) async fn attempt(
         match hook {
             CallHook::CallingHost => {
                 let left = store.get_fuel()?;
-                store.data_mut().gate.observe_fuel(fuel.0.saturating_sub(left));
+                let State { gate, limiter, .. } = store.data_mut();
+                gate.observe(fuel.saturating_sub(Fuel(left)), limiter.held());
             }
             // What errands used goes off before the guest's next instruction. The counter lies in the store here, and is
             // read from there when the guest goes on.

@@ -8,6 +8,7 @@ use ringfence_core::controls::{Guard, is_on};
 use ringfence_core::gate::TrapReason;
 use ringfence_core::governance::Exhausted;
 use ringfence_core::limit::Limit;
+use ringfence_core::units::Bytes;
 use wasmtime::ResourceLimiter;
 
 use crate::config::MAX_TABLE_ELEMENTS;
@@ -31,6 +32,16 @@ impl MemoryLimiter {
     /// `held` outlives the guest's store, so that what a killed guest held is known. Memory never shrinks.
     pub(crate) const fn new(allowed: u64, held: Arc<AtomicU64>) -> Self {
         Self { allowed, held }
+    }
+
+    /// How much it may hold.
+    pub(crate) const fn allowed(&self) -> Bytes {
+        Bytes(self.allowed)
+    }
+
+    /// How much it holds.
+    pub(crate) fn held(&self) -> Bytes {
+        Bytes(self.held.load(Ordering::Relaxed))
     }
 
     fn grow(&mut self, more: usize) -> wasmtime::Result<bool> {

@@ -189,7 +189,7 @@ fn what_another_skill_uses_is_paid_by_who_asks() {
     world.load("remember");
     world.load("friend_asks_others");
     let remember = ("remember", json!({"action": "remember", "key": "k", "text": "t"}));
-    let emitted = world.run(asking(&world, &[remember.clone()], false));
+    let emitted = world.run(asking(&world, std::slice::from_ref(&remember), false));
     let child = &children(&world, &emitted.task)[0];
     let Some(Fact::TaskEnded { outcome }) = world.facts(child).pop() else { panic!("it ended") };
     assert!(outcome.used.steps > 0);
@@ -198,5 +198,25 @@ fn what_another_skill_uses_is_paid_by_who_asks() {
     // With too few steps for the other, the other fails, and the one who asks may handle it.
     let order = limited(asking(&world, &[remember], false), &[(Limit::Steps, 1)]);
     assert!(answers(&world.run(order))[0].contains("limit of steps"));
+    world.assert_unharmed();
+}
+
+/// What the asking guest holds already, those that it asks cannot hold too.
+#[test]
+fn memory_is_counted_over_all_that_run_at_once() {
+    let world = World::new();
+    world.load("attack_grows_memory");
+    world.load("friend_asks_others");
+    let asked: Vec<_> = (0..2).map(|_| ("attack-grows-memory", json!({}))).collect();
+    let order = limited(asking(&world, &asked, true), &[(Limit::MemoryBytes, 16 << 20)]);
+    let emitted = world.run(order);
+    let held = emitted.outcome.used.memory_bytes;
+    for child in children(&world, &emitted.task) {
+        let Some(Fact::TaskEnded { outcome }) = world.facts(&child).pop() else { panic!("it ended") };
+        let hit = outcome.limit.unwrap();
+        assert_eq!(hit.name, Limit::MemoryBytes);
+        assert!(hit.allowed <= ((16 << 20) - held).div_ceil(2), "{hit:?}, and {held} are held");
+    }
+    assert!(answers(&emitted).iter().all(|answer| answer.contains("limit of memory-bytes")));
     world.assert_unharmed();
 }

@@ -23,13 +23,17 @@ impl Gate {
         asked: Vec<(String, String)>,
     ) -> Result<Vec<Result<String, Refusal>>, Stop> {
         let most = u32::try_from(asked.len()).unwrap_or(u32::MAX);
-        let mut fuel_left = self.fuel_left();
+        let (mut fuel_left, mut memory_left) = (self.fuel_left(), self.memory_left());
         let mut ready = Vec::with_capacity(asked.len().min(16));
         for (place, (skill, input)) in (0..).zip(asked) {
             let parts = most.saturating_sub(place);
-            let fuel = fuel_left / u64::from(parts.max(1));
-            fuel_left -= fuel;
-            ready.push(match self.open(SkillsRun { skill, input, fuel, parts }) {
+            let part = |left: &mut u64| {
+                let part = *left / u64::from(parts.max(1));
+                *left -= part;
+                part
+            };
+            let (fuel, memory) = (part(&mut fuel_left), part(&mut memory_left));
+            ready.push(match self.open(SkillsRun { skill, input, fuel, memory, parts }) {
                 Ok(Opened::Permit(permit)) => Ready::Go(permit),
                 Ok(Opened::Recorded(answer)) => Ready::Known(Ok(answer)),
                 Err(Stop::Tell(refusal)) => Ready::Known(Err(refusal)),

@@ -36,6 +36,7 @@ use crate::governance::{Ask, Authority, Cost, Exhausted, Reservation, Through, V
 use crate::limit::{Amounts, Limit};
 use crate::refusal::Refusal;
 use crate::stores::StoreError;
+use crate::units::{Bytes, Fuel};
 
 /// Why a call does not go on as the skill asked.
 #[derive(Debug)]
@@ -74,10 +75,12 @@ pub struct Gate {
     journal: Option<Journal>,
     inputs: Inputs,
     calls: u64,
-    /// What the attempt may use in all.
-    budget: u64,
+    /// What the attempt may use and hold in all.
+    budget: (Fuel, Bytes),
     /// What it had used when it last called.
     fuel: u64,
+    /// What it held then.
+    memory: u64,
     /// What its errands used and its engine has not taken off yet.
     owed: u64,
 }
@@ -94,7 +97,18 @@ impl Gate {
     /// The gate of a live attempt.
     #[must_use]
     pub fn new(books: Arc<Books>, authority: Arc<Authority>, outside: Arc<Outside>, inputs: Inputs) -> Self {
-        Self { books, authority, outside, journal: None, inputs, calls: 0, budget: 0, fuel: 0, owed: 0 }
+        Self {
+            books,
+            authority,
+            outside,
+            journal: None,
+            inputs,
+            calls: 0,
+            budget: (Fuel(0), Bytes(0)),
+            fuel: 0,
+            memory: 0,
+            owed: 0,
+        }
     }
 
     /// The gate of an attempt that is run again from its record: nothing outside is touched.
@@ -110,14 +124,15 @@ impl Gate {
         &self.books
     }
 
-    /// Notes how much fuel the attempt has used, before each call of the host.
-    pub const fn observe_fuel(&mut self, used: u64) {
-        self.fuel = used;
+    /// Notes how much fuel the attempt has used and how much memory it holds, before each call of the host.
+    pub const fn observe(&mut self, fuel: Fuel, memory: Bytes) {
+        self.fuel = fuel.0;
+        self.memory = memory.0;
     }
 
-    /// Notes how much fuel the attempt may use in all.
-    pub const fn grant_fuel(&mut self, budget: u64) {
-        self.budget = budget;
+    /// Notes how much fuel the attempt may use in all, and how much memory it may hold.
+    pub const fn grant(&mut self, fuel: Fuel, memory: Bytes) {
+        self.budget = (fuel, memory);
     }
 
     /// How much fuel the attempt's errands have used since the last time that this was asked. It is to be taken off the
@@ -127,7 +142,11 @@ impl Gate {
     }
 
     const fn fuel_left(&self) -> u64 {
-        self.budget.saturating_sub(self.fuel)
+        self.budget.0.0.saturating_sub(self.fuel)
+    }
+
+    const fn memory_left(&self) -> u64 {
+        self.budget.1.0.saturating_sub(self.memory)
     }
 
     const fn lent_fuel(&mut self, used: u64) {

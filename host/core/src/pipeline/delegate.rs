@@ -78,11 +78,10 @@ fn lent(underway: &Underway<SkillsRun>) -> Amounts {
     for limit in Limit::ALL {
         limits[limit] = underway.allowance(limit).saturating_sub(fixed[limit]);
     }
-    let allowed = |limit| underway.books().with_ledger(|ledger| ledger.allowed(limit));
-    limits
-        .with(Limit::Fuel, underway.call().fuel)
-        .with(Limit::MemoryBytes, allowed(Limit::MemoryBytes))
-        .with(Limit::WallMs, allowed(Limit::WallMs))
+    let SkillsRun { fuel, memory, .. } = *underway.call();
+    // The deadline of the one who asks ends both.
+    let wall = underway.books().with_ledger(|ledger| ledger.allowed(Limit::WallMs));
+    limits.with(Limit::Fuel, fuel).with(Limit::MemoryBytes, memory).with(Limit::WallMs, wall)
 }
 
 /// What the skill that asked is told.

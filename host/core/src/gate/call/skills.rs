@@ -22,6 +22,8 @@ pub struct SkillsRun {
     pub input: String,
     /// The most fuel that it may use.
     pub fuel: u64,
+    /// The most memory that it may hold, in bytes.
+    pub memory: u64,
     /// How many there are that what is left is parted among, itself and those that come after it.
     #[serde(skip)]
     pub parts: u32,
