@@ -3,6 +3,7 @@
 
 mod bare;
 mod calls;
+mod errands;
 mod grants;
 mod kills;
 mod process;
@@ -18,9 +19,10 @@ type Group = fn(&tokio::runtime::Runtime) -> Vec<Figure>;
 fn main() {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let groups: [(&str, Group); 5] = [
+    let groups: [(&str, Group); 6] = [
         ("runs", runs::measure),
         ("calls", calls::measure),
+        ("errands", errands::measure),
         ("grants", grants::measure),
         ("kills", kills::measure),
         ("process", process::measure),

@@ -1,0 +1,42 @@
+//! What it takes to have another skill do something, over running that skill directly.
+
+use tokio::runtime::Runtime;
+
+use crate::sample::{Figure, Sample, ratio, timed};
+use crate::world::World;
+
+const NOTHING: &str = r#"{"errands":[]}"#;
+const ONE: &str = r#"{"errands":[{"skill":"hello","input":"{\"name\":\"Ada\"}"}]}"#;
+
+pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
+    runtime.block_on(async {
+        let world = World::new(&["hello", "friend_asks_others"]).await;
+        let (mut direct, mut without, mut with) = (Sample::default(), Sample::default(), Sample::default());
+        for round in 0..5_000 {
+            let mut emitted = None;
+            for (sample, skill, input) in [
+                (&mut direct, "hello", r#"{"name":"Ada"}"#),
+                (&mut without, "friend-asks-others", NOTHING),
+                (&mut with, "friend-asks-others", ONE),
+            ] {
+                let (took, over) = timed(world.running.host.run(world.order(skill, input))).await;
+                assert!(over.outcome.output.is_some(), "{:?}", over.outcome);
+                if round >= 500 {
+                    sample.push(took);
+                }
+                emitted = Some(over);
+            }
+            if round % 100 == 99 {
+                emitted.expect("three runs").durable().await.expect("a log");
+            }
+        }
+        let errand = with.median().saturating_sub(without.median());
+        let measured =
+            format!("{:.2} ({errand:.1?} over {:.1?})", ratio(errand, direct.median()), direct.median());
+        vec![Figure {
+            what: "delegated call (skill → skill, fresh sandbox) over a direct governed run",
+            to_reach: "≤ 1.3",
+            measured,
+        }]
+    })
+}
