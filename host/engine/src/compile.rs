@@ -91,6 +91,14 @@ impl Compiler {
         })
     }
 
+    /// Whether the compiled component, or the verdict on it, lies in the cache under this host's seal.
+    pub(crate) fn knows(&self, engine: &Engine, digest: Digest) -> bool {
+        let stem = format!("{digest}-{}", short_hash(engine));
+        ["cwasm", "refused"]
+            .iter()
+            .any(|kind| self.read_authentic(&stem, &self.cache.join(format!("{stem}.{kind}"))).is_some())
+    }
+
     /// Removes what compilers that were killed have left behind, if nobody is compiling.
     pub fn clear(&self) {
         drop(self.begin_work());

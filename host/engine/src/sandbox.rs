@@ -137,6 +137,20 @@ impl WasmSandbox {
         self.components.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 
+    /// Whether a component need not be compiled: this process has met it, or it lies in the cache.
+    #[must_use]
+    pub fn is_compiled(&self, digest: &Digest) -> bool {
+        self.component(digest).is_some() || self.compiler.knows(&self.engine, *digest)
+    }
+
+    /// What a component that this process has met imports, by interface, in its own order.
+    #[must_use]
+    pub fn imports(&self, digest: &Digest) -> Vec<String> {
+        let component = self.component(digest).map(|component| component.component_type());
+        let imports = component.iter().flat_map(|component| component.imports(&self.engine));
+        imports.map(|(import, _)| import.to_owned()).collect()
+    }
+
     fn powers(&self, component: &Component) -> Result<Powers, Error> {
         let mut powers = Vec::new();
         for (import, _) in component.component_type().imports(&self.engine) {

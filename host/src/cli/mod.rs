@@ -4,6 +4,7 @@ mod audit;
 mod build;
 mod children;
 mod demo;
+mod explain;
 mod init;
 mod kill;
 mod load;
@@ -64,6 +65,8 @@ enum Verb {
     Load(load::Load),
     /// List the loaded skills, or show one
     Skills(skills::Skills),
+    /// Say what a skill may do for a caller, and what would change that
+    Explain(explain::Explain),
     /// Run a skill as a governed task
     Run(Box<run::Run>),
     /// List tasks, or show one
@@ -144,6 +147,7 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Build(verb) => verb.run(global).await,
         Verb::Load(verb) => verb.run(global).await,
         Verb::Skills(verb) => verb.run(global),
+        Verb::Explain(verb) => verb.run(global).await,
         Verb::Run(verb) => verb.run(global).await,
         Verb::Tasks(verb) => verb.run(global),
         Verb::Kill(verb) => verb.run(global).await,

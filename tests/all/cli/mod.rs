@@ -4,6 +4,7 @@ mod asked;
 mod components;
 mod damage;
 mod disk;
+mod explain;
 mod folders;
 mod json;
 mod kill;

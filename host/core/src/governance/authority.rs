@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::book::Asker;
-use super::{FolderGrant, GrantBook, WebGrant, WebHost};
+use super::{FolderGrant, Grant, GrantBook, Holder, WebGrant, WebHost};
 use crate::capability::Powers;
 use crate::ids::{Agent, SkillName};
 use crate::ring::Ring;
@@ -36,6 +36,17 @@ impl Authority {
     #[must_use]
     pub fn asked_by(self, chain: Vec<SkillName>) -> Self {
         Self { chain, ..self }
+    }
+
+    /// The grants that count for it, in the operator's order.
+    pub fn grants(&self) -> impl Iterator<Item = &Grant> {
+        self.grants.grants().iter().filter(|grant| {
+            let held = match &grant.holder {
+                Holder::Caller(agent) => *agent == self.agent,
+                Holder::Ring(ring) => self.ring.reaches(*ring),
+            };
+            held && grant.skill.as_ref().is_none_or(|only| *only == self.skill)
+        })
     }
 
     /// The folders of a name that it was granted.

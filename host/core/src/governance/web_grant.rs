@@ -1,5 +1,6 @@
 //! Grants about the web: which URLs, by which methods, at which addresses, with which headers of the operator's.
 
+use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
@@ -124,6 +125,22 @@ impl UrlPattern {
     }
 }
 
+impl fmt::Display for UrlPattern {
+    /// As it is written in a policy file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let below = if self.below { "*." } else { "" };
+        write!(f, "{}://{below}{}", self.scheme.word(), self.host)?;
+        if self.port != self.scheme.port() {
+            write!(f, ":{}", self.port)?;
+        }
+        match &self.path {
+            PathPattern::Every => Ok(()),
+            PathPattern::Exactly(path) => f.write_str(path),
+            PathPattern::Below(path) => write!(f, "{path}*"),
+        }
+    }
+}
+
 /// A header that the host adds to each request under a grant. The values of secrets are not here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddedHeader {
@@ -212,6 +229,21 @@ mod tests {
         assert!(covers("https://example.com/v1", "https://example.com/v1?x=1"));
         assert!(covers("http://127.0.0.1:8080", "http://2130706433:8080/"));
         assert!(covers("https://bücher.example", "https://xn--bcher-kva.example/"));
+    }
+
+    #[test]
+    fn a_pattern_is_shown_as_it_is_written() {
+        for text in [
+            "https://example.com",
+            "https://*.example.com:8443",
+            "http://127.0.0.1:8080/v1/*",
+            "http://[::1]:8080/v1/status",
+            "https://example.com/",
+        ] {
+            let pattern = UrlPattern::parse(text).unwrap_or_else(|why| panic!("{text}: {why}"));
+            assert_eq!(pattern.to_string(), text);
+            assert_eq!(UrlPattern::parse(&pattern.to_string()), Ok(pattern));
+        }
     }
 
     #[test]

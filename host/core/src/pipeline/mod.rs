@@ -43,6 +43,16 @@ pub struct Policy {
     pub ceilings: HashMap<SkillName, Ring>,
 }
 
+impl Policy {
+    /// The ring that a skill runs in for a caller: the least privileged of the caller's and the skill's ceiling; never
+    /// ring 0.
+    #[must_use]
+    pub fn effective_ring(&self, caller: Ring, skill: &SkillName) -> Ring {
+        let ceiling = self.ceilings.get(skill).copied().unwrap_or(Ring::Trusted);
+        caller.least_privileged(ceiling).least_privileged(Ring::Trusted)
+    }
+}
+
 /// Everything that a task needs.
 #[derive(Clone)]
 pub struct Host {

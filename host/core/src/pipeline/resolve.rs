@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
+use super::Host;
 use super::blame::Failing;
 use super::claim::Claimed;
 use super::emit::Over;
-use super::{Host, Policy};
 use crate::audit::{Fact, Status};
 use crate::capability::{Capability, Powers};
 use crate::contract::{RuleSet, UNCHECKED, Violation, parse, violations};
@@ -36,7 +36,7 @@ pub(super) async fn resolve(host: &Host, claimed: Box<Claimed>) -> Result<Resolv
         }
     };
     claimed.place.runs(&skill.contract.name);
-    let ring = effective_ring(&host.policy, &claimed, &skill);
+    let ring = host.policy.effective_ring(claimed.order.ring, &skill.contract.name);
     claimed.books.log().set_ring(ring);
     let granted = match check_powers(&claimed, &skill, ring) {
         Ok(powers) => check_input(host, &claimed, &skill).await.map(|()| powers),
@@ -69,12 +69,6 @@ pub(super) async fn resolve(host: &Host, claimed: Box<Claimed>) -> Result<Resolv
         violations: Vec::new(),
         attempts: 0,
     })
-}
-
-/// The least privileged of the caller's ring and the skill's ceiling; never ring 0.
-fn effective_ring(policy: &Policy, claimed: &Claimed, skill: &Loaded) -> Ring {
-    let ceiling = policy.ceilings.get(&skill.contract.name).copied().unwrap_or(Ring::Trusted);
-    claimed.order.ring.least_privileged(ceiling).least_privileged(Ring::Trusted)
 }
 
 /// Ring ∩ imports ∩ task, if that leaves the skill all that it imports.

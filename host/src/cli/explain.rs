@@ -1,0 +1,76 @@
+//! `ringfence explain`
+
+mod print;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use ringfence_core::error::{Code, Error};
+use ringfence_core::ids::Agent;
+use ringfence_core::ring::Ring;
+
+use super::{Global, progress};
+use crate::build::Project;
+use crate::explain::{Caller, Subject, explain};
+use crate::show;
+use crate::text::plain_line;
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A name that is loaded is that skill; `./name`, `name.wasm` or a name that is not loaded is a file or a folder.
+
+With --json: {name, version, description, digest, bytes, loaded, compile: {cached, ms}, imports,
+caller: {agent, ring, ceiling, effective_ring}, may_run, needs_ring, advice,
+powers: [{power, stand: free | granted | ungranted | forbidden, needs_ring, why}],
+grants: [{ring, caller, skill, files: [{name, folder, access, quota, max_files}],
+http: [{url, methods, denied_methods, effect, networks, headers, max_bytes}]}],
+lines: [{lines, example}], input_schema, output_schema}")]
+pub(super) struct Explain {
+    /// NAME or NAME@VERSION of a loaded skill, a component (.wasm), or the folder of a project that was built
+    skill: String,
+    /// The caller's ring; without it the least privileged
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=3))]
+    ring: u8,
+    /// On behalf of which caller
+    #[arg(long = "as", value_name = "AGENT", default_value = "local")]
+    agent: Agent,
+}
+
+impl Explain {
+    pub(super) async fn run(self, global: &Global) -> Result<ExitCode, Error> {
+        let ring =
+            Ring::from_number(self.ring).ok_or_else(|| Error::new(Code::R0414, "there is no such ring"))?;
+        let running = global.start()?;
+        let path = PathBuf::from(&self.skill);
+        let known = running.store.registry.find(&self.skill);
+        let subject = if says_path(&self.skill) || (known.is_err() && path.exists()) {
+            Subject::File(super::load::read_component(&component_at(&path)?)?)
+        } else {
+            Subject::Loaded(self.skill.clone())
+        };
+        let bar = progress(format!("looking at {}", plain_line(&self.skill)));
+        let explained = explain(&running, subject, Caller { agent: self.agent, ring }).await;
+        bar.finish_and_clear();
+        let explained = explained?;
+        if global.json {
+            show::data(print::to_json(&explained))?;
+        } else {
+            show::data(print::text(&explained)?)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Whether a word can only be meant as a path: no name of a skill has these.
+fn says_path(word: &str) -> bool {
+    word.contains('/')
+        || word.ends_with(".wasm")
+        || Path::new(word)
+            .components()
+            .all(|part| matches!(part, std::path::Component::CurDir | std::path::Component::ParentDir))
+}
+
+fn component_at(path: &Path) -> Result<PathBuf, Error> {
+    if path.is_dir() { Ok(Project::find(path)?.artifact) } else { Ok(path.to_owned()) }
+}

@@ -1,0 +1,218 @@
+//! An explanation as people and programs see it. What a skill had a say in is shown escaped.
+
+use std::fmt::Write;
+
+use ringfence_core::error::{Code, Error};
+use ringfence_core::governance::{FolderGrant, Grant, Holder, Method, Stand, WebGrant};
+use ringfence_core::ring::{Effect, Ring, effect_floor};
+use serde_json::{Value, json};
+
+use crate::explain::Explained;
+use crate::text::{plain, plain_line};
+
+/// The explanation as text.
+pub(super) fn text(explained: &Explained) -> Result<String, Error> {
+    let mut text = String::new();
+    write_all(&mut text, explained)
+        .map_err(|why| Error::new(Code::R0001, "an explanation does not print").because(why))?;
+    Ok(text.trim_end().to_owned())
+}
+
+fn write_all(text: &mut String, explained: &Explained) -> Result<(), std::fmt::Error> {
+    let Explained { contract, caller, authority, .. } = explained;
+    writeln!(text, "{} {}", contract.name, contract.version)?;
+    // Indented, so that no line of it looks like one of ours.
+    writeln!(text, "    {}\n", indented(contract.description.trim_end()))?;
+    let loaded = if explained.loaded { "loaded" } else { "not loaded" };
+    writeln!(text, "component  {}  ({loaded})", explained.digest)?;
+    let compiled = match explained.compiled {
+        Some(took) => format!("compiled now, in {} ms", took.as_millis()),
+        None => "its machine code is in the cache".to_owned(),
+    };
+    writeln!(text, "size       {} bytes; {compiled}", explained.bytes)?;
+    writeln!(text, "caller     {}, ring {}", caller.agent, caller.ring)?;
+    if let Some(ceiling) = explained.ceiling {
+        writeln!(text, "ceiling    ring {ceiling}: it runs in ring {}", authority.ring)?;
+    }
+    let mut heading = "imports  ";
+    for import in &explained.imports {
+        writeln!(text, "{heading}  {}", plain_line(import))?;
+        heading = "         ";
+    }
+    if explained.imports.is_empty() {
+        writeln!(text, "imports    nothing")?;
+    }
+    if explained.may_run() {
+        writeln!(text, "\nIt may run in ring {}.", authority.ring)?;
+    } else {
+        writeln!(
+            text,
+            "\nIt may not run in ring {}: it is refused before its first instruction.",
+            authority.ring
+        )?;
+    }
+    write_powers(text, explained)?;
+    write_grants(text, explained)?;
+    write_lines(text, explained)?;
+    for (word, schema) in [("input ", &contract.input), ("output", &contract.output)] {
+        let schema = serde_json::to_string_pretty(schema.source()).map_err(|_| std::fmt::Error)?;
+        writeln!(text, "\n{word} {}", plain(&schema))?;
+    }
+    Ok(())
+}
+
+fn write_powers(text: &mut String, explained: &Explained) -> Result<(), std::fmt::Error> {
+    for power in &explained.powers {
+        let says = match power.stand {
+            Stand::Free => "yes",
+            Stand::Granted => "as far as it is granted",
+            Stand::Ungranted => "no, each call is denied",
+            Stand::Forbidden => "no",
+        };
+        let why = power.denial.as_ref().map(|denial| format!(": {}", plain_line(&denial.why)));
+        writeln!(text, "  {:<8} {says}{}", power.capability, why.unwrap_or_default())?;
+    }
+    if explained.powers.is_empty() {
+        writeln!(text, "  It asks for no power.")?;
+    }
+    Ok(())
+}
+
+fn write_grants(text: &mut String, explained: &Explained) -> Result<(), std::fmt::Error> {
+    let grants: Vec<_> = explained.authority.grants().collect();
+    if grants.is_empty() {
+        return writeln!(text, "\nNo grant counts for this caller and skill.");
+    }
+    writeln!(text, "\nGrants that count:")?;
+    for grant in grants {
+        let skill = grant.skill.as_ref().map_or("any skill".to_owned(), |skill| format!("skill {skill}"));
+        let holder = match &grant.holder {
+            Holder::Caller(agent) => format!("caller {agent}"),
+            Holder::Ring(ring) => format!("ring {ring}"),
+        };
+        writeln!(text, "  {holder}, {skill}")?;
+        for FolderGrant { name, folder, access, quota } in grant.files.iter().map(|folder| &**folder) {
+            let (name, folder) = (plain_line(name), plain_line(&folder.to_string_lossy()));
+            let rights = match access {
+                ringfence_core::governance::Access::Read => "read".to_owned(),
+                ringfence_core::governance::Access::Write => {
+                    format!("write, at most {} bytes in {} files", quota.bytes, quota.files)
+                }
+            };
+            writeln!(text, "    files  {name}/  is {folder}: {rights}")?;
+        }
+        for web in &grant.http {
+            let (may, may_not) = methods(web, explained.authority.ring);
+            write!(text, "    http   {}: {}", plain_line(&web.url.to_string()), list(&may, "nothing"))?;
+            if !may_not.is_empty() {
+                write!(text, "; not {}, which cannot be undone", may_not.join(", "))?;
+            }
+            if !web.networks.is_empty() {
+                let networks: Vec<_> = web.networks.iter().map(ToString::to_string).collect();
+                write!(text, "; also in {}", networks.join(", "))?;
+            }
+            let headers: Vec<_> = web.headers.iter().map(|header| plain_line(&header.name)).collect();
+            if !headers.is_empty() {
+                write!(text, "; the host adds {}", headers.join(", "))?;
+            }
+            writeln!(text, "; at most {} bytes each way", web.max_bytes)?;
+        }
+    }
+    Ok(())
+}
+
+fn write_lines(text: &mut String, explained: &Explained) -> Result<(), std::fmt::Error> {
+    if let Some(advice) = explained.advice() {
+        writeln!(text, "\nTo let it run: {advice}.")?;
+    }
+    for lines in &explained.lines {
+        let example = if lines.example { ", with what it is to reach" } else { "" };
+        writeln!(text, "\nTo allow it{example}, add to ringfence.toml:")?;
+        writeln!(text, "    {}", indented(&lines.lines))?;
+    }
+    Ok(())
+}
+
+fn indented(text: &str) -> String {
+    plain(text).replace('\n', "\n    ")
+}
+
+fn list(words: &[&str], none: &str) -> String {
+    if words.is_empty() { none.to_owned() } else { words.join(", ") }
+}
+
+/// The methods of a grant that a run in a ring may use, and those that it may not.
+fn methods(web: &WebGrant, ring: Ring) -> (Vec<&str>, Vec<&str>) {
+    let may = |method: &&Method| {
+        let effect = web.effect_of(method);
+        effect != Effect::Irreversible && ring.reaches(effect_floor(effect))
+    };
+    let (may, may_not): (Vec<_>, Vec<_>) = web.methods.iter().partition(may);
+    (may.into_iter().map(Method::word).collect(), may_not.into_iter().map(Method::word).collect())
+}
+
+/// The explanation as data; its shape is in the help of the verb.
+pub(super) fn to_json(explained: &Explained) -> Value {
+    let Explained { contract, caller, authority, .. } = explained;
+    let powers = explained.powers.iter().map(|power| {
+        json!({
+            "power": power.capability,
+            "stand": power.stand.word(),
+            "needs_ring": power.needs,
+            "why": power.denial.as_ref().map(|denial| &denial.why),
+        })
+    });
+    let lines = explained.lines.iter().map(|lines| json!({ "lines": lines.lines, "example": lines.example }));
+    let compile = json!({
+        "cached": explained.compiled.is_none(),
+        "ms": explained.compiled.map(|took| took.as_secs_f64() * 1_000.0),
+    });
+    json!({
+        "name": contract.name,
+        "version": contract.version,
+        "description": contract.description,
+        "digest": explained.digest,
+        "bytes": explained.bytes,
+        "loaded": explained.loaded,
+        "compile": compile,
+        "imports": explained.imports,
+        "caller": {
+            "agent": caller.agent, "ring": caller.ring, "ceiling": explained.ceiling,
+            "effective_ring": authority.ring,
+        },
+        "may_run": explained.may_run(),
+        "needs_ring": explained.needs,
+        "advice": explained.advice(),
+        "powers": Value::from_iter(powers),
+        "grants": Value::from_iter(authority.grants().map(|grant| grant_to_json(grant, authority.ring))),
+        "lines": Value::from_iter(lines),
+        "input_schema": contract.input.source(),
+        "output_schema": contract.output.source(),
+    })
+}
+
+fn grant_to_json(grant: &Grant, ring: Ring) -> Value {
+    let (of_ring, caller) = match &grant.holder {
+        Holder::Ring(ring) => (Some(*ring), None),
+        Holder::Caller(agent) => (None, Some(agent)),
+    };
+    let files = grant.files.iter().map(|folder| {
+        json!({
+            "name": folder.name, "folder": folder.folder.to_string_lossy(), "access": folder.access,
+            "quota": folder.quota.bytes, "max_files": folder.quota.files,
+        })
+    });
+    let http = grant.http.iter().map(|web| {
+        let (may, may_not) = methods(web, ring);
+        let headers = web.headers.iter().map(|header| &header.name);
+        json!({
+            "url": web.url.to_string(), "methods": may, "denied_methods": may_not, "effect": web.effect,
+            "networks": web.networks, "headers": Value::from_iter(headers.cloned()),
+            "max_bytes": web.max_bytes,
+        })
+    });
+    json!({
+        "ring": of_ring, "caller": caller, "skill": grant.skill,
+        "files": Value::from_iter(files), "http": Value::from_iter(http),
+    })
+}

@@ -1,0 +1,177 @@
+//! What a component may do for a caller, before it runs: looked at, described, and held against the policy.
+//!
+//! Nothing is kept of a file that is not loaded but its machine code in the cache.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ringfence_core::capability::Powers;
+use ringfence_core::contract::Contract;
+use ringfence_core::error::{Code, Error};
+use ringfence_core::governance::{Authority, Outlook, Stand, outlook};
+use ringfence_core::ids::{Agent, Digest};
+use ringfence_core::ring::{Ring, floor};
+
+use crate::app;
+use crate::wiring::Running;
+
+/// What is to be explained.
+#[derive(Debug, Clone)]
+pub enum Subject {
+    /// A loaded skill, by a reference to it.
+    Loaded(String),
+    /// A component that need not be loaded.
+    File(Vec<u8>),
+}
+
+/// On whose behalf.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Who.
+    pub agent: Agent,
+    /// In which ring.
+    pub ring: Ring,
+}
+
+/// What there is to say of a component and a caller.
+#[derive(Debug, Clone)]
+pub struct Explained {
+    /// What it takes and gives.
+    pub contract: Contract,
+    /// The hash of its component.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Whether it is loaded.
+    pub loaded: bool,
+    /// How long it took to compile; none if it was in the cache.
+    pub compiled: Option<Duration>,
+    /// Every interface that it imports.
+    pub imports: Vec<String>,
+    /// Who would call it.
+    pub caller: Caller,
+    /// The most privileged ring that the policy lets the skill run in, if it says so.
+    pub ceiling: Option<Ring>,
+    /// On what authority it would run.
+    pub authority: Authority,
+    /// The least privileged ring that may use all that it imports.
+    pub needs: Ring,
+    /// How it stands with each power.
+    pub powers: Vec<Outlook>,
+    /// Lines of policy that would give more of the powers, with the ring that it takes; and whether they are examples.
+    pub lines: Vec<Lines>,
+}
+
+/// Lines for the policy file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lines {
+    /// The lines.
+    pub lines: String,
+    /// Whether the folder or host that they name is only an example.
+    pub example: bool,
+}
+
+impl Explained {
+    /// Whether the ring lets it run at all.
+    #[must_use]
+    pub fn may_run(&self) -> bool {
+        self.powers.iter().all(|power| power.stand != Stand::Forbidden)
+    }
+
+    /// What to do about a ring that is not enough.
+    #[must_use]
+    pub fn advice(&self) -> Option<String> {
+        let Self { needs, ceiling, .. } = self;
+        let forbidden = self.powers.iter().filter(|power| power.stand == Stand::Forbidden);
+        let words = forbidden.map(|power| format!("`{}`", power.capability)).collect::<Vec<_>>();
+        if words.is_empty() {
+            return None;
+        }
+        let words = words.join(" and ");
+        let mut steps = Vec::new();
+        if let Some(ceiling) = ceiling.filter(|ceiling| !ceiling.reaches(*needs)) {
+            let name = &self.contract.name;
+            steps.push(format!(
+                "its ceiling is ring {ceiling}: say `ceiling = {needs}` under [[skill]] `{name}` in ringfence.toml"
+            ));
+        }
+        if !self.caller.ring.reaches(*needs) {
+            steps.push(format!("run it with --ring {needs}, if its caller is to be trusted with {words}"));
+        }
+        Some(steps.join("; "))
+    }
+}
+
+/// Explains a component. Of its code only `describe` is called, in an empty sandbox, and not even that if it is loaded.
+///
+/// # Errors
+/// `R0401` if there is no such skill, those of [`app::describe`], and `R0410` for a broken contract.
+pub async fn explain(running: &Running, subject: Subject, caller: Caller) -> Result<Explained, Error> {
+    let (bytes, known) = match subject {
+        Subject::File(bytes) => (bytes, None),
+        Subject::Loaded(reference) => {
+            let loaded = running.store.registry.find(&reference)?;
+            let blobs = Arc::clone(&running.store.blobs);
+            let digest = loaded.component;
+            let found = tokio::task::spawn_blocking(move || blobs.get(&digest)).await;
+            let found = found.map_err(|why| Error::new(Code::R0001, "a bug in Ringfence").because(why))??;
+            let missing = || Error::new(Code::R0502, format!("component {digest} is missing in the store"));
+            (found.ok_or_else(missing)?, Some(loaded))
+        }
+    };
+    let digest = Digest::of(&bytes);
+    let clock = &running.store.clock;
+    let was_compiled = running.sandbox.is_compiled(&digest);
+    let began = clock.monotonic();
+    let prepared = running.sandbox.prepare(bytes.clone()).await?;
+    let took = clock.monotonic().saturating_sub(began);
+    let (contract, loaded) = match known {
+        Some(loaded) => (loaded.contract.clone(), true),
+        None => {
+            let described = app::describe(running, &bytes).await?;
+            let contract = Contract::check(&described.description)
+                .map_err(|why| Error::new(Code::R0410, "the skill's contract is broken").because(why))?;
+            let list = running.store.registry.list();
+            (contract, list.iter().any(|loaded| loaded.component == digest))
+        }
+    };
+    let policy = &running.config.policy;
+    let authority = |ring: Ring| {
+        let ring = policy.effective_ring(ring, &contract.name);
+        Authority::new(caller.agent.clone(), contract.name.clone(), ring, prepared.powers, &policy.grants)
+    };
+    let needs = needed(prepared.powers);
+    let now = authority(caller.ring);
+    // What lacks is said for the ring in which it would run: each advice alone would lead to the next refusal.
+    let wanted = Authority::new(
+        now.agent.clone(),
+        now.skill.clone(),
+        now.ring.more_privileged(needs),
+        prepared.powers,
+        &policy.grants,
+    );
+    Ok(Explained {
+        digest,
+        bytes: bytes.len() as u64,
+        loaded,
+        compiled: (!was_compiled).then_some(took),
+        imports: running.sandbox.imports(&digest),
+        ceiling: policy.ceilings.get(&contract.name).copied(),
+        powers: prepared.powers.iter().map(|power| outlook(power, &now)).collect(),
+        lines: prepared.powers.iter().filter_map(|power| lines(&outlook(power, &wanted))).collect(),
+        needs,
+        authority: now,
+        contract,
+        caller,
+    })
+}
+
+/// The least privileged ring that may use all of these.
+fn needed(powers: Powers) -> Ring {
+    powers.iter().map(floor).fold(Ring::Sandboxed, Ring::more_privileged)
+}
+
+fn lines(outlook: &Outlook) -> Option<Lines> {
+    let lines = outlook.denial.as_ref()?.line.clone()?;
+    Some(Lines { lines, example: outlook.example })
+}

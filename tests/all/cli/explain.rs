@@ -1,0 +1,214 @@
+//! `ringfence explain`: what a caller may do with a skill, why not the rest, and the lines that change it.
+
+use serde_json::{Value, json};
+
+use super::{Operator, built};
+
+const ADD: &str = r#"{"action":"add","name":"plan","text":"Ship it."}"#;
+
+/// The lines for the policy file, as a person copies them from the terminal.
+fn lines_of(explained: &str) -> String {
+    let after = explained.split("add to ringfence.toml:\n").nth(1).unwrap_or_else(|| panic!("{explained}"));
+    let lines = after.lines().take_while(|line| line.starts_with("    "));
+    lines.map(str::trim_start).collect::<Vec<_>>().join("\n")
+}
+
+/// How many rows of each table the store has.
+fn rows(operator: &Operator) -> Vec<i64> {
+    let store = rusqlite::Connection::open(operator.data.join("ringfence.db")).unwrap();
+    let count = |table: &str| {
+        store.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    ["events", "blobs", "state"].map(count).to_vec()
+}
+
+fn power<'a>(explained: &'a Value, word: &str) -> &'a Value {
+    let powers = explained["powers"].as_array().unwrap();
+    powers.iter().find(|power| power["power"] == word).unwrap()
+}
+
+#[test]
+fn what_the_ring_forbids_is_explained_with_the_ring_and_the_lines_that_let_it_run() {
+    let operator = Operator::new();
+    operator.load("notes");
+    let explained = operator.does(&["explain", "notes"]);
+    for says in [
+        "notes 0.1.0\n",
+        "(loaded)",
+        "caller     local, ring 3\n",
+        "ringfence:files/files@0.1.0",
+        "It may not run in ring 3: it is refused before its first instruction.",
+        "ring 3 may not use `files`; ring 2 may",
+        "No grant counts for this caller and skill.",
+        "run it with --ring 2, if its caller is to be trusted with `files`",
+        "\ninput  {",
+        "\noutput {",
+    ] {
+        assert!(explained.contains(says), "{says:?} in {explained}");
+    }
+    // With the ring and the lines, both as printed, the same task is done.
+    operator.write("ringfence.toml", lines_of(&explained));
+    operator.does(&["run", "notes", "--ring", "2", "--input", ADD]);
+    assert_eq!(std::fs::read_to_string(operator.here().join("notes/plan.md")).unwrap(), "Ship it.");
+}
+
+#[test]
+fn what_no_grant_covers_is_explained_with_the_lines_that_grant_it() {
+    let operator = Operator::new();
+    operator.load("notes");
+    let explained = operator.does(&["explain", "notes", "--ring", "2"]);
+    assert!(explained.contains("It may run in ring 2."), "{explained}");
+    assert!(explained.contains("no, each call is denied: skill `notes`: no grant covers"), "{explained}");
+    let lines = lines_of(&explained);
+    assert_eq!(
+        lines,
+        "[[grant]]\nring = 2\nskill = \"notes\"\nfiles = [{ folder = \"notes\", access = \"write\" }]"
+    );
+    // They stand behind whatever the file says already.
+    operator.does(&["init"]);
+    let policy = std::fs::read_to_string(operator.here().join("ringfence.toml")).unwrap();
+    operator.write("ringfence.toml", format!("{policy}\n{lines}\n"));
+    operator.does(&["run", "notes", "--ring", "2", "--input", ADD]);
+    let (after, _) = operator.json(&["explain", "notes", "--ring", "2"]);
+    assert_eq!((&after["may_run"], &after["lines"]), (&json!(true), &json!([])));
+    assert_eq!(power(&after, "files")["stand"], "granted");
+}
+
+#[test]
+fn the_grants_that_count_are_listed_with_what_they_cover_and_no_others() {
+    let operator = Operator::new();
+    operator.load("notes");
+    let policy = "
+[[grant]]
+ring = 2
+skill = \"notes\"
+files = [{ folder = \"mine\", access = \"write\", quota = \"1MiB\", max-files = 7 }]
+[[grant]]
+caller = \"eve\"
+files = [{ folder = \"eves\", access = \"read\" }]
+[[grant]]
+ring = 1
+files = [{ folder = \"trusted\", access = \"read\" }]
+";
+    operator.write("ringfence.toml", policy);
+    let (ada, code) = operator.json(&["explain", "notes", "--ring", "2", "--as", "ada"]);
+    assert_eq!(code, 0);
+    let folders = |explained: &Value| {
+        let grants = explained["grants"].as_array().unwrap();
+        grants.iter().map(|grant| grant["files"][0]["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(folders(&ada), ["mine"]);
+    let folder = &ada["grants"][0]["files"][0];
+    assert_eq!(
+        (&folder["access"], &folder["quota"], &folder["max_files"]),
+        (&json!("write"), &json!(1 << 20), &json!(7))
+    );
+    assert_eq!(folder["folder"], operator.here().join("mine").to_str().unwrap());
+    let (eve, _) = operator.json(&["explain", "notes", "--ring", "1", "--as", "eve"]);
+    assert_eq!(folders(&eve), ["mine", "eves", "trusted"]);
+    let (sandboxed, code) = operator.json(&["explain", "notes", "--as", "ada"]);
+    assert_eq!((folders(&sandboxed).len(), code), (0, 0));
+    assert_eq!(sandboxed["may_run"], false);
+    assert_eq!(power(&sandboxed, "files")["stand"], "forbidden");
+}
+
+#[test]
+fn a_ceiling_that_is_too_low_is_part_of_the_advice() {
+    let operator = Operator::new();
+    operator.load("notes");
+    operator.write("ringfence.toml", "[[skill]]\nname = \"notes\"\nceiling = 3\n");
+    let (explained, _) = operator.json(&["explain", "notes", "--ring", "2"]);
+    assert_eq!(explained["caller"], json!({"agent": "local", "ring": 2, "ceiling": 3, "effective_ring": 3}));
+    let advice = explained["advice"].as_str().unwrap();
+    assert!(advice.contains("`ceiling = 2`") && !advice.contains("--ring"), "{advice}");
+    let lines = explained["lines"][0]["lines"].as_str().unwrap();
+    operator.write("ringfence.toml", format!("[[skill]]\nname = \"notes\"\nceiling = 2\n{lines}"));
+    operator.does(&["run", "notes", "--ring", "2", "--input", ADD]);
+}
+
+#[test]
+fn a_grant_of_the_web_is_shown_with_its_pattern_and_methods() {
+    let operator = Operator::new();
+    operator.load("fetch_page");
+    let (without, _) = operator.json(&["explain", "fetch-page", "--ring", "2"]);
+    assert_eq!(power(&without, "http")["stand"], "ungranted");
+    assert_eq!(without["lines"][0]["example"], true);
+    operator.write("ringfence.toml", without["lines"][0]["lines"].as_str().unwrap());
+    let (with, _) = operator.json(&["explain", "fetch-page", "--ring", "2"]);
+    assert_eq!(with["grants"][0]["http"][0]["url"], "https://example.com");
+    assert_eq!(with["grants"][0]["http"][0]["methods"], json!(["GET", "HEAD"]));
+    operator.write(
+        "ringfence.toml",
+        "[[grant]]\nring = 2\nhttp = [{ url = \"https://*.a.example/v1/*\", methods = [\"GET\", \"POST\"] }]",
+    );
+    let explained = operator.does(&["explain", "fetch-page", "--ring", "2"]);
+    let says = "http   https://*.a.example/v1/*: GET; not POST, which cannot be undone";
+    assert!(explained.contains(says), "{explained}");
+}
+
+#[test]
+fn a_file_that_is_not_loaded_is_explained_and_nothing_of_it_is_kept() {
+    let operator = Operator::new();
+    operator.load("hello");
+    let before = rows(&operator);
+    let (explained, code) = operator.json(&["explain", &built("notes"), "--ring", "2"]);
+    assert_eq!((&explained["name"], &explained["loaded"], code), (&json!("notes"), &json!(false), 0));
+    assert!(explained["bytes"].as_u64().unwrap() > 1_000);
+    assert!(explained["compile"]["cached"].is_boolean());
+    assert!(explained["input_schema"].is_object() && explained["output_schema"].is_object());
+    operator.does(&["explain", &built("notes")]);
+    assert_eq!(rows(&operator), before);
+    operator.say(&["explain", "notes"]).failed("R0401", 2);
+}
+
+#[test]
+fn a_component_that_is_compiled_for_it_says_how_long_that_took_and_then_that_it_is_in_the_cache() {
+    let operator = Operator::with_nothing();
+    let (first, _) = operator.json(&["explain", &built("friend_says_one")]);
+    assert!(first["compile"]["ms"].as_f64().unwrap() > 0.0, "{first}");
+    let (second, _) = operator.json(&["explain", &built("friend_says_one")]);
+    assert_eq!(second["compile"], json!({"cached": true, "ms": null}));
+}
+
+#[test]
+fn a_description_that_draws_on_the_terminal_is_shown_escaped() {
+    let operator = Operator::new();
+    for guest in ["attack_output_draws_on_the_terminal", "attack_schema_draws_on_the_terminal"] {
+        let explained = operator.does(&["explain", &built(guest)]);
+        let acts = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!explained.contains(acts), "{explained:?}");
+    }
+    let explained = operator.does(&["explain", &built("attack_description_forges_lines")]);
+    assert_eq!(explained.lines().filter(|line| line.starts_with("component  ")).count(), 1, "{explained}");
+    assert_eq!(explained.lines().filter(|line| line.starts_with("input  ")).count(), 1, "{explained}");
+}
+
+#[test]
+fn a_guest_that_spins_when_it_is_asked_what_it_does_ends_at_its_limit() {
+    let operator = Operator::new();
+    let said = operator.say(&["explain", &built("attack_describe_spins")]);
+    said.failed("R0408", 2).saying("`describe` reached its limit of ");
+    assert_eq!(operator.streams(), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_no_component_is_not_explained() {
+    let operator = Operator::new();
+    operator.write("text.wasm", "this is not wasm");
+    operator.write("core.wasm", b"\0asm\x01\0\0\0");
+    operator.say(&["explain", "text.wasm"]).failed("R0406", 2);
+    operator.say(&["explain", "./core.wasm"]).failed("R0406", 2);
+    operator.say(&["explain", "missing.wasm"]).failed("R0412", 2);
+    operator.say(&["explain", "missing"]).failed("R0401", 2);
+    operator.say(&["explain", "."]).failed("R0412", 2);
+}
+
+#[test]
+fn a_name_that_is_loaded_is_that_skill_whatever_lies_here() {
+    let operator = Operator::new();
+    operator.load("hello");
+    std::fs::create_dir(operator.here().join("hello")).unwrap();
+    let (explained, _) = operator.json(&["explain", "hello"]);
+    assert_eq!((&explained["may_run"], &explained["powers"]), (&json!(true), &json!([])));
+    operator.say(&["explain", "./hello"]).failed("R0412", 2);
+}
