@@ -12,6 +12,7 @@ mod carried;
 pub mod cli;
 pub mod config;
 mod demo;
+mod doctor;
 pub mod explain;
 mod follower;
 mod quantity;

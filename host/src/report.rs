@@ -38,7 +38,7 @@ pub fn to_json(error: &Error) -> Value {
 }
 
 /// What to do: what the error itself says, else the first advice of its code's page.
-fn hint(error: &Error) -> String {
+pub(crate) fn hint(error: &Error) -> String {
     let advice = || {
         let (_, advice) = error.code.page().split_once("## What to do\n")?;
         let first = advice.trim_start().trim_start_matches("- ").split("\n\n").next()?;

@@ -208,7 +208,7 @@ fn make_private_folder(folder: &Path) -> Result<(), Error> {
 }
 
 /// Whoever can write to the data folder can run code in the host: nobody but its owner may.
-fn check_private(folder: &Path) -> Result<(), Error> {
+pub(crate) fn check_private(folder: &Path) -> Result<(), Error> {
     use std::os::unix::fs::MetadataExt;
     let unsafe_because = |why: String, hint: &str| {
         let message = format!("the data folder {} is not safe to use", folder.display());

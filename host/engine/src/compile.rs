@@ -172,29 +172,39 @@ impl Compiler {
 
     fn read_authentic(&self, stem: &str, path: &Path) -> Option<Vec<u8>> {
         let mut bytes = std::fs::read(path).ok()?;
-        let (seal, code) = bytes.split_first_chunk::<32>()?;
-        let authentic = self.seal(stem, path, code) == blake3::Hash::from_bytes(*seal);
-        authentic.then(|| bytes.split_off(32))
-    }
-
-    /// Binds the content to the component, the engine and the kind of file: no file counts in another's place.
-    fn seal(&self, stem: &str, path: &Path, content: &[u8]) -> blake3::Hash {
-        let kind = path.extension().unwrap_or_default().as_encoded_bytes();
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        for part in [stem.as_bytes(), kind, content] {
-            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
-        }
-        hasher.finalize()
+        is_authentic(&self.key, stem, path, &bytes).then(|| bytes.split_off(32))
     }
 
     /// Written beside and renamed, so that nobody reads half of it.
     fn write_authentic(&self, stem: &str, path: &Path, code: &[u8]) -> Result<(), Error> {
         let beside = Scratch(path.with_extension(format!("{}.tmp", unique())));
-        let seal = self.seal(stem, path, code);
+        let seal = seal(&self.key, stem, path, code);
         let sealed = [seal.as_bytes(), code].concat();
         std::fs::write(&beside.0, sealed).map_err(|why| cannot_use(&beside.0, &why))?;
         std::fs::rename(&beside.0, path).map_err(|why| cannot_use(path, &why))
     }
+}
+
+/// Whether a file of the cache is what the host wrote that has this key.
+#[must_use]
+pub fn is_sealed(key: &[u8; 32], path: &Path) -> bool {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    std::fs::read(path).is_ok_and(|bytes| is_authentic(key, stem, path, &bytes))
+}
+
+fn is_authentic(key: &[u8; 32], stem: &str, path: &Path, bytes: &[u8]) -> bool {
+    let parts = bytes.split_first_chunk::<32>();
+    parts.is_some_and(|(sealed, code)| seal(key, stem, path, code) == blake3::Hash::from_bytes(*sealed))
+}
+
+/// Binds the content to the component, the engine and the kind of file: no file counts in another's place.
+fn seal(key: &[u8; 32], stem: &str, path: &Path, content: &[u8]) -> blake3::Hash {
+    let kind = path.extension().unwrap_or_default().as_encoded_bytes();
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    for part in [stem.as_bytes(), kind, content] {
+        hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+    }
+    hasher.finalize()
 }
 
 /// What the names of files end with that are not finished yet: the compiler's input and output, and what is written

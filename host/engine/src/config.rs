@@ -20,6 +20,22 @@ impl Default for Settings {
     }
 }
 
+/// How many memory maps the engine takes with so many slots: two for each as soon as it starts, and four more for each
+/// sandbox that is live.
+#[must_use]
+pub const fn memory_maps(slots: u32) -> MemoryMaps {
+    MemoryMaps { at_start: 2 * slots as u64, all_live: 6 * slots as u64 }
+}
+
+/// How many memory maps the engine takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryMaps {
+    /// When it has started.
+    pub at_start: u64,
+    /// When every slot has a live sandbox.
+    pub all_live: u64,
+}
+
 /// Each table's most elements.
 pub(crate) const MAX_TABLE_ELEMENTS: usize = 20_000;
 

@@ -19,7 +19,7 @@ mod stop;
 mod ticker;
 mod wasi;
 
-pub use compile::{Compiler, HOST_FAILED, MAX_COMPILE_MEMORY, compile_in_this_process};
-pub use config::Settings;
+pub use compile::{Compiler, HOST_FAILED, MAX_COMPILE_MEMORY, compile_in_this_process, is_sealed};
+pub use config::{MemoryMaps, Settings, memory_maps};
 pub use inspect::{Caps, inspect};
 pub use sandbox::{Prepared, WasmSandbox};

@@ -3,11 +3,14 @@
 mod audit;
 mod build;
 mod children;
+mod completions;
 mod demo;
+mod doctor;
 mod explain;
 mod init;
 mod kill;
 mod load;
+mod man;
 mod new;
 pub(crate) mod run;
 mod skills;
@@ -17,7 +20,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 use ringfence_core::error::{Code, Error};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -75,8 +78,14 @@ enum Verb {
     Kill(kill::Kill),
     /// Read and check the audit log
     Audit(audit::Audit),
+    /// Check this machine and this host, and say what to do; writes nothing
+    Doctor(doctor::Doctor),
     /// Show all of it: a run, refusals, a limit, a kill, a correction, the log
     Demo(demo::Demo),
+    /// Print what a shell needs to complete this program's words
+    Completions(completions::Completions),
+    /// Print the manual, or write a page for each verb
+    Man(man::ManPages),
     #[command(hide = true)]
     CompileComponent(children::CompileComponent),
     #[command(hide = true)]
@@ -152,7 +161,10 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Tasks(verb) => verb.run(global),
         Verb::Kill(verb) => verb.run(global).await,
         Verb::Audit(verb) => verb.run(global),
+        Verb::Doctor(verb) => verb.run(global),
         Verb::Demo(verb) => verb.run(global).await,
+        Verb::Completions(verb) => verb.run(),
+        Verb::Man(verb) => verb.run(global),
         Verb::CompileComponent(verb) => Ok(verb.run()),
         Verb::ValidateValue(verb) => Ok(verb.run()),
     }
@@ -160,7 +172,12 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
 
 impl Global {
     pub(crate) fn config(&self) -> Result<Config, Error> {
-        Config::find(&Places { config: self.config.clone(), data: self.data.clone() })
+        Config::find(&self.places())
+    }
+
+    /// Where to look for the configuration.
+    pub(crate) fn places(&self) -> Places {
+        Places { config: self.config.clone(), data: self.data.clone() }
     }
 
     pub(crate) fn store(&self) -> Result<Store, Error> {
@@ -177,6 +194,20 @@ impl Global {
     pub(crate) fn config_file(&self) -> Option<PathBuf> {
         self.config.clone()
     }
+}
+
+/// The command line without what people do not call, for completions and manual.
+pub(crate) fn shown_command() -> Command {
+    let whole = Cli::command();
+    let verbs = whole.get_subcommands().filter(|verb| !verb.is_hide_set());
+    Command::new("ringfence")
+        .bin_name("ringfence")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(whole.get_about().cloned().unwrap_or_default())
+        .after_help(whole.get_after_help().cloned().unwrap_or_default())
+        .disable_help_subcommand(true)
+        .args(whole.get_arguments().cloned())
+        .subcommands(verbs.cloned())
 }
 
 /// This binary, to be started again as the compiling child.

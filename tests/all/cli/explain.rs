@@ -8,7 +8,8 @@ const ADD: &str = r#"{"action":"add","name":"plan","text":"Ship it."}"#;
 
 /// The lines for the policy file, as a person copies them from the terminal.
 fn lines_of(explained: &str) -> String {
-    let after = explained.split("add to ringfence.toml:\n").nth(1).unwrap_or_else(|| panic!("{explained}"));
+    let after = explained.split("add to ringfence.toml").nth(1).and_then(|after| after.split_once(":\n"));
+    let (_, after) = after.unwrap_or_else(|| panic!("{explained}"));
     let lines = after.lines().take_while(|line| line.starts_with("    "));
     lines.map(str::trim_start).collect::<Vec<_>>().join("\n")
 }

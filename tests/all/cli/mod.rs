@@ -4,6 +4,7 @@ mod asked;
 mod components;
 mod damage;
 mod disk;
+mod doctor;
 mod explain;
 mod folders;
 mod json;
@@ -12,6 +13,7 @@ mod output;
 mod policy;
 mod printed;
 mod projects;
+mod shells;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

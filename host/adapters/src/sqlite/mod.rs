@@ -4,6 +4,7 @@
 //! the end of each stream is checked inside the transaction, and the primary key is the last line of defence.
 
 mod error;
+mod look;
 mod queue;
 mod rows;
 mod schema;
@@ -19,6 +20,8 @@ use ringfence_core::audit::{Event, Head, Record};
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::stores::{BlobStore, EventLog, Receipt, StateStore, StoreError, Totals, Versioned};
 use rusqlite::{Connection, OptionalExtension};
+
+pub use self::look::StoreLook;
 
 use self::error::store_error;
 use self::queue::Queue;

@@ -77,7 +77,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
 
 /// SQLite takes an empty file for a new database and throws its write-ahead log away, and a file of a few bytes for an
 /// empty one: then a file that was cut off would be a silent empty start.
-fn check_not_cut_off(path: &Path) -> Result<(), StoreError> {
+pub(super) fn check_not_cut_off(path: &Path) -> Result<(), StoreError> {
     let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
@@ -136,7 +136,7 @@ fn prepare(path: &Path) -> Result<Connection, StoreError> {
 }
 
 /// The file's schema; 0 if it is empty.
-fn check_version(connection: &Connection) -> Result<i64, StoreError> {
+pub(super) fn check_version(connection: &Connection) -> Result<i64, StoreError> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get(0)).map_err(store_error);
     let newest: i64 = number("PRAGMA user_version")?;
     if newest > SCHEMA {
@@ -169,7 +169,7 @@ fn create_tables(connection: &Connection) -> Result<(), StoreError> {
 }
 
 /// Looks at every page of a small file. A large one is checked as it is read.
-fn check_pages(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn check_pages(connection: &Connection) -> Result<(), StoreError> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0)).map_err(store_error);
     if number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?) > CHECKED_BYTES {
         return Ok(());
@@ -179,7 +179,7 @@ fn check_pages(connection: &Connection) -> Result<(), StoreError> {
     if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
 }
 
-fn check_tables(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn check_tables(connection: &Connection) -> Result<(), StoreError> {
     for sql in [
         "SELECT stream, sequence, kind, time, actor, ring, trace, payload_hash, previous, hash, payload FROM events",
         "SELECT hash, bytes FROM blobs",

@@ -70,7 +70,7 @@ fn write_powers(text: &mut String, explained: &Explained) -> Result<(), std::fmt
             Stand::Forbidden => "no",
         };
         let why = power.denial.as_ref().map(|denial| format!(": {}", plain_line(&denial.why)));
-        writeln!(text, "  {:<8} {says}{}", power.capability, why.unwrap_or_default())?;
+        writeln!(text, "  {:<8} {says}{}", power.capability.word(), why.unwrap_or_default())?;
     }
     if explained.powers.is_empty() {
         writeln!(text, "  It asks for no power.")?;
@@ -126,8 +126,8 @@ fn write_lines(text: &mut String, explained: &Explained) -> Result<(), std::fmt:
         writeln!(text, "\nTo let it run: {advice}.")?;
     }
     for lines in &explained.lines {
-        let example = if lines.example { ", with what it is to reach" } else { "" };
-        writeln!(text, "\nTo allow it{example}, add to ringfence.toml:")?;
+        let example = if lines.example { ", with the folder or host that it needs" } else { "" };
+        writeln!(text, "\nTo allow it, add to ringfence.toml{example}:")?;
         writeln!(text, "    {}", indented(&lines.lines))?;
     }
     Ok(())
