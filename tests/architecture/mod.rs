@@ -11,6 +11,7 @@ mod core_modules;
 mod crates;
 mod documents;
 mod powers;
+mod specification;
 mod tidy;
 mod wit;
 
