@@ -59,9 +59,11 @@ pub fn outlook(capability: Capability, authority: &Authority) -> Outlook {
         return outlook(Stand::Forbidden, Some(denial), false);
     }
     match capability {
-        Capability::Clock | Capability::Log | Capability::Memory | Capability::Random => {
-            outlook(Stand::Free, None, false)
-        }
+        Capability::Clock
+        | Capability::Log
+        | Capability::Memory
+        | Capability::Random
+        | Capability::Skills => outlook(Stand::Free, None, false),
         Capability::Files => {
             let mut folders = authority.grants().flat_map(|grant| &grant.files).peekable();
             let first = folders.peek().map(|folder| folder.name.clone());
