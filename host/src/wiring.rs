@@ -87,6 +87,19 @@ pub fn open(config: &Config) -> Result<Store, Error> {
 /// # Errors
 /// `R0001` if the engine does not start, `R0412` if the data folder cannot be used.
 pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, Error> {
+    start_with(config, store, program, |_| {})
+}
+
+/// The same, with a part of the outside that is the embedding program's own.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_with(
+    config: Config,
+    store: Store,
+    program: PathBuf,
+    own: impl FnOnce(&mut Outside),
+) -> Result<Running, Error> {
     let entering = Entering::begin(&config.data)?;
     let key = cache_key(&config.data, &*store.entropy)?;
     let alive = entering.enter()?;
@@ -98,7 +111,7 @@ pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, 
     let sandbox = Arc::new(engine(&config, &store, program, key)?);
     let switches = Arc::new(Switches::default());
     let delegation = Arc::new(Delegation::default());
-    let outside = Outside {
+    let mut outside = Outside {
         files: Box::new(CapFiles::default()),
         http: Box::new(web(&config)?),
         memory: Box::new(MemoryOverLog::new(
@@ -108,6 +121,7 @@ pub fn start(config: Config, store: Store, program: PathBuf) -> Result<Running, 
         )),
         skills: Box::new(Arc::clone(&delegation)),
     };
+    own(&mut outside);
     let host = Arc::new(Host {
         id: alive.id().into(),
         sandbox: Arc::clone(&sandbox) as _,

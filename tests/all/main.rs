@@ -11,6 +11,7 @@ mod cli;
 mod compiling;
 mod compiling_once;
 mod controls;
+mod embedding;
 mod guests;
 mod harness;
 mod replay;

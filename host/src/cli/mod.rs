@@ -92,6 +92,14 @@ enum Verb {
     ValidateValue(children::ValidateValue),
 }
 
+/// Does one of the host's limited chores (compiling a component, validating a value) if this process was started for one.
+/// A program that embeds the host and names itself as the one that does them calls this first of all.
+#[must_use]
+pub fn chore() -> Option<ExitCode> {
+    let asked = std::env::args().nth(1)?;
+    ["compile-component", "validate-value"].contains(&asked.as_str()).then(main)
+}
+
 /// Parses the command line, does what it says, and tells how the process ends.
 #[must_use]
 pub fn main() -> ExitCode {
