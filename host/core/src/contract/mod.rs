@@ -1,5 +1,6 @@
 //! What a skill takes and gives, and whether it kept to it.
 
+mod compatibility;
 mod json;
 mod rules;
 mod schema;
@@ -8,6 +9,7 @@ mod work;
 
 use serde::{Deserialize, Serialize};
 
+pub use compatibility::{Difference, differences};
 pub use json::{MAX_DEPTH, MAX_VALUES, parse};
 pub use rules::{Bounds, Rule, RuleSet};
 pub use schema::{BadSchema, Schema};
