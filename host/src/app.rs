@@ -12,12 +12,13 @@ use ringfence_core::governance::{Authority, KillTarget, Ledger, StopSwitch};
 use ringfence_core::ids::{Agent, SkillName, StreamName, TaskId};
 use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::pipeline::{Emitted, Order};
-use ringfence_core::registry::{LoadResult, Loaded};
+use ringfence_core::registry::{LoadResult, Loaded, Ordered};
 use ringfence_core::ring::Ring;
 use ringfence_core::sandbox::{Job, Request};
 use ringfence_core::stores::{Envelope, StreamWriter, append_shared, read_facts};
 use ringfence_core::units::{Bytes, Fuel, Timestamp};
 use ringfence_engine::Prepared;
+use semver::Version;
 
 use crate::alive::is_alive;
 use crate::wiring::{Running, Store, scratch_log};
@@ -78,7 +79,7 @@ pub async fn load(running: &Running, component: &[u8], by: &str) -> Result<(Arc<
     ringfence_core::contract::Contract::check(&description)
         .map_err(|why| Error::new(Code::R0410, "the skill's contract is broken").because(why))?;
     // What would be refused is not kept either.
-    running.store.registry.check(&description, prepared.digest)?;
+    running.store.registry.check(&description, prepared.digest, prepared.powers)?;
     let (blobs, kept) = (Arc::clone(&running.store.blobs), component.to_vec());
     blocking(move || Ok(blobs.put(&kept)?)).await?;
     let bytes = component.len() as u64;
@@ -196,7 +197,7 @@ pub async fn kill(store: &Store, target: &KillTarget, by: &str, wait: Duration) 
 fn aimed_at(store: &Store, target: &KillTarget) -> Result<Vec<TaskId>, Error> {
     let streams = match target {
         KillTarget::Task(task) => vec![StreamName::task(task)],
-        KillTarget::Skill(_) | KillTarget::All => store.log.streams("task/")?,
+        KillTarget::Skill(_) | KillTarget::Version(..) | KillTarget::All => store.log.streams("task/")?,
     };
     let at_work = streams.iter().filter_map(StreamName::as_task).filter(|task| !is_over(store, task));
     let aimed = at_work.filter(|task| match (target, task_line(store, &StreamName::task(task))) {
@@ -205,9 +206,45 @@ fn aimed_at(store: &Store, target: &KillTarget) -> Result<Vec<TaskId>, Error> {
         (KillTarget::Skill(name), Ok(Some(line))) => {
             matches!(line.state, TaskState::Running) && line.skill.split('@').next() == Some(name.as_str())
         }
+        (KillTarget::Version(name, version), Ok(Some(line))) => {
+            matches!(line.state, TaskState::Running) && may_run(store, &line, name, version)
+        }
         (_, Ok(Some(line))) => matches!(line.state, TaskState::Running),
     });
     Ok(aimed.collect())
+}
+
+/// Whether a task runs this version; what it has not written yet follows from what it asked for.
+fn may_run(store: &Store, line: &TaskLine, name: &SkillName, version: &Version) -> bool {
+    let second = store.log.read(&StreamName::task(&line.task), 2, 1);
+    match second.ok().as_deref().and_then(<[Record]>::first).and_then(fact) {
+        Some(Fact::TaskResolved { skill, version: runs, .. }) => skill == *name && runs == *version,
+        _ => store
+            .registry
+            .stood_for(&line.skill, line.accepted)
+            .is_some_and(|loaded| loaded.contract.name == *name && loaded.contract.version == *version),
+    }
+}
+
+/// Withdraws a version, ends what runs of it if that is asked for, and says what became of that.
+///
+/// # Errors
+/// As [`ringfence_core::registry::Registry::order`] and [`kill`]; that nothing ran is none.
+pub async fn withdraw(
+    store: &Store,
+    reference: &str,
+    reason: String,
+    by: &str,
+    kill_within: Option<Duration>,
+) -> Result<(Arc<Loaded>, Killed), Error> {
+    // No work begins any more, and only then what has begun is ended.
+    let loaded = store.registry.order(reference, &Ordered::Withdraw(reason), by).await?;
+    let Some(wait) = kill_within else { return Ok((loaded, Killed::default())) };
+    let target = KillTarget::Version(loaded.contract.name.clone(), loaded.contract.version.clone());
+    match kill(store, &target, by, wait).await {
+        Err(error) if error.code == Code::R0415 => Ok((loaded, Killed::default())),
+        killed => killed.map(|killed| (loaded, killed)),
+    }
 }
 
 /// Whether a task has its last event. Looked up without the payload, which may be large.

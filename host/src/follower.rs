@@ -35,12 +35,13 @@ impl Follower {
         let ended = Arc::new(AtomicBool::new(false));
         let end = Arc::clone(&ended);
         let follow = move || {
+            let mut late = Vec::new();
             let mut refreshing: Option<JoinHandle<()>> = None;
             while !end.load(Ordering::Relaxed) {
                 std::thread::park_timeout(LOOK_EVERY);
                 let Ok(now) = log.version() else { continue };
                 // Kills first, and without waiting for anything else. What cannot be read now is read again.
-                if now == version || obey_kills(&*log, &switches, &mut seen).is_err() {
+                if now == version || obey_kills(&*log, &switches, &mut seen, &mut late).is_err() {
                     continue;
                 }
                 if refreshing.as_ref().is_some_and(|refreshing| !refreshing.is_finished()) {
@@ -49,10 +50,15 @@ impl Follower {
                 version = now;
                 // A stranger's contract may take long to check: on another thread, one at a time.
                 drop(refreshing.take().map(JoinHandle::join));
-                let registry = Arc::clone(&registry);
+                let (registry, switches) = (Arc::clone(&registry), Arc::clone(&switches));
+                let late = std::mem::take(&mut late);
                 refreshing = Some(std::thread::spawn(move || {
                     if let Err(error) = registry.refresh() {
                         tracing::warn!(%error, "the registry cannot be read");
+                    }
+                    // Runs of a withdrawn version that had begun before this process knew that it is withdrawn.
+                    for (target, by) in &late {
+                        switches.kill(target, by);
                     }
                 }));
             }
@@ -75,7 +81,13 @@ impl Drop for Follower {
 }
 
 /// Obeys the kills that were ordered since. An order that this version does not understand stops no other.
-fn obey_kills(log: &dyn EventLog, switches: &Switches, seen: &mut u64) -> Result<(), StoreError> {
+/// Those of one version are noted too: it may have been withdrawn just before.
+fn obey_kills(
+    log: &dyn EventLog,
+    switches: &Switches,
+    seen: &mut u64,
+    of_versions: &mut Vec<(KillTarget, String)>,
+) -> Result<(), StoreError> {
     for record in log.read(&StreamName::control(), *seen + 1, usize::MAX)? {
         *seen = record.event.sequence;
         let fact = record.payload.as_deref().and_then(|payload| serde_json::from_slice(payload).ok());
@@ -83,6 +95,9 @@ fn obey_kills(log: &dyn EventLog, switches: &Switches, seen: &mut u64) -> Result
             && let Ok(target) = target.parse::<KillTarget>()
         {
             switches.kill(&target, &by);
+            if matches!(target, KillTarget::Version(..)) {
+                of_versions.push((target, by));
+            }
         }
     }
     Ok(())

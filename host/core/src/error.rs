@@ -51,6 +51,7 @@ codes! {
     R0102 = Refused, "an import that this host does not offer";
     R0103 = Refused, "an import that the task was not granted";
     R0107 = Refused, "a call that policy denies";
+    R0110 = Refused, "the version is withdrawn";
     R0201 = Stopped, "a limit was reached";
     R0202 = Stopped, "killed";
     R0301 = Failed, "the skill gave up";
@@ -71,6 +72,8 @@ codes! {
     R0413 = Asked, "the skill does not build";
     R0414 = Asked, "a value on the command line is wrong";
     R0415 = Asked, "nothing to kill";
+    R0420 = Asked, "a compatible version breaks a promise";
+    R0421 = Asked, "a digest fits more than one component";
     R0501 = Failed, "the store cannot be written";
     R0502 = Failed, "the store is damaged";
     R0503 = Failed, "the store is locked";

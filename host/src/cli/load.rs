@@ -31,10 +31,16 @@ impl Load {
         let (loaded, result) = app::load(&running, &component, &operator()).await?;
         bar.finish_and_clear();
         let contract = &loaded.contract;
+        let alike = running.store.registry.look_alikes(&contract.name);
+        for other in &alike {
+            let name = &contract.name;
+            show::note(format_args!("warning: the name `{name}` looks like `{other}`, which is loaded too"));
+        }
         if global.json {
             let report = json!({
                 "name": contract.name, "version": contract.version, "digest": loaded.component,
                 "powers": loaded.powers, "bytes": loaded.bytes, "new": result == LoadResult::New,
+                "looks_like": alike,
             });
             show::data(report)?;
         } else {

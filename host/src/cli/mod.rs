@@ -7,14 +7,17 @@ mod completions;
 mod demo;
 mod doctor;
 mod explain;
+mod history;
 mod init;
 mod kill;
 mod load;
 mod man;
 mod new;
+mod pin;
 pub(crate) mod run;
 mod skills;
 mod tasks;
+mod withdraw;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -70,6 +73,12 @@ enum Verb {
     Skills(skills::Skills),
     /// Say what a skill may do for a caller, and what would change that
     Explain(explain::Explain),
+    /// Let a skill's name alone stand for one version
+    Pin(pin::Pin),
+    /// Let a skill's name alone stand for its highest release again
+    Unpin(pin::Unpin),
+    /// Offer a version no longer: new work on it is refused
+    Withdraw(withdraw::Withdraw),
     /// Run a skill as a governed task
     Run(Box<run::Run>),
     /// List tasks, or show one
@@ -165,6 +174,9 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Load(verb) => verb.run(global).await,
         Verb::Skills(verb) => verb.run(global),
         Verb::Explain(verb) => verb.run(global).await,
+        Verb::Pin(verb) => verb.run(global).await,
+        Verb::Unpin(verb) => verb.run(global).await,
+        Verb::Withdraw(verb) => verb.run(global).await,
         Verb::Run(verb) => verb.run(global).await,
         Verb::Tasks(verb) => verb.run(global),
         Verb::Kill(verb) => verb.run(global).await,

@@ -25,7 +25,7 @@ const MAX_INPUT: u64 = 64 << 20;
 
 #[derive(Debug, Args)]
 pub(super) struct Run {
-    /// NAME or NAME@VERSION
+    /// NAME, NAME@1, NAME@1.2.3 or NAME@sha:DIGEST
     skill: String,
     /// The input: JSON, @FILE, or - for stdin
     #[arg(long, short, default_value = "{}", value_name = "JSON | @FILE | -")]

@@ -32,7 +32,7 @@ fn an_unknown_skill_is_named_with_those_that_are_loaded() {
 fn an_unknown_version_is_named_with_those_that_are_loaded() {
     let operator = operator();
     operator.say(&["run", "hello@9.9.9", "--input", ADA]).failed("R0401", 2).saying("0.1.0");
-    for version in ["v0.1.0", "0.1", "0.1.0.0", "00.1.0", "latest", "", "0.1.0@0.1.0"] {
+    for version in ["v0.1.0", "00.1", "0.1.0.0", "00.1.0", "latest", "", "0.1.0@0.1.0"] {
         operator.say(&["run", &format!("hello@{version}"), "--input", ADA]).failed("R0401", 2);
     }
     assert_eq!(operator.does(&["run", "hello@0.1.0", "--input", ADA]), "Hello, Ada!\n");

@@ -86,7 +86,7 @@ fn every_verb_that_prints_data_prints_one_document() {
     let (made, _) = operator.json(&["new", "greeter"]);
     assert_eq!(made, json!({"name": "greeter", "folder": "greeter"}));
     let (loaded, _) = operator.json(&["load", &built("notes")]);
-    assert_eq!(keys(&loaded), ["bytes", "digest", "name", "new", "powers", "version"]);
+    assert_eq!(keys(&loaded), ["bytes", "digest", "looks_like", "name", "new", "powers", "version"]);
     assert_eq!(loaded["powers"], json!(["files"]));
     let (skills, _) = operator.json(&["skills"]);
     assert_eq!(skills[0]["name"], "notes");

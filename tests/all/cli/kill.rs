@@ -9,7 +9,7 @@ use super::{ADA, Operator, Said};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A host at work, which does not outlive its test.
-struct Host(Option<Child>);
+pub(super) struct Host(Option<Child>);
 
 impl Host {
     /// What it said in the end.
@@ -28,7 +28,7 @@ impl Drop for Host {
 }
 
 /// Starts a guest that only a kill ends, in a process of its own, and waits until its task runs.
-fn start(operator: &Operator, skill: &str) -> (Host, String) {
+pub(super) fn start(operator: &Operator, skill: &str) -> (Host, String) {
     let before = running(operator);
     let mut command = operator.plain(env!("CARGO_BIN_EXE_ringfence").as_ref());
     command.args(["run", skill, "--fuel", "18446744073709551615", "--timeout", "5m"]);
@@ -46,13 +46,13 @@ fn start(operator: &Operator, skill: &str) -> (Host, String) {
     }
 }
 
-fn running(operator: &Operator) -> Vec<String> {
+pub(super) fn running(operator: &Operator) -> Vec<String> {
     let (tasks, _) = operator.json(&["tasks", "--running"]);
     tasks.as_array().unwrap().iter().map(|task| task["task"].as_str().unwrap().to_owned()).collect()
 }
 
 /// It ended because it was killed, and says by whom.
-fn assert_killed(host: Host, skill: &str) {
+pub(super) fn assert_killed(host: Host, skill: &str) {
     let said = host.said();
     said.failed("R0202", 4).saying(&format!("skill `{skill}` was killed")).saying("by ada (uid ");
     assert!(said.out.is_empty(), "{}", said.out);

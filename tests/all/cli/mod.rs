@@ -13,6 +13,7 @@ mod output;
 mod policy;
 mod printed;
 mod projects;
+pub(crate) mod registry;
 mod shells;
 
 use std::path::{Path, PathBuf};

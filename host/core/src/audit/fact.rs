@@ -110,6 +110,18 @@ pub enum Fact {
     /// A skill was loaded.
     #[serde(rename = "skill.loaded")]
     SkillLoaded { component: Digest, bytes: u64, powers: Powers, contract: Description },
+    /// A skill's name alone stands for this version from here on.
+    #[serde(rename = "skill.pinned")]
+    SkillPinned { skill: SkillName, version: Version },
+    /// A skill's name alone stands for its highest release again.
+    #[serde(rename = "skill.unpinned")]
+    SkillUnpinned { skill: SkillName },
+    /// A version is not offered any more.
+    #[serde(rename = "skill.withdrawn")]
+    SkillWithdrawn { skill: SkillName, version: Version, reason: String },
+    /// A version that was withdrawn is offered again.
+    #[serde(rename = "skill.restored")]
+    SkillRestored { skill: SkillName, version: Version },
     /// Someone ordered a kill.
     #[serde(rename = "kill.ordered")]
     KillOrdered { target: String, by: String },
@@ -342,6 +354,10 @@ impl Fact {
             Self::AttemptEnded { .. } => "attempt.ended",
             Self::TaskEnded { .. } => "task.ended",
             Self::SkillLoaded { .. } => "skill.loaded",
+            Self::SkillPinned { .. } => "skill.pinned",
+            Self::SkillUnpinned { .. } => "skill.unpinned",
+            Self::SkillWithdrawn { .. } => "skill.withdrawn",
+            Self::SkillRestored { .. } => "skill.restored",
             Self::KillOrdered { .. } => "kill.ordered",
             Self::MemoryWritten { .. } => "memory.written",
         }

@@ -5,7 +5,10 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use semver::Version;
+
 use super::Exhausted;
+use crate::contract::parse_version;
 use crate::controls::{Guard, is_on};
 use crate::ids::{SkillName, TaskId};
 
@@ -78,6 +81,8 @@ pub enum KillTarget {
     Task(TaskId),
     /// Every run of a skill.
     Skill(SkillName),
+    /// Every run of one version of a skill.
+    Version(SkillName, Version),
     /// Everything.
     All,
 }
@@ -86,12 +91,17 @@ impl FromStr for KillTarget {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
+            Some(("skill", one)) if one.contains('@') => {
+                let (name, version) = one.split_once('@').unwrap_or_default();
+                let name = name.parse().map_err(|why| format!("{why}"))?;
+                parse_version(version).map(|version| Self::Version(name, version))
+            }
             Some(("skill", name)) => name.parse().map(Self::Skill).map_err(|why| format!("{why}")),
             None if text == "all" => Ok(Self::All),
             None => text.parse().map(Self::Task).map_err(|why| format!("{why}")),
-            Some((kind, _)) => {
-                Err(format!("there is nothing to kill by `{kind}:`; say TASK, skill:NAME or all"))
-            }
+            Some((kind, _)) => Err(format!(
+                "there is nothing to kill by `{kind}:`; say TASK, skill:NAME, skill:NAME@VERSION or all"
+            )),
         }
     }
 }
@@ -101,6 +111,7 @@ impl fmt::Display for KillTarget {
         match self {
             Self::Task(task) => task.fmt(f),
             Self::Skill(name) => write!(f, "skill:{name}"),
+            Self::Version(name, version) => write!(f, "skill:{name}@{version}"),
             Self::All => f.write_str("all"),
         }
     }
@@ -109,7 +120,7 @@ impl fmt::Display for KillTarget {
 /// A run as a kill finds it.
 #[derive(Debug)]
 struct Running {
-    skill: Option<SkillName>,
+    skill: Option<(SkillName, Version)>,
     switch: Arc<StopSwitch>,
 }
 
@@ -133,7 +144,10 @@ impl Switches {
             let board = self.lock();
             let hit = |(task, running): &(&TaskId, &Running)| match target {
                 KillTarget::Task(aimed) => *task == aimed,
-                KillTarget::Skill(aimed) => running.skill.as_ref() == Some(aimed),
+                KillTarget::Skill(aimed) => running.skill.as_ref().is_some_and(|(name, _)| name == aimed),
+                KillTarget::Version(name, version) => {
+                    running.skill.as_ref().is_some_and(|(n, v)| n == name && v == version)
+                }
                 KillTarget::All => true,
             };
             board.iter().filter(hit).map(|(_, running)| Arc::clone(&running.switch)).collect()
@@ -163,9 +177,9 @@ impl OnBoard {
     }
 
     /// Says which skill it turned out to be.
-    pub fn runs(&self, skill: &SkillName) {
+    pub fn runs(&self, skill: &SkillName, version: &Version) {
         if let Some(running) = self.board.lock().get_mut(&self.task) {
-            running.skill = Some(skill.clone());
+            running.skill = Some((skill.clone(), version.clone()));
         }
     }
 }
@@ -185,7 +199,8 @@ mod tests {
         let board = Arc::new(Switches::default());
         let name = |text: &str| text.parse::<TaskId>().expect("a task id");
         let (one, two) = (board.enter(name("t-1")), board.enter(name("t-2")));
-        one.runs(&"hello".parse().expect("a name"));
+        one.runs(&"hello".parse().expect("a name"), &Version::new(1, 0, 0));
+        assert_eq!(board.kill(&"skill:hello@1.0.1".parse().expect("a target"), "eve"), 0);
         assert_eq!(board.kill(&"skill:hello".parse().expect("a target"), "eve"), 1);
         assert!(one.switch().reason().is_some() && two.switch().reason().is_none());
         assert_eq!(board.kill(&KillTarget::All, "eve"), 1, "a run is stopped once");

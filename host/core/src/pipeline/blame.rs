@@ -62,7 +62,7 @@ const fn of_refusal(code: Code) -> Blame {
         // It asks for what its caller's ring, or no ring at all, may do; or its contract is no longer one.
         Code::R0101 | Code::R0102 | Code::R0107 | Code::R0410 => Blame::Skill,
         // The caller narrowed the task, named what is not there, or gave an input that is none.
-        Code::R0103 | Code::R0401 | Code::R0402 | Code::R0403 => Blame::Caller,
+        Code::R0103 | Code::R0110 | Code::R0401 | Code::R0402 | Code::R0403 | Code::R0421 => Blame::Caller,
         // No task is refused with these.
         Code::R0001
         | Code::R0201
@@ -81,6 +81,7 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0413
         | Code::R0414
         | Code::R0415
+        | Code::R0420
         | Code::R0501
         | Code::R0502
         | Code::R0503

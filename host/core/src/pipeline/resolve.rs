@@ -35,7 +35,12 @@ pub(super) async fn resolve(host: &Host, claimed: Box<Claimed>) -> Result<Resolv
             return Err(Over::refused(claimed, None, error, failing));
         }
     };
-    claimed.place.runs(&skill.contract.name);
+    claimed.place.runs(&skill.contract.name, &skill.contract.version);
+    // Withdrawn since it was found: from here on a kill of the version reaches this task, up to here it did not.
+    if let Err(error) = host.registry.is_offered(&skill) {
+        let failing = Failing::Refused(error.code);
+        return Err(Over::refused(claimed, None, error, failing));
+    }
     let ring = host.policy.effective_ring(claimed.order.ring, &skill.contract.name);
     claimed.books.log().set_ring(ring);
     let granted = match check_powers(&claimed, &skill, ring) {

@@ -1,17 +1,32 @@
 //! Which skills are loaded: an index over the stream `registry`, rebuilt from it at every start.
 
-use std::collections::BTreeMap;
+mod alike;
+mod find;
+mod index;
+mod load;
+mod orders;
+mod reference;
+
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, PoisonError, RwLock};
 
 use semver::Version;
 
-use crate::audit::{Fact, TraceId};
+use crate::audit::{Event, Fact, TraceId};
 use crate::capability::Powers;
-use crate::contract::{Contract, Description, parse_version};
-use crate::error::{Code, Error};
+use crate::contract::Contract;
+use crate::error::Error;
 use crate::ids::{Digest, SkillName, StreamName};
-use crate::stores::{Envelope, EventLog, StoreError, append_shared, read_facts};
+use crate::ring::Ring;
+use crate::stores::{Envelope, EventLog, StoreError, append_shared};
 use crate::system::Clock;
+use crate::units::Timestamp;
+use index::Index;
+
+pub use index::Withdrawal;
+pub use orders::Ordered;
 
 /// A skill that is loaded.
 #[derive(Debug, Clone)]
@@ -35,34 +50,20 @@ pub enum LoadResult {
     Same,
 }
 
-type Versions = BTreeMap<Version, Arc<Loaded>>;
+/// How a loaded version stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// Its name alone stands for it.
+    pub pinned: bool,
+    /// It is not offered any more.
+    pub withdrawn: Option<Withdrawal>,
+}
 
 /// The loaded skills.
 pub struct Registry {
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
     index: RwLock<Index>,
-}
-
-#[derive(Default)]
-struct Index {
-    seen: u64,
-    skills: BTreeMap<SkillName, Versions>,
-    /// What was loaded once and is no longer accepted, and why; it harms no other skill.
-    unusable: BTreeMap<String, String>,
-}
-
-impl Index {
-    fn take(&mut self, component: Digest, bytes: u64, powers: Powers, description: &Description) {
-        match Contract::check(description) {
-            Ok(contract) => {
-                let versions = self.skills.entry(contract.name.clone()).or_default();
-                let loaded = Loaded { component, bytes, powers, contract };
-                versions.insert(loaded.contract.version.clone(), Arc::new(loaded));
-            }
-            Err(why) => drop(self.unusable.insert(description.name.clone(), why)),
-        }
-    }
 }
 
 impl Registry {
@@ -76,125 +77,95 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Takes in what was loaded since, by whichever process.
+    /// Takes in what was written since, by whichever process.
     ///
     /// # Errors
     /// Why the log cannot be read.
     pub fn refresh(&self) -> Result<(), StoreError> {
         let seen = self.read().seen;
-        let facts = read_facts(&*self.log, &StreamName::registry(), seen + 1)?;
+        let events = self.events(seen + 1)?;
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        for (sequence, fact) in facts {
-            if let Fact::SkillLoaded { component, bytes, powers, contract } = fact {
-                index.take(component, bytes, powers, &contract);
+        for (event, fact) in events {
+            // Another refresh may have been faster: what it took in is not taken in again, out of order.
+            if event.sequence > index.seen {
+                index.take(fact, &event.actor, event.time);
+                index.seen = event.sequence;
             }
-            index.seen = index.seen.max(sequence);
         }
         Ok(())
     }
 
-    /// Whether a skill would be accepted now: to be asked before its component is kept.
+    /// All that was recorded of a skill, in order.
     ///
     /// # Errors
-    /// As [`Self::load`].
-    pub fn check(&self, description: &Description, component: Digest) -> Result<(), Error> {
-        let contract = Contract::check(description).map_err(|why| broken_contract(description, &why))?;
-        self.refresh()?;
-        match self.exactly(&contract.name, &contract.version) {
-            Some(there) if there.component != component => Err(taken(&there, component)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Loads a skill whose component is in the blob store already.
-    ///
-    /// # Errors
-    /// `R0410` for a broken contract, `R0411` if other content is loaded under its version, and the store's.
-    pub async fn load(
-        &self,
-        description: &Description,
-        component: Digest,
-        bytes: u64,
-        powers: Powers,
-        by: &str,
-    ) -> Result<(Arc<Loaded>, LoadResult), Error> {
-        let contract = Contract::check(description).map_err(|why| broken_contract(description, &why))?;
-        let decide = || {
-            self.refresh().map_err(|error| Refused::Error(error.into()))?;
-            match self.exactly(&contract.name, &contract.version) {
-                None => {}
-                Some(there) if there.component == component => return Err(Refused::Same),
-                Some(there) => return Err(Refused::Error(taken(&there, component))),
-            }
-            Ok(Fact::SkillLoaded { component, bytes, powers, contract: description.clone() })
-        };
-        let envelope = Envelope { actor: &by.into(), ring: None, trace: TraceId::default() };
-        let stream = StreamName::registry();
-        let appended = append_shared(&*self.log, &*self.clock, &stream, envelope, decide);
-        let result = match appended.await {
-            Ok(_) => LoadResult::New,
-            Err(Refused::Same) => LoadResult::Same,
-            Err(Refused::Error(error)) => return Err(error),
-        };
-        self.refresh()?;
-        let loaded = self.exactly(&contract.name, &contract.version);
-        let vanished =
-            || Error::new(Code::R0001, format!("`{}` vanished while it was loaded", contract.name));
-        Ok((loaded.ok_or_else(vanished)?, result))
-    }
-
-    /// The skill that `name` or `name@1.2.3` stands for; without a version the highest one, and a release before
-    /// any pre-release.
-    ///
-    /// # Errors
-    /// `R0401` if there is none, with those that are loaded.
-    pub fn find(&self, reference: &str) -> Result<Arc<Loaded>, Error> {
-        let (name, version) = match reference.split_once('@') {
-            Some((name, version)) => (name, Some(version)),
-            None => (reference, None),
-        };
-        let unknown = |why: String| {
-            let shown: String = reference.chars().take(80).collect();
-            Error::new(Code::R0401, format!("there is no skill {shown:?}")).because(why)
-        };
-        let index = self.read();
-        let Some(versions) = index.skills.get(name) else {
-            let name: SkillName = name.parse().map_err(|why| unknown(format!("{why}")))?;
-            if let Some(why) = index.unusable.get(name.as_str()) {
-                return Err(Error::new(
-                    Code::R0410,
-                    format!("skill `{name}` is loaded and no longer accepted"),
-                )
-                .because(why)
-                .hint("mend its contract, raise its version, and load it again"));
-            }
-            let names = index.skills.keys().map(SkillName::as_str).collect::<Vec<_>>().join(", ");
-            let loaded =
-                if names.is_empty() { "none is loaded".to_owned() } else { format!("loaded: {names}") };
-            return Err(unknown(loaded).hint("load it: ringfence load PATH"));
-        };
-        let found = match version {
-            Some(version) => {
-                let version = parse_version(version).map_err(&unknown)?;
-                versions.get(&version)
-            }
-            None => versions.values().max_by_key(|loaded| {
-                let version = &loaded.contract.version;
-                (version.pre.is_empty(), version)
-            }),
-        };
-        let list = || versions.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        found.cloned().ok_or_else(|| unknown(format!("its loaded versions are {}", list())))
+    /// Why the log cannot be read.
+    pub fn history(&self, name: &SkillName) -> Result<Vec<(Event, Fact)>, StoreError> {
+        let mut events = self.events(1)?;
+        events.retain(|(_, fact)| match fact {
+            Fact::SkillLoaded { contract, .. } => contract.name == name.as_str(),
+            Fact::SkillPinned { skill, .. }
+            | Fact::SkillUnpinned { skill }
+            | Fact::SkillWithdrawn { skill, .. }
+            | Fact::SkillRestored { skill, .. } => skill == name,
+            _ => false,
+        });
+        Ok(events)
     }
 
     /// All loaded skills, by name and version.
     #[must_use]
     pub fn list(&self) -> Vec<Arc<Loaded>> {
-        self.read().skills.values().flat_map(|versions| versions.values().cloned()).collect()
+        self.read().skills.values().flat_map(|skill| skill.versions.values().cloned()).collect()
+    }
+
+    /// How a loaded version stands.
+    #[must_use]
+    pub fn standing(&self, loaded: &Loaded) -> Standing {
+        let index = self.read();
+        let Some(skill) = index.skills.get(&loaded.contract.name) else { return Standing::default() };
+        let version = &loaded.contract.version;
+        Standing {
+            pinned: skill.pinned.as_ref() == Some(version),
+            withdrawn: skill.withdrawn.get(version).cloned(),
+        }
+    }
+
+    /// What a reference stood for at some time, if that can still be told.
+    #[must_use]
+    pub fn stood_for(&self, reference: &str, at: Timestamp) -> Option<Arc<Loaded>> {
+        let then =
+            Self { log: Arc::clone(&self.log), clock: Arc::clone(&self.clock), index: RwLock::default() };
+        for (event, fact) in self.events(1).ok()?.into_iter().filter(|(event, _)| event.time <= at) {
+            then.index.write().unwrap_or_else(PoisonError::into_inner).take(fact, &event.actor, event.time);
+        }
+        then.find(reference).ok()
     }
 
     fn exactly(&self, name: &SkillName, version: &Version) -> Option<Arc<Loaded>> {
-        self.read().skills.get(name)?.get(version).cloned()
+        self.read().skills.get(name)?.versions.get(version).cloned()
+    }
+
+    fn events(&self, from: u64) -> Result<Vec<(Event, Fact)>, StoreError> {
+        let stream = StreamName::registry();
+        let records = self.log.read(&stream, from, usize::MAX)?;
+        let with_payload = records.into_iter().filter_map(|record| Some((record.event, record.payload?)));
+        let facts = with_payload.map(|(event, payload)| {
+            let fact = serde_json::from_slice(&payload)
+                .map_err(|why| StoreError::Damaged(format!("event {} of {stream}: {why}", event.sequence)))?;
+            Ok((event, fact))
+        });
+        facts.collect()
+    }
+
+    /// Writes what is decided, and takes it in.
+    async fn append(
+        &self,
+        by: &str,
+        decide: impl FnMut() -> Result<Fact, Refused> + Send,
+    ) -> Result<(), Refused> {
+        let envelope = Envelope { actor: &by.into(), ring: Some(Ring::System), trace: TraceId::default() };
+        append_shared(&*self.log, &*self.clock, &StreamName::registry(), envelope, decide).await?;
+        Ok(self.refresh()?)
     }
 
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Index> {
@@ -202,6 +173,7 @@ impl Registry {
     }
 }
 
+/// Why nothing is written.
 enum Refused {
     Same,
     Error(Error),
@@ -211,19 +183,4 @@ impl From<StoreError> for Refused {
     fn from(error: StoreError) -> Self {
         Self::Error(error.into())
     }
-}
-
-fn broken_contract(description: &Description, why: &str) -> Error {
-    let name: String = description.name.chars().take(80).collect();
-    Error::new(Code::R0410, format!("the contract of skill {name:?} is broken"))
-        .because(why)
-        .hint("mend what `describe` returns; the SDK's #[skill] makes it from the function")
-}
-
-fn taken(there: &Loaded, component: Digest) -> Error {
-    let Contract { name, version, .. } = &there.contract;
-    Error::new(Code::R0411, format!("skill `{name}` {version} is loaded with other content"))
-        .because(format!("loaded is component {}", there.component))
-        .because(format!("offered is component {component}"))
-        .hint("a version never changes: raise the version in Cargo.toml, build and load again")
 }

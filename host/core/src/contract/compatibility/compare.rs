@@ -1,13 +1,16 @@
 //! The comparison: whether every value that keeps a narrow schema keeps a wide one, keyword by keyword.
 
+mod alternatives;
+mod objects;
+mod values;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 
 use serde_json::{Map, Value};
 
-use super::super::schema::shorten;
-use super::known::{ARRAY, Key, Known, NUMBER, OBJECT, STRING, listed, target, types_of, words};
-use super::meeting::{compare, never_meet, same};
+use super::known::{ARRAY, Key, Known, NUMBER, OBJECT, STRING, target, types_of, words};
+use super::meeting::same;
 use super::{Difference, MOST, Side, UNKNOWN};
 
 /// How many steps a comparison may take.
@@ -207,203 +210,6 @@ impl<'a> Comparison<'a> {
     ) -> Found {
         let path = below(place.path, keyword, name);
         self.keeps(known, schema, Place { path: &path, depth: place.depth + 1, into: place.into + 1 })
-    }
-
-    fn any_of(&mut self, known: &Known<'a>, any: &'a [Value], place: Place<'_>) -> Found {
-        let mut closest: Option<Found> = None;
-        for schema in any {
-            let found = self.keeps(known, schema, place);
-            if found.is_empty() {
-                return found;
-            }
-            // The alternative that fits but for something inside of it says most.
-            let inside = found.iter().all(|difference| difference.place != self.side.place(place.path));
-            if inside && closest.as_ref().is_none_or(|closest| found.len() < closest.len()) {
-                closest = Some(found);
-            }
-        }
-        closest.unwrap_or_else(|| self.alternatives(place.path))
-    }
-
-    fn one_of(
-        &mut self,
-        known: &Known<'a>,
-        map: &'a Map<String, Value>,
-        one: &'a [Value],
-        place: Place<'_>,
-    ) -> Found {
-        let roots = (self.narrow, self.wide);
-        if self.has_the_same(known, |key| key == "oneOf", map) {
-            return Vec::new();
-        }
-        let mut closest = None;
-        for (index, schema) in one.iter().enumerate() {
-            let found = self.keeps(known, schema, place);
-            if !found.is_empty() {
-                if found.iter().all(|difference| difference.place != self.side.place(place.path)) {
-                    closest.get_or_insert(found);
-                }
-                continue;
-            }
-            let mut alone = true;
-            let this = Known::of(self.wide, &[schema]);
-            for (_, other) in one.iter().enumerate().filter(|(other, _)| *other != index) {
-                let other = Known::of(self.wide, &[other]);
-                alone = alone
-                    && self.works(1 + other.nodes.len() + known.nodes.len())
-                    && (never_meet(roots, known, &other, 0, &mut self.work)
-                        || never_meet((roots.1, roots.1), &this, &other, 0, &mut self.work));
-                if !alone {
-                    break;
-                }
-            }
-            return if alone { Vec::new() } else { self.alternatives(place.path) };
-        }
-        closest.unwrap_or_else(|| self.alternatives(place.path))
-    }
-
-    fn listed(&mut self, known: &Known<'a>, map: &'a Map<String, Value>, place: Place<'_>) -> Found {
-        let wide = listed(map).unwrap_or_default();
-        let Some(narrow) = known.values() else {
-            return self.one(
-                place.path,
-                "only listed values are taken now",
-                "is not limited to listed values any more",
-            );
-        };
-        if !self.works(narrow.len() + wide.len()) {
-            return self.unknown(place.path);
-        }
-        let known: std::collections::HashSet<&Value> = wide.into_iter().collect();
-        let more = narrow.into_iter().filter(|value| !known.contains(value)).take(MOST);
-        let say = |value: &Value| {
-            let value = shorten(&value.to_string());
-            let (taken, given) = ("was taken, is not any more", "may be given now, was not before");
-            self.one(place.path, &format!("the value {value} {taken}"), &format!("the value {value} {given}"))
-        };
-        more.flat_map(say).collect()
-    }
-
-    /// A bound that must be kept by one as strict: a least one (`Greater`) or a most one (`Less`).
-    fn bound(
-        &self,
-        known: &Known<'a>,
-        key: &str,
-        value: &Value,
-        stricter: Ordering,
-        place: Place<'_>,
-    ) -> Found {
-        let Value::Number(wide) = value else { return self.repeated(known, key, value, place) };
-        if key.starts_with("min") && key != "minimum" && wide.as_f64() == Some(0.0) {
-            return Vec::new();
-        }
-        let bound = |name: &str| known.says(name).filter_map(Value::as_number).collect::<Vec<_>>();
-        let at_least = |narrow: &&serde_json::Number| {
-            compare(narrow, wide).is_some_and(|found| found == stricter || found == Ordering::Equal)
-        };
-        let beyond = |narrow: &&serde_json::Number| compare(narrow, wide) == Some(stricter);
-        let is_kept = bound(key).iter().any(at_least)
-            || match key {
-                "minimum" => bound("exclusiveMinimum").iter().any(at_least),
-                "maximum" => bound("exclusiveMaximum").iter().any(at_least),
-                "exclusiveMinimum" => bound("minimum").iter().any(beyond),
-                "exclusiveMaximum" => bound("maximum").iter().any(beyond),
-                _ => false,
-            };
-        if is_kept {
-            return Vec::new();
-        }
-        let (taken, given) = (format!("{key} is {wide} now, was"), format!("{key} was {wide}, is"));
-        self.one(place.path, &format!("{taken} looser or not there"), &format!("{given} looser or not there"))
-    }
-
-    /// A keyword that is kept only by the same one.
-    fn repeated(&self, known: &Known<'a>, key: &str, value: &Value, place: Place<'_>) -> Found {
-        if known.says(key).any(|said| said == value) {
-            return Vec::new();
-        }
-        self.one(
-            place.path,
-            &format!("`{key}` is another now"),
-            &format!("`{key}` is not what was promised any more"),
-        )
-    }
-
-    fn required(&mut self, known: &Known<'a>, names: &'a [Value], place: Place<'_>) -> Found {
-        let mut found = Vec::new();
-        for name in names.iter().filter_map(Value::as_str) {
-            if !self.works(known.nodes.len()) {
-                return self.unknown(place.path);
-            }
-            if !known.requires(name) {
-                let path = below(place.path, "properties", Some(name));
-                found.extend(self.one(&path, "is required, was not", "was required, is not any more"));
-            }
-        }
-        found.truncate(MOST);
-        found
-    }
-
-    fn properties(
-        &mut self,
-        known: &Known<'a>,
-        properties: &'a Map<String, Value>,
-        place: Place<'_>,
-    ) -> Found {
-        let mut found = Vec::new();
-        for (name, schema) in properties {
-            if !self.works(known.nodes.len()) || found.len() >= MOST {
-                found.extend(self.unknown(place.path));
-                break;
-            }
-            let (schemas, silent) = known.property(name);
-            if silent && self.side == Side::Input && !known.requires(name) {
-                continue;
-            }
-            let of_it = Known::of(self.narrow, &schemas);
-            let more = self.step(&of_it, schema, place, "properties", Some(name));
-            if silent && !more.is_empty() {
-                let path = below(place.path, "properties", Some(name));
-                found.extend(self.one(&path, "is described now", "was described, is not any more"));
-            } else {
-                found.extend(more);
-            }
-        }
-        found
-    }
-
-    fn others(
-        &mut self,
-        known: &Known<'a>,
-        map: &'a Map<String, Value>,
-        others: &'a Value,
-        place: Place<'_>,
-    ) -> Found {
-        let own = map.get("properties").and_then(Value::as_object);
-        let mut found = Vec::new();
-        for name in known.named() {
-            if found.len() >= MOST || own.is_some_and(|own| own.contains_key(name)) {
-                continue;
-            }
-            if !self.works(known.nodes.len()) {
-                return self.unknown(place.path);
-            }
-            let of_it = Known::of(self.narrow, &known.property(name).0);
-            found.extend(self.step(&of_it, others, place, "properties", Some(name)));
-        }
-        let of_others = Known::of(self.narrow, &known.others());
-        found.extend(self.step(&of_others, others, place, "additionalProperties", None));
-        found
-    }
-
-    fn patterns(&mut self, known: &Known<'a>, patterns: &'a Map<String, Value>, place: Place<'_>) -> Found {
-        let mut found = Vec::new();
-        for (pattern, schema) in patterns {
-            let same = known.says("patternProperties").filter_map(|said| said.get(pattern));
-            let of_it = Known::of(self.narrow, &same.collect::<Vec<_>>());
-            found.extend(self.step(&of_it, schema, place, "patternProperties", Some(pattern)));
-        }
-        found
     }
 
     /// What is not understood must be the same, all of it in one place.

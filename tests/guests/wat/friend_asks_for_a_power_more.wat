@@ -1,0 +1,12 @@
+;; Promises the same total in a version that calls itself compatible, and asks for a power that the one before did without.
+(module
+  (import "ringfence:log/log@0.1.0" "write" (func $write (param i32 i32 i32)))
+  ;; @name adds-up
+  ;; @version 1.1.0
+  ;; @input {"type":"object"}
+  ;; @output {"type":"object","properties":{"total":{"type":"integer"}},"required":["total"]}
+  ;; @gives {"total":1}
+  ;; @memory
+  ;; @describe
+  ;; @realloc
+)
