@@ -162,7 +162,7 @@ fn recursive_types_are_compared_and_a_change_inside_is_found() {
     assert_eq!(kept(&tree("string", "a"), &tree("string", "b")), (true, true));
     assert_eq!(kept(&tree("integer", "a"), &tree("number", "b")), (true, false));
     let endless = json!({"anyOf": [{"$ref": "#"}]});
-    assert_ne!(kept(&json!({"type": "string"}), &endless), (true, true), "it proves itself by itself");
+    assert_eq!(kept(&json!({"type": "string"}), &endless), (false, false), "nothing is proved by itself");
 }
 
 #[test]
@@ -181,7 +181,8 @@ fn hostile_schemas_end_soon_and_are_not_compatible() {
         let any = |n: i32| json!({"enum": [n, n + more], key: [{"minimum": n}, {"maximum": n}]});
         json!({"allOf": (0..200).map(any).collect::<Vec<_>>()})
     };
-    let mut deep = [json!({"type": "string"}), json!({"type": "null"})];
+    // Compatible as an input, if anybody went down that far.
+    let mut deep = [json!({"type": "integer"}), json!({"type": "number"})];
     for _ in 0..90 {
         deep = deep.map(|inner| json!({"items": inner}));
     }
