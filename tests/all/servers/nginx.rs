@@ -136,7 +136,13 @@ fn fetch(folder: &Path) -> Result<(), String> {
         let said = String::from_utf8_lossy(&done.stderr).into_owned();
         if done.status.success() { Ok(()) } else { Err(said) }
     };
-    run("apt-get", &["download", "nginx"])?;
+    // A machine that never asked Debian for its lists gets lists of its own, beside what is fetched.
+    run("apt-get", &["download", "nginx"]).or_else(|_| {
+        std::fs::create_dir_all(folder.join("lists/partial")).map_err(|why| why.to_string())?;
+        let lists = format!("Dir::State::lists={}", folder.join("lists").display());
+        run("apt-get", &["-o", &lists, "update"])?;
+        run("apt-get", &["-o", &lists, "download", "nginx"])
+    })?;
     let packages = std::fs::read_dir(folder).map_err(|why| why.to_string())?;
     let is_package = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "deb");
     let package =
