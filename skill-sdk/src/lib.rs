@@ -48,8 +48,8 @@ pub use failure::{Failure, Result};
 pub use host::{Host, Provided};
 pub use violations::{Violation, Violations};
 
-/// JSON whose shape is another skill's or a server's business.
-pub use serde_json::{Value, json};
+/// JSON written as it looks, for what another skill or a server takes.
+pub use serde_json::json;
 
 /// Makes JSON data of a struct or an enum: serde and schemars (their attributes `#[serde(…)]` and `#[schemars(…)]`
 /// work below it), `Debug` and `Clone`. Doc comments become descriptions in the schema; fields that are not
@@ -69,8 +69,8 @@ pub use ringfence_sdk_macros::skill;
 /// What a skill's file needs: `use ringfence_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Clock, Failure, Files, Host, Http, Log, Memory, Random, Result, Skill, Skills, Value, Violation,
-        Violations, clock, data, files, http, json, log, memory, random, skill, skills,
+        Clock, Failure, Files, Host, Http, Log, Memory, Random, Result, Skill, Skills, Violation, Violations,
+        clock, data, files, http, json, log, memory, random, skill, skills,
     };
 }
 
