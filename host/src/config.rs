@@ -1,6 +1,7 @@
 //! `ringfence.toml`, the environment and the flags, made into one checked [`Config`].
 
 mod policy;
+mod rules;
 mod web;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use ringfence_core::pipeline::Policy;
 use serde::Deserialize;
 
 use crate::quantity;
+pub use rules::read as read_rules;
 
 /// The policy file with every key explained, as `ringfence init` writes it.
 pub const TEMPLATE: &str = include_str!("ringfence.toml");
@@ -40,6 +42,8 @@ pub struct Config {
     pub max_memory: u64,
     /// Grants, rules, ceilings.
     pub policy: Policy,
+    /// The rule files that it names.
+    pub rule_files: Vec<PathBuf>,
     /// How the web is reached.
     pub http: HttpSettings,
     secrets: Vec<web::SecretSource>,
@@ -69,7 +73,9 @@ struct File {
     #[serde(default)]
     grant: Vec<policy::GrantEntry>,
     #[serde(default)]
-    rule: Vec<policy::RuleEntry>,
+    rule: Vec<rules::RuleEntry>,
+    #[serde(default)]
+    rule_file: Vec<rules::RuleFileEntry>,
     #[serde(default)]
     skill: Vec<policy::SkillEntry>,
 }
@@ -146,6 +152,7 @@ impl Config {
             .with(Limit::LogBytes, size("limits.log-bytes", &limits.log_bytes, 256 << 10)?)
             .with(Limit::Tokens, limits.tokens.unwrap_or(0))
             .with(Limit::MicroUsd, limits.micro_usd.unwrap_or(0));
+        let rule_files = rules::read_all(&parsed.rule_file, folder)?;
         let config = Self {
             file,
             data,
@@ -154,7 +161,8 @@ impl Config {
             slots: parsed.engine.slots.unwrap_or(1_000),
             tick: time("engine.tick", &parsed.engine.tick, Duration::from_millis(5))?,
             max_memory: size("engine.max-memory", &parsed.engine.max_memory, 64 << 20)?,
-            policy: policy::policy(&parsed, folder).map_err(&wrong)?,
+            policy: policy::policy(&parsed, folder, &rule_files).map_err(&wrong)?,
+            rule_files: rule_files.into_iter().map(|(path, _)| path).collect(),
             http: web::settings(&parsed.http, folder).map_err(|why| wrong(format!("[http] {why}")))?,
             secrets: web::sources(&parsed.secret, folder).map_err(&wrong)?,
         };
@@ -168,6 +176,7 @@ impl Config {
         let cache = self.data.join("cache");
         let secrets = self.secrets.iter().filter_map(web::SecretSource::file);
         let own = [self.data.as_path(), &cache].into_iter().chain(self.file.as_deref()).chain(secrets);
+        let own = own.chain(self.rule_files.iter().map(PathBuf::as_path));
         let own: Vec<PathBuf> = own.map(policy::resolved).collect();
         for grant in self.policy.grants.grants().iter().flat_map(|grant| &grant.files) {
             let granted = policy::resolved(&grant.folder);

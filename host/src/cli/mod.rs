@@ -14,6 +14,7 @@ mod load;
 mod man;
 mod new;
 mod pin;
+mod rules;
 pub(crate) mod run;
 mod skills;
 mod tasks;
@@ -79,6 +80,8 @@ enum Verb {
     Unpin(pin::Unpin),
     /// Offer a version no longer: new work on it is refused
     Withdraw(withdraw::Withdraw),
+    /// List the operator's rules on outputs, or run the tests beside them
+    Rules(rules::Rules),
     /// Run a skill as a governed task
     Run(Box<run::Run>),
     /// List tasks, or show one
@@ -177,6 +180,7 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Pin(verb) => verb.run(global).await,
         Verb::Unpin(verb) => verb.run(global).await,
         Verb::Withdraw(verb) => verb.run(global).await,
+        Verb::Rules(verb) => verb.run(global),
         Verb::Run(verb) => verb.run(global).await,
         Verb::Tasks(verb) => verb.run(global),
         Verb::Kill(verb) => verb.run(global).await,

@@ -5,14 +5,14 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use ringfence_core::capability::Capability;
-use ringfence_core::contract::{Bounds, Rule, RuleSet};
+use ringfence_core::contract::RuleFile;
 use ringfence_core::governance::{Access, FolderGrant, Grant, GrantBook, Holder, Quota};
 use ringfence_core::ids::{Agent, SkillName};
 use ringfence_core::pipeline::Policy;
 use ringfence_core::ring::{Ring, floor};
 use serde::Deserialize;
 
-use super::{File, web};
+use super::{File, rules, web};
 use crate::quantity;
 
 #[derive(Debug, Deserialize)]
@@ -39,32 +39,18 @@ pub(super) struct FolderEntry {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct RuleEntry {
-    skill: String,
-    path: String,
-    #[serde(default)]
-    required: bool,
-    #[serde(default)]
-    forbidden: bool,
-    bounds: Option<Bounds>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct SkillEntry {
     name: String,
     ceiling: u8,
 }
 
 /// The policy of a file; relative folders lie in `folder`.
-pub(super) fn policy(parsed: &File, folder: &Path) -> Result<Policy, String> {
-    let mut rules: HashMap<SkillName, RuleSet> = HashMap::new();
-    for RuleEntry { skill, path, required, forbidden, bounds } in &parsed.rule {
-        let name: SkillName = skill.parse().map_err(|why| format!("[[rule]]: {why}"))?;
-        let rule = Rule { path: path.clone(), required: *required, forbidden: *forbidden, bounds: *bounds };
-        rule.validate().map_err(|why| format!("[[rule]] for {name}: {why}"))?;
-        rules.entry(name).or_default().0.push(rule);
-    }
+pub(super) fn policy(
+    parsed: &File,
+    folder: &Path,
+    rule_files: &[(PathBuf, RuleFile)],
+) -> Result<Policy, String> {
+    let rules = rules::rules(&parsed.rule, rule_files)?;
     let mut ceilings = HashMap::new();
     for SkillEntry { name, ceiling } in &parsed.skill {
         let name: SkillName = name.parse().map_err(|why| format!("[[skill]]: {why}"))?;

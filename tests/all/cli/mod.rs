@@ -14,6 +14,7 @@ mod policy;
 mod printed;
 mod projects;
 pub(crate) mod registry;
+mod rules;
 mod shells;
 
 use std::path::{Path, PathBuf};

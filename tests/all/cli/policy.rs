@@ -178,6 +178,8 @@ fn init_writes_every_key_and_never_overwrites() {
         let code = line.strip_prefix("# ").filter(|code| code.contains(" = ") || code.starts_with('['));
         code.unwrap_or(line)
     });
+    std::fs::create_dir(operator.here().join("rules")).unwrap();
+    operator.write("rules/invoice.toml", "skill = \"invoice\"\n[[rule]]\npath = \"/date\"\nrequired = true");
     operator.write("ringfence.toml", uncommented.collect::<Vec<_>>().join("\n"));
     operator.does(&["skills"]);
 }

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 pub use compatibility::{Difference, differences};
 pub use json::{MAX_DEPTH, MAX_VALUES, parse};
-pub use rules::{Bounds, Rule, RuleSet};
+pub use rules::{
+    Bounds, Case, Condition, Conditions, Dependency, Naming, Rule, RuleFile, RuleSet, RuleTest, TestFailure,
+};
 pub use schema::{BadSchema, Schema};
 pub use version::parse_version;
 pub use work::{MAX_WORK_HERE, UNCHECKED, Validator, violations};

@@ -87,6 +87,12 @@ impl Schema {
         self.work
     }
 
+    /// Whether nothing is wrong with a value.
+    #[must_use]
+    pub(super) fn is_valid(&self, value: &Value) -> bool {
+        self.validator.is_valid(value)
+    }
+
     /// What is wrong with a value; empty if nothing is. It may take long: see [`super::violations`].
     #[must_use]
     pub fn violations(&self, value: &Value) -> Vec<Violation> {

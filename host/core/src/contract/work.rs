@@ -37,6 +37,62 @@ pub async fn violations(schema: &Schema, value: &Value, elsewhere: &dyn Validato
         .unwrap_or_else(|why| vec![Violation { path: String::new(), rule: UNCHECKED.into(), message: why }])
 }
 
+/// What checking one output against an operator's rules may take in all.
+pub(super) struct Budget<'a> {
+    elsewhere: &'a dyn Validator,
+    left: u64,
+    trips: u32,
+    unknown: bool,
+}
+
+impl<'a> Budget<'a> {
+    pub(super) const fn new(elsewhere: &'a dyn Validator) -> Self {
+        Self { elsewhere, left: 10 * MAX_WORK_HERE, trips: 4, unknown: false }
+    }
+
+    /// Whether there was this much left.
+    pub(super) const fn spend(&mut self, work: u64) -> bool {
+        match self.left.checked_sub(work) {
+            Some(left) => self.left = left,
+            None => (self.left, self.unknown) = (0, true),
+        }
+        !self.unknown
+    }
+
+    /// What is wrong with a value, as far as the budget reaches.
+    pub(super) async fn violations(&mut self, schema: &Schema, value: &Value) -> Vec<Violation> {
+        let work = schema.work().on(value);
+        if work <= MAX_WORK_HERE {
+            return if self.spend(work) { schema.violations(value) } else { Vec::new() };
+        }
+        let Some(trips) = self.trips.checked_sub(1) else {
+            self.unknown = true;
+            return Vec::new();
+        };
+        self.trips = trips;
+        let found = self.elsewhere.violations(schema.source(), value).await;
+        found.unwrap_or_else(|_| {
+            self.unknown = true;
+            Vec::new()
+        })
+    }
+
+    /// What nobody could check is as good as broken.
+    pub(super) fn overspent(&self) -> Option<Violation> {
+        let message = "it is too much to be held against the operator's rules".to_owned();
+        self.unknown.then(|| Violation { path: String::new(), rule: UNCHECKED.into(), message })
+    }
+}
+
+/// There is no other place to validate in.
+pub(super) struct Nowhere;
+
+impl Validator for Nowhere {
+    fn violations<'a>(&'a self, _: &'a Value, _: &'a Value) -> BoxFuture<'a, Result<Vec<Violation>, String>> {
+        Box::pin(async { Err("it would take too long".to_owned()) })
+    }
+}
+
 /// An upper bound of what validating may take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Work {

@@ -147,7 +147,7 @@ async fn judge_output(host: &Host, resolved: &Resolved, text: String) -> Attempt
 async fn all_violations(host: &Host, resolved: &Resolved, output: &Value) -> Vec<Violation> {
     let schema = &resolved.skill.contract.output;
     let mut violations = violations(schema, output, &*host.validator).await;
-    violations.extend(resolved.rules.violations(output));
+    violations.extend(resolved.rules.violations(output, &*host.validator).await);
     violations
 }
 
