@@ -1,5 +1,6 @@
 //! `ringfence.toml`, the environment and the flags, made into one checked [`Config`].
 
+mod concurrency;
 mod policy;
 mod rules;
 mod web;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use ringfence_adapters::http_client::{HttpSettings, Secrets};
 use ringfence_core::error::{Code, Error};
+use ringfence_core::governance::CrowdLimits;
 use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::pipeline::Policy;
 use serde::Deserialize;
@@ -36,6 +38,8 @@ pub struct Config {
     pub max_corrections: u32,
     /// How many sandboxes may be live at once.
     pub slots: u32,
+    /// How many runs go on at once, and how many tasks wait.
+    pub crowd: CrowdLimits,
     /// How often the epoch ticks.
     pub tick: Duration,
     /// The most memory that a task may ever be given, in bytes.
@@ -66,6 +70,8 @@ struct File {
     limits: Limits,
     #[serde(default)]
     engine: Engine,
+    #[serde(default)]
+    concurrency: concurrency::Concurrency,
     #[serde(default)]
     http: web::HttpEntry,
     #[serde(default)]
@@ -152,13 +158,15 @@ impl Config {
             .with(Limit::LogBytes, size("limits.log-bytes", &limits.log_bytes, 256 << 10)?)
             .with(Limit::Tokens, limits.tokens.unwrap_or(0))
             .with(Limit::MicroUsd, limits.micro_usd.unwrap_or(0));
+        let slots = parsed.engine.slots.unwrap_or(1_000);
         let rule_files = rules::read_all(&parsed.rule_file, folder)?;
         let config = Self {
             file,
             data,
             limits: amounts,
             max_corrections: limits.max_corrections.unwrap_or(2),
-            slots: parsed.engine.slots.unwrap_or(1_000),
+            slots,
+            crowd: parsed.concurrency.limits(slots).map_err(&wrong)?,
             tick: time("engine.tick", &parsed.engine.tick, Duration::from_millis(5))?,
             max_memory: size("engine.max-memory", &parsed.engine.max_memory, 64 << 20)?,
             policy: policy::policy(&parsed, folder, &rule_files).map_err(&wrong)?,

@@ -13,7 +13,7 @@ use ringfence_adapters::system::{SystemClock, SystemEntropy};
 use ringfence_adapters::validator::ChildValidator;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::Outside;
-use ringfence_core::governance::Switches;
+use ringfence_core::governance::{Crowd, CrowdLimits, Switches};
 use ringfence_core::pipeline::{Delegation, Host};
 use ringfence_core::registry::Registry;
 use ringfence_core::stores::{BlobStore, EventLog, StateStore, StoreError};
@@ -23,6 +23,7 @@ use ringfence_engine::{Compiler, Settings, WasmSandbox};
 use crate::alive::{Alive, Entering};
 use crate::config::Config;
 use crate::follower::Follower;
+use crate::machine;
 
 /// The store, opened: enough to look at things, not to run any.
 #[derive(Clone)]
@@ -108,7 +109,8 @@ pub fn start_with(
         arguments: vec!["validate-value".into(), std::process::id().to_string()],
         time: Duration::from_secs(5),
     };
-    let sandbox = Arc::new(engine(&config, &store, program, key)?);
+    let slots = machine::affordable_slots(config.slots);
+    let sandbox = Arc::new(engine(&config, slots, &store, program, key)?);
     let switches = Arc::new(Switches::default());
     let delegation = Arc::new(Delegation::default());
     let mut outside = Outside {
@@ -133,6 +135,7 @@ pub fn start_with(
         outside: Arc::new(outside),
         policy: Arc::new(config.policy.clone()),
         switches: Arc::clone(&switches),
+        crowd: Crowd::new(CrowdLimits { runs: config.crowd.runs.min(slots as usize), ..config.crowd }),
     });
     delegation.serve(&host);
     let follower = Follower::start(&store.log, &store.registry, switches)?;
@@ -161,7 +164,13 @@ impl Running {
     }
 }
 
-fn engine(config: &Config, store: &Store, program: PathBuf, key: [u8; 32]) -> Result<WasmSandbox, Error> {
+fn engine(
+    config: &Config,
+    slots: u32,
+    store: &Store,
+    program: PathBuf,
+    key: [u8; 32],
+) -> Result<WasmSandbox, Error> {
     let cache = config.data.join("cache");
     make_private_folder(&cache)?;
     let compiler = Compiler {
@@ -172,7 +181,7 @@ fn engine(config: &Config, store: &Store, program: PathBuf, key: [u8; 32]) -> Re
         time: Duration::from_secs(60),
     };
     let settings = Settings {
-        slots: config.slots,
+        slots,
         max_memory: config.max_memory,
         tick_ms: u64::try_from(config.tick.as_millis()).unwrap_or(u64::MAX),
     };

@@ -23,7 +23,8 @@ impl World {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data = Some(folder.path().join("data"));
         let file = folder.path().join("ringfence.toml");
-        std::fs::write(&file, "[engine]\nslots = 1200\n").expect("a policy file");
+        std::fs::write(&file, "[engine]\nslots = 1200\n[concurrency]\nper-caller = 1200\n")
+            .expect("a policy file");
         let config = Config::find(&Places { config: Some(file), data }).expect("a configuration");
         let store = wiring::open(&config).expect("a store");
         let program = PathBuf::from(env!("CARGO_BIN_EXE_ringfence"));

@@ -29,8 +29,8 @@ use ringfence_core::error::{Code, Error};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, Places};
-use crate::report;
 use crate::wiring::{self, Running, Store};
+use crate::{machine, report};
 
 /// Run untrusted agent skills with the caller's privileges, never with the code's.
 #[derive(Debug, Parser)]
@@ -132,18 +132,20 @@ pub fn main() -> ExitCode {
         _ => {}
     }
     let json = cli.global.json;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(4).build();
-    let done = runtime
-        .map_err(|why| Error::new(Code::R0001, "the runtime does not start").because(why))
-        .and_then(|runtime| {
-            let done = runtime.block_on(obey(cli));
-            runtime.shutdown_background();
-            done
-        });
-    done.unwrap_or_else(|error| {
+    serve(cli).unwrap_or_else(|error| {
         report::print(&error, json);
         report::exit(&error)
     })
+}
+
+fn serve(cli: Cli) -> Result<ExitCode, Error> {
+    machine::check_handles()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(4).build();
+    let runtime =
+        runtime.map_err(|why| Error::new(Code::R0001, "the runtime does not start").because(why))?;
+    let done = runtime.block_on(obey(cli));
+    runtime.shutdown_background();
+    done
 }
 
 /// Help and version are answers; everything else was asked wrongly.

@@ -7,6 +7,7 @@ mod disk;
 mod doctor;
 mod explain;
 mod folders;
+mod handles;
 mod json;
 mod kill;
 mod output;

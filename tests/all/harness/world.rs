@@ -102,7 +102,11 @@ impl World {
     fn start_in(folder: TempDir, policy: &str, program: PathBuf, alter: impl FnOnce(&mut Host)) -> Self {
         template::obey_control_run();
         let file = folder.path().join("ringfence.toml");
-        let engine = if policy.contains("[engine]") { "" } else { "[engine]\nslots = 8\n" };
+        let engine = if policy.contains("[engine]") {
+            ""
+        } else {
+            "[engine]\nslots = 8\n[concurrency]\nper-caller = 8\n"
+        };
         std::fs::write(&file, format!("{engine}{policy}")).unwrap();
         let config = Config::find(&Places { config: Some(file), data: None }).unwrap();
         let runtime =

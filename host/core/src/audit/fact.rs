@@ -40,6 +40,9 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<TaskId>,
     },
+    /// A task waits for its turn, behind so many others.
+    #[serde(rename = "task.waiting")]
+    TaskWaiting { ahead: usize },
     /// The decision at link time: which component runs, in which effective ring, with which powers.
     #[serde(rename = "task.resolved")]
     TaskResolved { skill: SkillName, version: Version, component: Digest, ring: Ring, powers: Powers },
@@ -350,6 +353,7 @@ impl Fact {
             Self::CallEnded { .. } => "call.ended",
             Self::CallUnknown { .. } => "call.unknown",
             Self::Printed { .. } => "output.printed",
+            Self::TaskWaiting { .. } => "task.waiting",
             Self::Swallowed { .. } => "output.swallowed",
             Self::AttemptEnded { .. } => "attempt.ended",
             Self::TaskEnded { .. } => "task.ended",

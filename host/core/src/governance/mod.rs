@@ -2,6 +2,7 @@
 
 mod authority;
 mod book;
+mod crowd;
 mod decide;
 mod grant;
 mod ledger;
@@ -13,6 +14,7 @@ mod web_url;
 
 pub use authority::Authority;
 pub use book::GrantBook;
+pub use crowd::{Crowd, CrowdLimits, Entered, Seat};
 pub use decide::{Ask, Denial, Scope, Through, Verdict, WebAsk, decide};
 pub use grant::{Access, FolderGrant, Grant, GuestPath, Holder, Quota};
 pub use ledger::{Cost, Exhausted, Ledger, Reservation};

@@ -7,7 +7,7 @@ use super::Host;
 use crate::audit::{Fact, TraceId};
 use crate::capability::Powers;
 use crate::gate::Books;
-use crate::governance::{Ledger, OnBoard};
+use crate::governance::{Ledger, OnBoard, Seat};
 use crate::ids::{Agent, Digest, SkillName, StreamName, TaskId};
 use crate::limit::Amounts;
 use crate::ring::Ring;
@@ -42,6 +42,8 @@ pub(super) struct Claimed {
     pub(super) chain: Vec<SkillName>,
     pub(super) place: OnBoard,
     pub(super) began: Duration,
+    /// Its room among all that run, if it is not within another task.
+    pub(super) seat: Option<Seat>,
 }
 
 /// The task that asks for another.
@@ -76,7 +78,7 @@ pub(super) fn claim(host: &Host, order: Order, asking: Option<Asking>) -> Box<Cl
     let ledger = Ledger::new(order.limits);
     let books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));
     let (chain, parent) = asking.map_or_else(Default::default, |asking| (asking.chain, Some(asking.books)));
-    Box::new(Claimed { order, books: Arc::new(books.within(parent)), chain, place, began })
+    Box::new(Claimed { order, books: Arc::new(books.within(parent)), chain, place, began, seat: None })
 }
 
 fn trace_of(task: &TaskId) -> TraceId {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use futures::future::BoxFuture;
 
 use super::claim::{Asking, claim};
+use super::pool;
 use super::{Host, Order};
 use crate::audit::{Blame, Fact, Outcome, Status, Used};
 use crate::error::{Code, Error};
@@ -62,7 +63,7 @@ async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<Skill
     let asking = Asking { books: Arc::clone(underway.books()), chain };
     let claimed = claim(host, order, Some(asking));
     let mut orphan = Orphan(Some(Arc::clone(&claimed.books)));
-    let emitted = host.go_through(claimed).await;
+    let emitted = host.go_through(pool::within(claimed)).await;
     let books = orphan.0.take().expect("it is taken once");
     let used = books.with_ledger(|ledger| {
         Limit::ALL.into_iter().fold(Amounts::NONE, |used, limit| used.with(limit, ledger.used(limit)))

@@ -102,7 +102,7 @@ impl Emitted {
 }
 
 pub(super) fn emit(over: Over) -> Emitted {
-    let Over { claimed, skill, version, ring, mut outcome } = over;
+    let Over { mut claimed, skill, version, ring, mut outcome } = over;
     let wall_ms = u64::try_from(claimed.elapsed().as_millis()).unwrap_or(u64::MAX);
     outcome.used = claimed.books.with_ledger(|ledger| Used {
         fuel: ledger.used(Limit::Fuel),
@@ -115,6 +115,8 @@ pub(super) fn emit(over: Over) -> Emitted {
     let ended = Fact::TaskEnded { outcome };
     claimed.books.log().append(&ended);
     claimed.books.log().hand_over();
+    // The next in line need not wait until this one is durable.
+    drop(claimed.seat.take());
     let Fact::TaskEnded { outcome } = ended else { unreachable!("it is what was made three lines before") };
     Emitted { task: claimed.order.task.clone(), skill, version, ring, outcome, claimed }
 }

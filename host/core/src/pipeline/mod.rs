@@ -1,4 +1,4 @@
-//! The way of a task: claim → resolve → execute → validate → correct → emit.
+//! The way of a task: claim → pool → resolve → execute → validate → correct → emit.
 //!
 //! Each stage is a type that only the stage before can make, so none can be left out.
 
@@ -8,6 +8,7 @@ mod correct;
 mod delegate;
 mod emit;
 mod execute;
+mod pool;
 mod replay;
 mod resolve;
 mod validate;
@@ -22,14 +23,14 @@ pub use replay::{Replayed, replay};
 
 use crate::contract::{RuleSet, Validator};
 use crate::gate::Outside;
-use crate::governance::{GrantBook, Switches};
+use crate::governance::{Crowd, GrantBook, Switches};
 use crate::ids::SkillName;
 use crate::registry::Registry;
 use crate::ring::Ring;
 use crate::sandbox::Sandbox;
 use crate::stores::EventLog;
 use crate::system::{Clock, Entropy};
-use claim::Claimed;
+use pool::Pooled;
 use validate::Judged;
 
 /// What the operator decided.
@@ -76,17 +77,22 @@ pub struct Host {
     pub policy: Arc<Policy>,
     /// Everything that runs in this process.
     pub switches: Arc<Switches>,
+    /// Everyone who runs or waits in this process.
+    pub crowd: Arc<Crowd>,
 }
 
 impl Host {
     /// Runs a task to its end. Whatever happens is an outcome; its events are handed to the log, and
     /// [`Emitted::durable`] waits until they are there.
     pub async fn run(&self, order: Order) -> Emitted {
-        self.go_through(claim::claim(self, order, None)).await
+        match pool::pool(self, claim::claim(self, order, None)).await {
+            Ok(pooled) => self.go_through(pooled).await,
+            Err(over) => emit::emit(over),
+        }
     }
 
-    async fn go_through(&self, claimed: Box<Claimed>) -> Emitted {
-        let mut ready = match resolve::resolve(self, claimed).await {
+    async fn go_through(&self, pooled: Pooled) -> Emitted {
+        let mut ready = match resolve::resolve(self, pooled).await {
             Ok(resolved) => resolved,
             Err(over) => return emit::emit(over),
         };

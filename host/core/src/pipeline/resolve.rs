@@ -7,6 +7,7 @@ use super::Host;
 use super::blame::Failing;
 use super::claim::Claimed;
 use super::emit::Over;
+use super::pool::Pooled;
 use crate::audit::{Fact, Status};
 use crate::capability::{Capability, Powers};
 use crate::contract::{RuleSet, UNCHECKED, Violation, parse, violations};
@@ -27,7 +28,7 @@ pub(super) struct Resolved {
     pub(super) attempts: u32,
 }
 
-pub(super) async fn resolve(host: &Host, claimed: Box<Claimed>) -> Result<Resolved, Over> {
+pub(super) async fn resolve(host: &Host, Pooled(claimed): Pooled) -> Result<Resolved, Over> {
     let skill = match host.registry.find(&claimed.order.skill) {
         Ok(skill) => skill,
         Err(error) => {

@@ -1,0 +1,118 @@
+//! Pool: a task waits until there is room for it, in all and among those of its caller.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::channel::oneshot;
+use futures::future::{Either, select};
+
+use super::Host;
+use super::blame::Failing;
+use super::claim::Claimed;
+use super::emit::Over;
+use crate::audit::{Fact, Status};
+use crate::error::{Code, Error};
+use crate::governance::{Entered, Seat, StopReason, StopSwitch};
+use crate::limit::Limit;
+
+/// A task that there is room for.
+pub(super) struct Pooled(pub(super) Box<Claimed>);
+
+/// A task within another one: it has its room.
+pub(super) const fn within(claimed: Box<Claimed>) -> Pooled {
+    Pooled(claimed)
+}
+
+pub(super) async fn pool(host: &Host, mut claimed: Box<Claimed>) -> Result<Pooled, Over> {
+    match host.crowd.enter(&claimed.order.agent) {
+        Entered::Seated(seat) => claimed.seat = Some(seat),
+        Entered::Full => {
+            return Err(busy(claimed, "the line is full of tasks that wait for their turn".into()));
+        }
+        Entered::InLine { ahead, seat } => {
+            claimed.books.log().append(&Fact::TaskWaiting { ahead });
+            claimed.books.log().hand_over();
+            match wait(&claimed, seat).await {
+                Waited::Seated(seat) => claimed.seat = Some(seat),
+                Waited::TimeUp => {
+                    let wall = Duration::from_millis(claimed.order.limits[Limit::WallMs]);
+                    return Err(busy(claimed, format!("its turn did not come within its {wall:?}")));
+                }
+                Waited::Stopped => return Err(killed(claimed)),
+            }
+        }
+    }
+    Ok(Pooled(claimed))
+}
+
+enum Waited {
+    Seated(Seat),
+    TimeUp,
+    Stopped,
+}
+
+async fn wait(claimed: &Claimed, seat: oneshot::Receiver<Seat>) -> Waited {
+    let books = &claimed.books;
+    let wall = Duration::from_millis(claimed.order.limits[Limit::WallMs]);
+    let time_up = books.clock().sleep(wall.saturating_sub(claimed.elapsed()));
+    let stopped = Stopped::watch(books.switch());
+    match select(stopped, select(seat, time_up)).await {
+        Either::Right((Either::Left((Ok(seat), _)), _)) => Waited::Seated(seat),
+        Either::Right(_) => Waited::TimeUp,
+        Either::Left(_) => Waited::Stopped,
+    }
+}
+
+/// Ready when a switch is set; lets go of it when dropped.
+struct Stopped<'a> {
+    switch: &'a StopSwitch,
+    set: oneshot::Receiver<()>,
+}
+
+impl<'a> Stopped<'a> {
+    fn watch(switch: &'a StopSwitch) -> Self {
+        let (told, set) = oneshot::channel();
+        let told = Mutex::new(Some(told));
+        switch.attach(Arc::new(move || {
+            let told = told.lock().unwrap_or_else(PoisonError::into_inner).take();
+            // Nobody waits any more if it cannot be told.
+            told.map(|told| told.send(()));
+        }));
+        Self { switch, set }
+    }
+}
+
+impl Future for Stopped<'_> {
+    type Output = ();
+    fn poll(mut self: std::pin::Pin<&mut Self>, context: &mut std::task::Context<'_>) -> std::task::Poll<()> {
+        std::pin::Pin::new(&mut self.set).poll(context).map(|_| ())
+    }
+}
+
+impl Drop for Stopped<'_> {
+    fn drop(&mut self) {
+        self.switch.detach();
+    }
+}
+
+fn busy(claimed: Box<Claimed>, why: String) -> Over {
+    let error = Error::new(Code::R0506, "the host is busy")
+        .because(why)
+        .hint("order it again a little later, or raise the limits under [concurrency] in ringfence.toml");
+    over(claimed, Status::Failed, error)
+}
+
+fn killed(claimed: Box<Claimed>) -> Over {
+    let by = match claimed.books.switch().reason() {
+        Some(StopReason::Killed { by }) => by.clone(),
+        _ => "the host".to_owned(),
+    };
+    let title = format!("the task `{}` was killed while it waited for its turn", claimed.order.task);
+    over(claimed, Status::Stopped, Error::new(Code::R0202, title).because(format!("ordered by {by}")))
+}
+
+fn over(claimed: Box<Claimed>, status: Status, error: Error) -> Over {
+    let (skill, ring) = (Arc::clone(&claimed.order.skill), claimed.order.ring);
+    let failing = Failing::Refused(error.code);
+    Over::new(claimed, skill, None, ring, 0).with_error(status, error, failing)
+}
