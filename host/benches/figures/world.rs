@@ -20,11 +20,16 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new(guests: &[&str]) -> Self {
+        Self::with_slots(guests, 1_200).await
+    }
+
+    /// One in which so many sandboxes may be live, all of one caller.
+    pub(crate) async fn with_slots(guests: &[&str], slots: u32) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data = Some(folder.path().join("data"));
         let file = folder.path().join("ringfence.toml");
-        std::fs::write(&file, "[engine]\nslots = 1200\n[concurrency]\nper-caller = 1200\n")
-            .expect("a policy file");
+        let policy = format!("[engine]\nslots = {slots}\n[concurrency]\nper-caller = {slots}\n");
+        std::fs::write(&file, policy).expect("a policy file");
         let config = Config::find(&Places { config: Some(file), data }).expect("a configuration");
         let store = wiring::open(&config).expect("a store");
         let program = PathBuf::from(env!("CARGO_BIN_EXE_ringfence"));

@@ -1,0 +1,169 @@
+//! Many at once: what a waiting guest takes, what a second core brings, and whether hostile guests disturb friendly runs.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use ringfence_core::audit::Status;
+use ringfence_core::limit::Limit;
+use tokio::runtime::Runtime;
+
+use crate::sample::{Figure, Sample, timed};
+use crate::world::World;
+
+const HELLO: &str = r#"{"name":"Ada"}"#;
+const FOR_EVER: &str = r#"{"nanoseconds":600000000000}"#;
+/// The argument with which this program measures runs a second and prints nothing else.
+const THROUGHPUT: &str = "--throughput";
+
+pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
+    vec![suspended(runtime), cores(), beside_hostile_ones(runtime)]
+}
+
+/// Whole governed tasks whose guests sleep: instance, stack, ledger, stream and all.
+fn suspended(runtime: &Runtime) -> Figure {
+    const MANY: usize = 9_000;
+    let measured = runtime.block_on(async {
+        let world = World::with_slots(&["attack_clock_sleeps"], 9_600).await;
+        let before = resident();
+        let free = world.running.sandbox.free_places();
+        for _ in 0..MANY {
+            let (host, order) =
+                (Arc::clone(&world.running.host), world.order("attack-clock-sleeps", FOR_EVER));
+            tokio::spawn(async move { host.run(order).await });
+        }
+        while world.running.sandbox.free_places() + MANY > free {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let each = (resident() - before) / MANY as u64;
+        world.running.host.switches.kill(&ringfence_core::governance::KillTarget::All, "bench");
+        format!("{} a GiB ({:.1} KiB each, {MANY} at once)", (1 << 30) / each, each as f64 / 1024.0)
+    });
+    Figure {
+        what: "suspended guests per GiB (a 190 KB guest, its whole governed task)",
+        to_reach: "≥ 20,000",
+        measured,
+    }
+}
+
+/// Bytes of this process that are in memory.
+fn resident() -> u64 {
+    let pages = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    pages.split(' ').nth(1).and_then(|pages| pages.parse::<u64>().ok()).expect("a number") * 4096
+}
+
+fn cores() -> Figure {
+    let program = std::env::current_exe().expect("this program");
+    let on = |cores: &str| {
+        let mut child = Command::new("taskset");
+        let printed = child.args(["-c", cores]).arg(&program).arg(THROUGHPUT).output().expect("taskset");
+        String::from_utf8_lossy(&printed.stdout).trim().parse::<f64>().expect("runs a second")
+    };
+    let mut ratios: Vec<(f64, f64)> = (0..3).map(|_| (on("0"), on("0,1"))).collect();
+    ratios.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
+    let (one, two) = ratios[1];
+    Figure {
+        what: "governed runs a second on 2 cores over 1 core",
+        to_reach: "≥ 1.6",
+        measured: format!("{:.2} ({two:.0} over {one:.0})", two / one),
+    }
+}
+
+/// Does what a process of its own was started for, if it was.
+pub(crate) fn is_child() -> bool {
+    if std::env::args().nth(1).as_deref() != Some(THROUGHPUT) {
+        return false;
+    }
+    let workers = std::thread::available_parallelism().expect("cores").get();
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(workers).enable_all().build().expect("a runtime");
+    println!("{}", runtime.block_on(throughput()));
+    true
+}
+
+async fn throughput() -> f64 {
+    const CALLERS: usize = 8;
+    let world = Arc::new(World::new(&["hello"]).await);
+    let counted = Arc::new(AtomicU64::new(0));
+    let over = Arc::new(AtomicBool::new(false));
+    let callers = (0..CALLERS).map(|_| {
+        let (world, counted, over) = (Arc::clone(&world), Arc::clone(&counted), Arc::clone(&over));
+        tokio::spawn(async move {
+            while !over.load(Ordering::Relaxed) {
+                let emitted = world.running.host.run(world.order("hello", HELLO)).await;
+                assert!(emitted.outcome.output.is_some(), "a governed run completes");
+                // Nobody is a hundred runs ahead of the disk.
+                if counted.fetch_add(1, Ordering::Relaxed) % 100 == 99 {
+                    emitted.durable().await.expect("a log");
+                }
+            }
+        })
+    });
+    let callers: Vec<_> = callers.collect();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (began, first) = (Instant::now(), counted.load(Ordering::Relaxed));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let done = counted.load(Ordering::Relaxed) - first;
+    let rate = done as f64 / began.elapsed().as_secs_f64();
+    over.store(true, Ordering::Relaxed);
+    for caller in callers {
+        caller.await.expect("no panic");
+    }
+    rate
+}
+
+/// All hostile guests that load, over and over, and 200 friendly runs a second.
+fn beside_hostile_ones(runtime: &Runtime) -> Figure {
+    const HOSTS: usize = 8;
+    let measured = runtime.block_on(async {
+        let world = Arc::new(World::new(&["hello"]).await);
+        let mut hostile = Vec::new();
+        for (name, _) in ringfence_built::COMPONENTS.iter().filter(|(name, _)| name.starts_with("attack_")) {
+            let component = ringfence_built::component(name);
+            if ringfence::app::load(&world.running, &component, "bench").await.is_ok() {
+                hostile.push(name.replace('_', "-"));
+            }
+        }
+        let (over, attacks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        for start in 0..HOSTS {
+            let (world, hostile) = (Arc::clone(&world), hostile.clone());
+            let (over, attacks) = (Arc::clone(&over), Arc::clone(&attacks));
+            tokio::spawn(async move {
+                for name in hostile.iter().cycle().skip(start * hostile.len() / HOSTS) {
+                    let mut order = world.order(name, r#"{"nanoseconds":1000000000}"#);
+                    order.limits = world.running.config.limits.with(Limit::WallMs, 300);
+                    world.running.host.run(order).await;
+                    attacks.fetch_add(1, Ordering::Relaxed);
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+            });
+        }
+        let (mut failures, mut sample) = (0, Sample::default());
+        let mut ticks = tokio::time::interval(Duration::from_millis(5));
+        let mut friends = Vec::new();
+        for _ in 0..4_000 {
+            ticks.tick().await;
+            let world = Arc::clone(&world);
+            friends.push(tokio::spawn(async move {
+                timed(world.running.host.run(world.order("hello", HELLO))).await
+            }));
+        }
+        for friend in friends {
+            let (took, emitted) = friend.await.expect("no panic");
+            failures += usize::from(emitted.outcome.status != Status::Completed);
+            sample.push(took);
+        }
+        over.store(true, Ordering::Relaxed);
+        let attacks = attacks.load(Ordering::Relaxed);
+        format!("{failures} of 4000 beside {attacks} attacks of {} kinds; {}", hostile.len(), sample.spread())
+    });
+    Figure {
+        what: "friendly failures at 200 runs a second beside all hostile guests",
+        to_reach: "0",
+        measured,
+    }
+}
