@@ -15,7 +15,7 @@ mod demo;
 mod doctor;
 pub mod explain;
 mod follower;
-mod machine;
+pub mod machine;
 mod quantity;
 pub mod replay;
 pub mod report;

@@ -76,9 +76,7 @@ pub(crate) fn is_child() -> bool {
     if std::env::args().nth(1).as_deref() != Some(THROUGHPUT) {
         return false;
     }
-    let workers = std::thread::available_parallelism().expect("cores").get();
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(workers).enable_all().build().expect("a runtime");
+    let runtime = ringfence::machine::runtime().expect("a runtime");
     println!("{}", runtime.block_on(throughput()));
     true
 }

@@ -50,7 +50,7 @@ async fn among_many(world: &World, skill: &str) -> Sample {
         }
         sample
     };
-    tokio::task::spawn_blocking(killing).await.expect("no panic")
+    on_a_thread(killing).await
 }
 
 async fn one_by_one(world: &World, skill: &str, input: &str, times: u32) -> Sample {
@@ -59,10 +59,18 @@ async fn one_by_one(world: &World, skill: &str, input: &str, times: u32) -> Samp
         let task = start(world, skill, input);
         tokio::time::sleep(Duration::from_micros(40_000 + u64::from(turn) * 137 % 5_000)).await;
         let running = Arc::clone(&world.running);
-        let killed = tokio::task::spawn_blocking(move || kill(&running, task));
-        sample.push(killed.await.expect("no panic"));
+        sample.push(on_a_thread(move || kill(&running, task)).await);
     }
     sample
+}
+
+/// Does something on a thread of its own, as the follower of kills has one.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, told) = tokio::sync::oneshot::channel();
+    let thread = std::thread::spawn(move || drop(done.send(work())));
+    let answer = told.await.expect("it answers");
+    thread.join().expect("no panic");
+    answer
 }
 
 fn start(world: &World, skill: &str, input: &str) -> TaskId {

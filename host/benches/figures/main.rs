@@ -22,7 +22,7 @@ fn main() {
         return;
     }
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let runtime = ringfence::machine::runtime().expect("a runtime");
     let groups: [(&str, Group); 7] = [
         ("runs", runs::measure),
         ("calls", calls::measure),

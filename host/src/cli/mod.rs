@@ -140,9 +140,7 @@ pub fn main() -> ExitCode {
 
 fn serve(cli: Cli) -> Result<ExitCode, Error> {
     machine::check_handles()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(4).build();
-    let runtime =
-        runtime.map_err(|why| Error::new(Code::R0001, "the runtime does not start").because(why))?;
+    let runtime = machine::runtime()?;
     let done = runtime.block_on(obey(cli));
     runtime.shutdown_background();
     done
