@@ -15,7 +15,7 @@ use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::registry::{LoadResult, Loaded, Ordered};
 use ringfence_core::ring::Ring;
 use ringfence_core::sandbox::{Job, Request};
-use ringfence_core::stores::{Envelope, StreamWriter, append_shared, read_facts};
+use ringfence_core::stores::{Envelope, StreamWriter, WorkState, append_shared, read_facts};
 use ringfence_core::units::{Bytes, Fuel, Timestamp};
 use ringfence_engine::Prepared;
 use semver::Version;
@@ -118,8 +118,12 @@ pub struct TaskLine {
 pub enum TaskState {
     /// A live process works on it.
     Running,
-    /// The process that worked on it is gone.
+    /// The process that worked on it is gone; a worker goes on with it.
     Abandoned,
+    /// It waits to be claimed.
+    Ready,
+    /// It waits for a person.
+    Suspended,
     /// It is over.
     Ended(Box<Outcome>),
 }
@@ -138,15 +142,34 @@ pub fn tasks(store: &Store, most: usize) -> Result<Vec<TaskLine>, Error> {
 fn task_line(store: &Store, stream: &StreamName) -> Result<Option<TaskLine>, Error> {
     let Some(task) = stream.as_task() else { return Ok(None) };
     let Some(first) = store.log.read(stream, 1, 1)?.into_iter().next() else { return Ok(None) };
-    let Some(Fact::TaskAccepted { skill, agent, host, parent, .. }) = fact(&first) else { return Ok(None) };
+    let Some(Fact::TaskAccepted { skill, agent, parent, .. }) = fact(&first) else { return Ok(None) };
     let head = store.log.head(stream)?;
     let last = store.log.read(stream, head.sequence, 1)?;
     let state = match last.first().and_then(fact) {
         Some(Fact::TaskEnded { outcome }) => TaskState::Ended(outcome),
-        _ if is_alive(&store.data, &host) => TaskState::Running,
-        _ => TaskState::Abandoned,
+        _ => state_of(store, parent.as_ref().unwrap_or(&task))?,
     };
     Ok(Some(TaskLine { task, skill, agent, parent, accepted: first.event.time, state }))
+}
+
+/// How a task stands that is not over, or one within it: as the outermost does.
+fn state_of(store: &Store, task: &TaskId) -> Result<TaskState, Error> {
+    let mut outermost = task.clone();
+    loop {
+        if let Some(work) = store.queue.work(&outermost)? {
+            return Ok(match work.state {
+                WorkState::Held { host } if is_alive(&store.data, &host) => TaskState::Running,
+                WorkState::Ready => TaskState::Ready,
+                WorkState::Suspended => TaskState::Suspended,
+                WorkState::Held { .. } | WorkState::Failed => TaskState::Abandoned,
+            });
+        }
+        let first = store.log.read(&StreamName::task(&outermost), 1, 1)?;
+        match first.first().and_then(fact) {
+            Some(Fact::TaskAccepted { parent: Some(parent), .. }) => outermost = parent,
+            _ => return Ok(TaskState::Abandoned),
+        }
+    }
 }
 
 fn fact(record: &Record) -> Option<Fact> {
@@ -216,10 +239,14 @@ fn aimed_at(store: &Store, target: &KillTarget) -> Result<Vec<TaskId>, Error> {
 
 /// Whether a task runs this version; what it has not written yet follows from what it asked for.
 fn may_run(store: &Store, line: &TaskLine, name: &SkillName, version: &Version) -> bool {
-    let second = store.log.read(&StreamName::task(&line.task), 2, 1);
-    match second.ok().as_deref().and_then(<[Record]>::first).and_then(fact) {
-        Some(Fact::TaskResolved { skill, version: runs, .. }) => skill == *name && runs == *version,
-        _ => store
+    let early = store.log.read(&StreamName::task(&line.task), 2, 3).unwrap_or_default();
+    let resolved = early.iter().filter_map(fact).find_map(|fact| match fact {
+        Fact::TaskResolved { skill, version, .. } => Some((skill, version)),
+        _ => None,
+    });
+    match resolved {
+        Some((skill, runs)) => skill == *name && runs == *version,
+        None => store
             .registry
             .stood_for(&line.skill, line.accepted)
             .is_some_and(|loaded| loaded.contract.name == *name && loaded.contract.version == *version),

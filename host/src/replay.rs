@@ -4,11 +4,33 @@ use std::sync::Arc;
 
 use ringfence_core::audit::Verifier;
 use ringfence_core::error::{Code, Error};
+use ringfence_core::gate::Journal;
 use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::pipeline::{self, Replayed};
 
 use crate::app;
-use crate::wiring::{Running, scratch_log};
+use crate::wiring::{Running, Store, scratch_log};
+use serde_json::{Value, json};
+
+/// What a skill saw of the outside, up to a call: each call with its arguments and its answer, in order.
+///
+/// # Errors
+/// `R0414` if there is no such call, and the store's.
+pub fn seen(store: &Store, task: &TaskId, until: u64) -> Result<Vec<Value>, Error> {
+    let facts = app::facts(store, task)?;
+    let mut calls = Journal::from_facts(&facts);
+    let seen: Vec<Value> = calls
+        .calls()
+        .iter()
+        .filter(|recorded| recorded.call.number <= until)
+        .map(|recorded| json!({ "call": recorded.call, "end": format!("{:?}", recorded.end) }))
+        .collect();
+    if seen.len() as u64 >= until {
+        return Ok(seen);
+    }
+    Err(Error::new(Code::R0414, format!("`{task}` has no call {until}"))
+        .hint("see its calls: ringfence audit log TASK"))
+}
 
 /// Checks the task's stream, then repeats the task from it; nothing outside is touched.
 ///

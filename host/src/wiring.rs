@@ -16,13 +16,14 @@ use ringfence_core::gate::Outside;
 use ringfence_core::governance::{Crowd, CrowdLimits, Switches};
 use ringfence_core::pipeline::{Delegation, Host};
 use ringfence_core::registry::Registry;
-use ringfence_core::stores::{BlobStore, EventLog, StateStore, StoreError};
+use ringfence_core::stores::{BlobStore, EventLog, StateStore, StoreError, WorkQueue};
 use ringfence_core::system::{Clock, Entropy};
 use ringfence_engine::{Compiler, Settings, WasmSandbox};
 
 use crate::alive::{Alive, Entering};
 use crate::config::Config;
 use crate::follower::Follower;
+use crate::heart::Heart;
 use crate::machine;
 
 /// The store, opened: enough to look at things, not to run any.
@@ -36,6 +37,8 @@ pub struct Store {
     pub blobs: Arc<dyn BlobStore>,
     /// Projections.
     pub state: Arc<dyn StateStore>,
+    /// The tasks that are not over.
+    pub queue: Arc<dyn WorkQueue>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -58,6 +61,7 @@ pub struct Running {
     pub delegation: Arc<Delegation>,
     alive: Alive,
     _follower: Follower,
+    _heart: Heart,
 }
 
 /// Opens the store of a configuration, and makes it where there is none yet.
@@ -76,7 +80,8 @@ pub fn open(config: &Config) -> Result<Store, Error> {
         data: config.data.clone(),
         log,
         blobs: Arc::clone(&sqlite) as _,
-        state: sqlite,
+        state: Arc::clone(&sqlite) as _,
+        queue: sqlite,
         clock,
         entropy: Arc::new(SystemEntropy),
         registry: Arc::new(registry),
@@ -139,7 +144,8 @@ pub fn start_with(
     });
     delegation.serve(&host);
     let follower = Follower::start(&store.log, &store.registry, switches)?;
-    Ok(Running { store, config, sandbox, host, delegation, alive, _follower: follower })
+    let heart = Heart::start(Arc::clone(&store.queue), host.id.to_string())?;
+    Ok(Running { store, config, sandbox, host, delegation, alive, _follower: follower, _heart: heart })
 }
 
 fn web(config: &Config) -> Result<HyperHttp, Error> {

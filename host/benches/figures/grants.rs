@@ -53,6 +53,7 @@ fn authority(grants: usize) -> Authority {
             url: UrlPattern::parse(&format!("https://{front}site-{number}.example")).expect("a pattern"),
             methods: vec![get()],
             effect: Effect::Irreversible,
+            idempotent: false,
             networks: Vec::new(),
             headers: Vec::new(),
             max_bytes: u64::MAX,

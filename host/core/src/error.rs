@@ -74,6 +74,8 @@ codes! {
     R0415 = Asked, "nothing to kill";
     R0420 = Asked, "a compatible version breaks a promise";
     R0421 = Asked, "a digest fits more than one component";
+    R0430 = Asked, "another task has this id";
+    R0431 = Asked, "the task is not in a state for that";
     R0501 = Failed, "the store cannot be written";
     R0502 = Failed, "the store is damaged";
     R0503 = Failed, "the store is locked";
@@ -82,6 +84,8 @@ codes! {
     R0506 = Failed, "the host is busy";
     R0507 = Failed, "another host took the task over";
     R0508 = Failed, "a kill is not confirmed";
+    R0510 = Failed, "the task waits for a person";
+    R0511 = Failed, "the task was claimed too often";
 }
 
 /// How a process ends. The number is its exit code.

@@ -156,6 +156,18 @@ impl TaskId {
     pub fn from_number(number: u128) -> Self {
         Self(format!("t-{number:032x}").into())
     }
+
+    /// The id of what a task has another skill do: always the same for the same call of the same attempt, whose first event
+    /// has this sequence. It sorts beside the task's own.
+    #[must_use]
+    pub fn errand(&self, attempt: u64, call: u64) -> Self {
+        /// The bits of a UUID of version 7 that hold its time.
+        const TIME: u128 = u128::MAX << 80;
+        let own = self.as_str().strip_prefix("t-").and_then(|hex| u128::from_str_radix(hex, 16).ok());
+        let hash = Digest::of(format!("{self} {attempt} {call}").as_bytes());
+        let hash = u128::from_be_bytes(*hash.as_bytes().first_chunk().expect("32 bytes hold 16"));
+        Self::from_number(own.unwrap_or(hash) & TIME | hash & !TIME)
+    }
 }
 
 /// A BLAKE3 hash: of a component, a payload, an event, the arguments of a call.

@@ -8,17 +8,22 @@ mod demo;
 mod doctor;
 mod explain;
 mod history;
+mod inbox;
 mod init;
 mod kill;
 mod load;
 mod man;
 mod new;
+mod order;
 mod pin;
 mod rules;
 pub(crate) mod run;
 mod skills;
+mod task;
+mod task_file;
 mod tasks;
 mod withdraw;
+mod work;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -84,8 +89,14 @@ enum Verb {
     Rules(rules::Rules),
     /// Run a skill as a governed task
     Run(Box<run::Run>),
+    /// Submit tasks for later, and see to them
+    Task(task::Task),
     /// List tasks, or show one
     Tasks(tasks::Tasks),
+    /// Work off the tasks that were submitted, and those whose host is gone
+    Work(work::Work),
+    /// See what waits for a person, and decide
+    Inbox(inbox::Inbox),
     /// Stop what runs, wherever it is
     Kill(kill::Kill),
     /// Read and check the audit log
@@ -139,7 +150,10 @@ pub fn main() -> ExitCode {
 }
 
 fn serve(cli: Cli) -> Result<ExitCode, Error> {
-    machine::check_handles()?;
+    // What is wrong with the machine is for `doctor` to say.
+    if !matches!(cli.verb, Verb::Doctor(_)) {
+        machine::check_handles()?;
+    }
     let runtime = machine::runtime()?;
     let done = runtime.block_on(obey(cli));
     runtime.shutdown_background();
@@ -182,7 +196,10 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Withdraw(verb) => verb.run(global).await,
         Verb::Rules(verb) => verb.run(global),
         Verb::Run(verb) => verb.run(global).await,
+        Verb::Task(verb) => verb.run(global).await,
         Verb::Tasks(verb) => verb.run(global),
+        Verb::Work(verb) => verb.run(global).await,
+        Verb::Inbox(verb) => verb.run(global).await,
         Verb::Kill(verb) => verb.run(global).await,
         Verb::Audit(verb) => verb.run(global),
         Verb::Doctor(verb) => verb.run(global),

@@ -26,6 +26,11 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
+    /// One task alone.
+    pub(super) const fn one(task: TaskId) -> Self {
+        Self { task: Some(task), running: false, most: 1 }
+    }
+
     pub(super) fn run(self, global: &Global) -> Result<ExitCode, Error> {
         let store = global.store()?;
         let most = if self.running || self.task.is_some() { usize::MAX } else { self.most };
@@ -63,6 +68,8 @@ fn state(line: &TaskLine) -> String {
     match &line.state {
         TaskState::Running => "running".into(),
         TaskState::Abandoned => "abandoned".into(),
+        TaskState::Ready => "ready".into(),
+        TaskState::Suspended => "suspended".into(),
         TaskState::Ended(outcome) => serde_json::to_value(outcome.status)
             .ok()
             .and_then(|word| word.as_str().map(str::to_owned))
@@ -79,7 +86,7 @@ fn asked_by(line: &TaskLine) -> String {
 fn blame(line: &TaskLine) -> &'static str {
     match &line.state {
         TaskState::Ended(outcome) => outcome.blame.map_or("-", Blame::word),
-        TaskState::Running | TaskState::Abandoned => "-",
+        _ => "-",
     }
 }
 

@@ -44,6 +44,8 @@ struct WebTable {
     methods: Option<Vec<String>>,
     effect: Option<Said>,
     #[serde(default)]
+    idempotent: bool,
+    #[serde(default)]
     networks: Vec<String>,
     #[serde(default)]
     headers: BTreeMap<String, String>,
@@ -151,7 +153,7 @@ pub(super) fn settings(entry: &HttpEntry, folder: &Path) -> Result<HttpSettings,
 
 /// A grant about the web.
 pub(super) fn grant(entry: &WebEntry, secrets: &BTreeMap<String, SecretEntry>) -> Result<WebGrant, String> {
-    let WebTable { url, methods, effect, networks, headers, max_bytes } = &entry.0;
+    let WebTable { url, methods, effect, idempotent, networks, headers, max_bytes } = &entry.0;
     let pattern = UrlPattern::parse(url).map_err(|why| format!("http {url:?}: {why}"))?;
     let wrong = |why: String| format!("http {url:?}: {why}");
     let reading = || vec!["GET".to_owned(), "HEAD".to_owned()];
@@ -179,6 +181,7 @@ pub(super) fn grant(entry: &WebEntry, secrets: &BTreeMap<String, SecretEntry>) -
         url: pattern,
         methods: methods.map_err(|why| wrong(format!("methods: {why}")))?,
         effect,
+        idempotent: *idempotent,
         networks: networks.iter().map(network).collect::<Result<_, _>>()?,
         headers: headers.iter().map(header).collect::<Result<_, _>>()?,
         max_bytes: max_bytes.map_err(|why| wrong(format!("max-bytes: {why}")))?,

@@ -12,7 +12,7 @@ use hyper::header::{
 };
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use ringfence_core::gate::{Content, HttpAnswer, HttpSend};
+use ringfence_core::gate::{Content, HttpAnswer, HttpSend, Key};
 use ringfence_core::governance::WebGrant;
 use ringfence_core::refusal::{Refusal, RefusalKind};
 use secrecy::ExposeSecret;
@@ -31,6 +31,7 @@ pub(super) fn request(
     call: &HttpSend,
     grant: &WebGrant,
     secrets: &Secrets,
+    key: Option<Key>,
 ) -> Result<Request<Full<Bytes>>, Refusal> {
     let invalid = |why: &str| Refusal::new(RefusalKind::Invalid, why);
     let (method, url) = call.meant().ok_or_else(|| invalid("it is no request"))?;
@@ -38,6 +39,10 @@ pub(super) fn request(
     for (name, value) in call.headers() {
         let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("a header has no name"))?;
         headers.append(name, HeaderValue::from_str(value).map_err(|_| invalid("a header has no value"))?);
+    }
+    if let Some(key) = key {
+        let key = HeaderValue::from_str(&key.to_string()).map_err(|_| invalid("its key is no header"))?;
+        headers.insert(HeaderName::from_static("idempotency-key"), key);
     }
     headers.entry(USER_AGENT).or_insert(HeaderValue::from_static("ringfence"));
     for added in &grant.headers {

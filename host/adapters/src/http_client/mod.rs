@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
-use ringfence_core::gate::{Http, HttpAnswer, HttpSend, Permit, Settled};
+use ringfence_core::gate::{Http, HttpAnswer, HttpSend, Key, Permit, Settled};
 use ringfence_core::governance::{ClearedAddress, Denial, WebGrant, WebHost, WebUrl};
 use ringfence_core::limit::Limit;
 use ringfence_core::refusal::{Refusal, RefusalKind};
@@ -85,8 +85,9 @@ impl HyperHttp {
         grant: &WebGrant,
         allowance: u64,
         taken: &AtomicU64,
+        key: Option<Key>,
     ) -> Result<HttpAnswer, Trouble> {
-        let request = exchange::request(call, grant, &self.secrets)?;
+        let request = exchange::request(call, grant, &self.secrets, key)?;
         let no_request = || Refusal::new(RefusalKind::Invalid, "it is no request");
         let (_, url) = call.meant().ok_or_else(no_request)?;
         let cleared = self.cleared(url, grant).await?;
@@ -131,7 +132,7 @@ impl Http for HyperHttp {
             };
             let allowance = underway.allowance(Limit::BytesIn).min(grant.max_bytes);
             let taken = AtomicU64::new(0);
-            let answer = self.answer(underway.call(), &grant, allowance, &taken);
+            let answer = self.answer(underway.call(), &grant, allowance, &taken, underway.key());
             let answered = match tokio::time::timeout(self.timeout, answer).await {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(Trouble::Denied(denial))) => return underway.deny(denial),

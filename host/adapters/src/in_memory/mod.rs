@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ringfence_core::audit::{Event, Head, Record};
-use ringfence_core::ids::{Digest, StreamName};
-use ringfence_core::stores::{BlobStore, EventLog, Receipt, StateStore, StoreError, Totals, Versioned};
+use ringfence_core::ids::{Digest, StreamName, TaskId};
+use ringfence_core::stores::{
+    BlobStore, EventLog, Receipt, StateStore, StoreError, Totals, Versioned, Work, WorkChange, WorkQueue,
+    WorkState,
+};
 
 use crate::batch;
 
@@ -21,6 +24,8 @@ struct Tables {
     writes: u64,
     blobs: HashMap<Digest, Vec<u8>>,
     state: BTreeMap<String, Versioned>,
+    work: BTreeMap<TaskId, Work>,
+    beats: BTreeMap<String, u64>,
 }
 
 impl InMemoryStore {
@@ -52,9 +57,66 @@ impl Tables {
         };
         let stream = first.event.stream.clone();
         batch::follow(self.head(&stream), &records)?;
+        records.iter().for_each(|record| self.follow(record));
         self.streams.entry(stream).or_default().extend(records);
         self.writes += 1;
         Ok(())
+    }
+}
+
+impl Tables {
+    fn follow(&mut self, record: &Record) {
+        match WorkChange::of(record) {
+            Some((task, WorkChange::Opened(state))) => {
+                self.work.insert(task.clone(), Work { task, state, since: record.event.time });
+            }
+            Some((task, WorkChange::Stands(state))) => {
+                self.work.entry(task).and_modify(|work| work.state = state);
+            }
+            Some((task, WorkChange::Over)) => drop(self.work.remove(&task)),
+            None => {}
+        }
+    }
+
+    fn work(&self, is_asked_for: impl Fn(&WorkState) -> bool) -> Vec<Work> {
+        let mut found: Vec<Work> =
+            self.work.values().filter(|work| is_asked_for(&work.state)).cloned().collect();
+        found.sort_by_key(|work| work.since);
+        found
+    }
+}
+
+impl WorkQueue for InMemoryStore {
+    fn ready(&self, most: usize) -> Result<Vec<TaskId>, StoreError> {
+        let ready = self.lock().work(|state| *state == WorkState::Ready);
+        Ok(ready.into_iter().take(most).map(|work| work.task).collect())
+    }
+
+    fn held(&self) -> Result<Vec<(TaskId, String)>, StoreError> {
+        let held = self.lock().work(|state| matches!(state, WorkState::Held { .. }));
+        let held = held.into_iter().filter_map(|work| match work.state {
+            WorkState::Held { host } => Some((work.task, host)),
+            _ => None,
+        });
+        Ok(held.collect())
+    }
+
+    fn waiting(&self, most: usize) -> Result<Vec<Work>, StoreError> {
+        let waits = |state: &WorkState| matches!(state, WorkState::Suspended | WorkState::Failed);
+        Ok(self.lock().work(waits).into_iter().rev().take(most).collect())
+    }
+
+    fn work(&self, task: &TaskId) -> Result<Option<Work>, StoreError> {
+        Ok(self.lock().work.get(task).cloned())
+    }
+
+    fn beat(&self, host: &str) -> Result<(), StoreError> {
+        *self.lock().beats.entry(host.to_owned()).or_default() += 1;
+        Ok(())
+    }
+
+    fn beats(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        Ok(self.lock().beats.clone().into_iter().collect())
     }
 }
 

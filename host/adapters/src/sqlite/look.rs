@@ -48,7 +48,7 @@ impl StoreLook {
         let schema = schema::check_version(&connection)?;
         if schema > 0 {
             schema::check_pages(&connection)?;
-            schema::check_tables(&connection)?;
+            schema::check_tables(&connection, schema)?;
         }
         Ok(Self { connection, schema })
     }

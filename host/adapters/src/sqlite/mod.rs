@@ -10,6 +10,7 @@ mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod work;
 mod writer;
 
 use std::path::Path;
@@ -17,8 +18,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 
 use ringfence_core::audit::{Event, Head, Record};
+use ringfence_core::ids::TaskId;
 use ringfence_core::ids::{Digest, StreamName};
-use ringfence_core::stores::{BlobStore, EventLog, Receipt, StateStore, StoreError, Totals, Versioned};
+use ringfence_core::stores::{
+    BlobStore, EventLog, Receipt, StateStore, StoreError, Totals, Versioned, Work, WorkQueue,
+};
 use rusqlite::{Connection, OptionalExtension};
 
 pub use self::look::StoreLook;
@@ -136,6 +140,32 @@ impl EventLog for SqliteStore {
         let connection = self.reader();
         let mut statement = connection.prepare_cached("PRAGMA data_version").map_err(store_error)?;
         rows::from_column(statement.query_row([], |row| row.get(0)).map_err(store_error)?, "version")
+    }
+}
+
+impl WorkQueue for SqliteStore {
+    fn ready(&self, most: usize) -> Result<Vec<TaskId>, StoreError> {
+        work::ready(&self.reader(), most)
+    }
+
+    fn held(&self) -> Result<Vec<(TaskId, String)>, StoreError> {
+        work::held(&self.reader())
+    }
+
+    fn waiting(&self, most: usize) -> Result<Vec<Work>, StoreError> {
+        work::waiting(&self.reader(), most)
+    }
+
+    fn work(&self, task: &TaskId) -> Result<Option<Work>, StoreError> {
+        work::find(&self.reader(), task)
+    }
+
+    fn beat(&self, host: &str) -> Result<(), StoreError> {
+        self.do_now(host.len(), |done| Job::Beat { host: host.to_owned(), done })
+    }
+
+    fn beats(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        work::beats(&self.reader())
     }
 }
 

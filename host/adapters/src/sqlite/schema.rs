@@ -11,9 +11,10 @@ use ringfence_core::stores::StoreError;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::store_error;
+use super::work;
 
-/// The one schema that this Ringfence knows.
-const SCHEMA: i64 = 1;
+/// The newest schema that this Ringfence knows. Older ones are brought up to it when the file is opened.
+pub(super) const SCHEMA: i64 = 2;
 
 /// How long another process may hold the file.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -41,7 +42,19 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE blobs(hash BLOB PRIMARY KEY NOT NULL, bytes BLOB NOT NULL) STRICT;
     CREATE TABLE state(key TEXT PRIMARY KEY NOT NULL, value BLOB, revision INTEGER NOT NULL) STRICT;
-    PRAGMA user_version = 1;
+";
+
+/// The index of what is not over, as of schema 2.
+pub(super) const WORK: &str = "
+    CREATE TABLE work(
+        task TEXT PRIMARY KEY NOT NULL,
+        state TEXT NOT NULL,
+        host TEXT,
+        since INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX work_by_state ON work(state, since, task);
+    CREATE TABLE hosts(id TEXT PRIMARY KEY NOT NULL, beats INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    PRAGMA user_version = 2;
 ";
 
 /// The connection that writes. It makes the file if there is none.
@@ -127,11 +140,11 @@ fn prepare(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "synchronous", "full").map_err(store_error)?;
     connection.pragma_update(None, "cell_size_check", true).map_err(store_error)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(store_error)?;
-    if version == 0 {
-        create_tables(&connection)?;
+    if version < SCHEMA {
+        migrate(&connection)?;
     }
     check_pages(&connection)?;
-    check_tables(&connection)?;
+    check_tables(&connection, SCHEMA)?;
     Ok(connection)
 }
 
@@ -155,11 +168,18 @@ pub(super) fn check_version(connection: &Connection) -> Result<i64, StoreError> 
     Ok(version)
 }
 
-fn create_tables(connection: &Connection) -> Result<(), StoreError> {
+/// Brings the file from its schema to the newest, in one transaction: all of it or nothing.
+fn migrate(connection: &Connection) -> Result<(), StoreError> {
     connection.execute_batch("BEGIN IMMEDIATE").map_err(store_error)?;
-    let made = check_version(connection).and_then(|version| match version {
-        0 => connection.execute_batch(TABLES).map_err(store_error),
-        _ => Ok(()),
+    let made = check_version(connection).and_then(|version| {
+        if version == 0 {
+            connection.execute_batch(TABLES).map_err(store_error)?;
+        }
+        if version < 2 {
+            connection.execute_batch(WORK).map_err(store_error)?;
+            work::rebuild(connection)?;
+        }
+        Ok(())
     });
     let made = made.and_then(|()| connection.execute_batch("COMMIT").map_err(store_error));
     if made.is_err() && !connection.is_autocommit() {
@@ -179,12 +199,16 @@ pub(super) fn check_pages(connection: &Connection) -> Result<(), StoreError> {
     if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
 }
 
-pub(super) fn check_tables(connection: &Connection) -> Result<(), StoreError> {
-    for sql in [
+pub(super) fn check_tables(connection: &Connection, version: i64) -> Result<(), StoreError> {
+    let known = if version < 2 { 3 } else { 5 };
+    let tables = [
         "SELECT stream, sequence, kind, time, actor, ring, trace, payload_hash, previous, hash, payload FROM events",
         "SELECT hash, bytes FROM blobs",
         "SELECT key, value, revision FROM state",
-    ] {
+        "SELECT task, state, host, since FROM work",
+        "SELECT id, beats FROM hosts",
+    ];
+    for sql in &tables[..known] {
         let missing = |why: rusqlite::Error| match store_error(why) {
             StoreError::Damaged(why) => StoreError::Damaged(format!("a table is missing: {why}")),
             other => other,

@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 
 use super::error::store_error;
 use super::queue::Queue;
-use super::rows;
+use super::{rows, work};
 use crate::batch;
 
 /// How many streams' ends are remembered.
@@ -30,6 +30,8 @@ pub(super) enum Job {
     Put { digest: Digest, bytes: Vec<u8>, done: mpsc::Sender<Done> },
     /// A projection's next value.
     Advance { key: String, next: Versioned, done: mpsc::Sender<Done> },
+    /// A host's heart beats.
+    Beat { host: String, done: mpsc::Sender<Done> },
     /// Something that a test does to the connection.
     #[cfg(test)]
     Disturb { how: String, done: mpsc::Sender<Done> },
@@ -40,7 +42,9 @@ impl Job {
         // Whoever no longer listens has no need to know.
         match self {
             Self::Append { done, .. } => drop(done.send(result)),
-            Self::Put { done, .. } | Self::Advance { done, .. } => drop(done.send(result)),
+            Self::Put { done, .. } | Self::Advance { done, .. } | Self::Beat { done, .. } => {
+                drop(done.send(result));
+            }
             #[cfg(test)]
             Self::Disturb { done, .. } => drop(done.send(result)),
         }
@@ -143,6 +147,7 @@ impl Writer {
             Job::Append { records, .. } => self.append(records),
             Job::Put { digest, bytes, .. } => rows::insert_blob(&self.connection, digest, bytes),
             Job::Advance { key, next, .. } => self.advance(key, next),
+            Job::Beat { host, .. } => work::beat(&self.connection, host),
             #[cfg(test)]
             Job::Disturb { how, .. } => {
                 let mut statement = self.connection.prepare(how).map_err(store_error)?;
@@ -164,6 +169,7 @@ impl Writer {
         };
         let next = batch::follow(head, records)?;
         records.iter().try_for_each(|record| rows::insert(&self.connection, record))?;
+        work::follow(&self.connection, records)?;
         self.heads.insert(stream.clone(), next);
         Ok(())
     }

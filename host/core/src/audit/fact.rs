@@ -24,7 +24,7 @@ use crate::units::Timestamp;
 #[expect(missing_docs, reason = "the variants' documentation names each field")]
 pub enum Fact {
     /// A task came in: who asked which skill for what, in which ring, with which limits, which host process
-    /// took it, and for which other task, if for one.
+    /// took it at once (none where the name is empty: then it waits to be claimed), and for which other task, if for one.
     #[serde(rename = "task.accepted")]
     TaskAccepted {
         #[serde(with = "shared_text")]
@@ -39,7 +39,22 @@ pub enum Fact {
         host: Arc<str>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<TaskId>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<Powers>,
     },
+    /// A host process takes the task over, to begin with it or to go on from what stands before; the `claim`th time.
+    #[serde(rename = "task.claimed")]
+    TaskClaimed {
+        #[serde(with = "shared_text")]
+        host: Arc<str>,
+        claim: u32,
+    },
+    /// The task waits for a person: nobody knows what became of a call, and making it again could do its effect twice.
+    #[serde(rename = "task.suspended")]
+    TaskSuspended { attempt: u32, call: u64, name: String, why: String },
+    /// A person has decided how the task goes on.
+    #[serde(rename = "task.decided")]
+    TaskDecided { decision: Decision, by: String, reason: String },
     /// A task waits for its turn, behind so many others.
     #[serde(rename = "task.waiting")]
     TaskWaiting { ahead: usize },
@@ -106,7 +121,15 @@ pub enum Fact {
     Swallowed { bytes: u64 },
     /// An attempt is over.
     #[serde(rename = "attempt.ended")]
-    AttemptEnded { attempt: u32, fuel: u64, memory: u64, end: AttemptEnd },
+    AttemptEnded {
+        attempt: u32,
+        fuel: u64,
+        memory: u64,
+        end: AttemptEnd,
+        /// What the task has used so far, where another attempt may follow.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        used: Option<Amounts>,
+    },
     /// The task is over.
     #[serde(rename = "task.ended")]
     TaskEnded { outcome: Box<Outcome> },
@@ -131,6 +154,24 @@ pub enum Fact {
     /// A value in an agent's memory was written; no value: it was deleted.
     #[serde(rename = "memory.written")]
     MemoryWritten { key: String, value: Option<Content> },
+}
+
+/// How a task goes on that waited for a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the variants' documentation names each field")]
+pub enum Decision {
+    /// The call whose end nobody saw is made once more; or, where the task had failed, it is run again from the start.
+    Retry,
+    /// This became of the call; or, where the task had failed, this is its output.
+    Settle { answer: Answered },
+    /// The task is run again from the start, with this input.
+    Amend {
+        #[serde(with = "shared_text")]
+        input: Arc<str>,
+    },
+    /// It ends here.
+    Refuse,
 }
 
 /// A call of a skill, as the gate saw it.
@@ -244,6 +285,8 @@ pub enum Status {
     Refused,
     /// A limit or a kill ended it.
     Stopped,
+    /// It has not ended: it waits for a person.
+    Suspended,
 }
 
 /// Whose fault it is that a task did not complete.
@@ -344,6 +387,9 @@ impl Fact {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::TaskAccepted { .. } => "task.accepted",
+            Self::TaskClaimed { .. } => "task.claimed",
+            Self::TaskSuspended { .. } => "task.suspended",
+            Self::TaskDecided { .. } => "task.decided",
             Self::TaskResolved { .. } => "task.resolved",
             Self::AttemptStarted { .. } => "attempt.started",
             Self::Call { .. } => "call",

@@ -8,4 +8,6 @@ mod shared_text;
 
 pub use chain::{Broken, Verifier};
 pub use event::{Event, Head, Record, TraceId};
-pub use fact::{Answered, Arguments, AttemptEnd, Blame, CallFact, Fact, LimitHit, Outcome, Status, Used};
+pub use fact::{
+    Answered, Arguments, AttemptEnd, Blame, CallFact, Decision, Fact, LimitHit, Outcome, Status, Used,
+};

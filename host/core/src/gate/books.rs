@@ -1,7 +1,12 @@
 //! What a task's attempts share and what outlives them: the ledger, the log, the switch.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde_json::Value;
+
+use super::Call;
+use super::once::{Effects, Key};
 use crate::audit::Fact;
 use crate::governance::{Cost, Denial, Exhausted, Ledger, Reservation, StopSwitch};
 use crate::limit::{Amounts, Limit};
@@ -25,6 +30,8 @@ pub struct Books {
     pages: Mutex<Pages>,
     /// The books of the task that asked for this one.
     parent: Option<Arc<Books>>,
+    /// The sequence of the event with which the attempt began.
+    attempt: AtomicU64,
 }
 
 struct Pages {
@@ -33,6 +40,9 @@ struct Pages {
     swallowed: u64,
     denial: Option<(&'static str, Denial)>,
     provider_failed: bool,
+    effects: Effects,
+    /// How many events of printed text are in the log already, of an attempt that is run again from its beginning.
+    printed_before: usize,
 }
 
 /// How much printed text is one event, in bytes: an event for each line would cost the host more than its bytes pay for.
@@ -48,8 +58,10 @@ impl Books {
             swallowed: 0,
             denial: None,
             provider_failed: false,
+            effects: Effects::default(),
+            printed_before: 0,
         };
-        Self { log, switch, clock, pages: Mutex::new(pages), parent: None }
+        Self { log, switch, clock, pages: Mutex::new(pages), parent: None, attempt: AtomicU64::new(0) }
     }
 
     /// The same for a task that another one asked for.
@@ -108,6 +120,38 @@ impl Books {
         std::mem::take(&mut self.lock().provider_failed)
     }
 
+    /// Notes which attempt it is, by the sequence of the event with which it began.
+    pub fn set_attempt(&self, sequence: u64) {
+        self.attempt.store(sequence, Ordering::Relaxed);
+    }
+
+    /// Which attempt it is.
+    #[must_use]
+    pub fn attempt(&self) -> u64 {
+        self.attempt.load(Ordering::Relaxed)
+    }
+
+    /// Takes up what the task did before this process came to it: the effects of attempts that are over.
+    pub fn restore_effects(&self, facts: &[Fact]) {
+        if let Some(task) = self.log.stream().as_task() {
+            self.lock().effects.restore(&task, facts);
+        }
+    }
+
+    /// Takes up how much the attempt that is run again had printed: so many events are in the log already.
+    pub fn restore_printed(&self, events: usize) {
+        self.lock().printed_before = events;
+    }
+
+    /// What an earlier attempt was answered for the same effect.
+    pub(super) fn earlier_effect<C: Call>(&self, key: &Key) -> Option<C::Answer> {
+        serde_json::from_value(self.lock().effects.answer(key)?.clone()).ok()
+    }
+
+    pub(super) fn note_effect(&self, key: Key, answer: &Value) {
+        self.lock().effects.note(key, answer.clone());
+    }
+
     pub(super) fn reserve(&self, cost: &Cost) -> Result<Reservation, Exhausted> {
         self.lock().ledger.reserve(cost)
     }
@@ -127,7 +171,8 @@ impl Books {
     /// Takes what a skill prints. Beyond the limit on log bytes it is swallowed and counted: an error would make
     /// `println!` panic.
     pub fn print(&self, stream: PrintStream, bytes: &[u8]) {
-        let mut pages = self.lock();
+        let mut locked = self.lock();
+        let pages = &mut *locked;
         let left = usize::try_from(pages.ledger.left(Limit::LogBytes)).unwrap_or(usize::MAX);
         let mut kept = &bytes[..bytes.len().min(left)];
         let is_cut = kept.len() < bytes.len();
@@ -144,7 +189,8 @@ impl Books {
             printed.extend_from_slice(part);
             if printed.len() == MAX_PRINTED {
                 let begun = printed.split_off(MAX_PRINTED - unfinished(printed));
-                self.append_printed(stream, std::mem::replace(printed, begun));
+                let full = std::mem::replace(printed, begun);
+                self.append_printed(&mut pages.printed_before, stream, full);
             }
         }
         if is_cut {
@@ -157,11 +203,12 @@ impl Books {
 
     /// Writes down what is still held back, and says how much was swallowed. Once, at the end of an attempt.
     pub fn end_printing(&self) {
-        let mut pages = self.lock();
+        let mut locked = self.lock();
+        let pages = &mut *locked;
         for stream in [PrintStream::Out, PrintStream::Err] {
             let printed = std::mem::take(&mut pages.printed[stream as usize]);
             if !printed.is_empty() {
-                self.append_printed(stream, printed);
+                self.append_printed(&mut pages.printed_before, stream, printed);
             }
         }
         let bytes = std::mem::take(&mut pages.swallowed);
@@ -170,7 +217,11 @@ impl Books {
         }
     }
 
-    fn append_printed(&self, stream: PrintStream, printed: Vec<u8>) {
+    fn append_printed(&self, before: &mut usize, stream: PrintStream, printed: Vec<u8>) {
+        if let Some(left) = before.checked_sub(1) {
+            *before = left;
+            return;
+        }
         let stream = match stream {
             PrintStream::Out => "stdout",
             PrintStream::Err => "stderr",

@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::TrapReason;
-use crate::audit::{Answered, CallFact, Fact};
+use crate::audit::{Answered, CallFact, Decision, Fact};
 use crate::refusal::Refusal;
+use crate::units::Timestamp;
 
 /// Where a run and its record part.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +44,35 @@ pub enum RecordedEnd {
 
 /// The calls of one attempt, in order.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Journal(VecDeque<Recorded>);
+pub struct Journal {
+    calls: VecDeque<Recorded>,
+    /// What an attempt does that has made all calls of its record.
+    after: After,
+    /// A call whose end nobody saw and that a person wants to be made once more.
+    repeat: Option<u64>,
+    /// When its last call began to sleep, if that is the last thing recorded.
+    sleeping_since: Option<Timestamp>,
+}
+
+/// What follows the last recorded call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum After {
+    /// Nothing: the record is whole.
+    #[default]
+    Nothing,
+    /// The attempt goes on, live.
+    Live,
+}
+
+/// What the record says of the call that is made next.
+pub(super) enum Next<A> {
+    /// How it ended.
+    Ended(Result<A, Refusal>),
+    /// It began, and nobody saw its end. Whether a person wants it to be made again.
+    Begun { wanted: bool },
+    /// Nothing: from here on the attempt is live.
+    Live,
+}
 
 impl Journal {
     /// The calls among the facts of one attempt.
@@ -51,6 +80,7 @@ impl Journal {
     pub fn from_facts<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Self {
         let mut calls: Vec<Recorded> = Vec::new();
         let mut place = HashMap::new();
+        let mut suspended = None;
         let ended = |answer: &Answered| match answer {
             Answered::Answer(value) => RecordedEnd::Answer(value.clone()),
             Answered::Error(refusal) => RecordedEnd::Error(refusal.clone()),
@@ -60,6 +90,18 @@ impl Journal {
                 Fact::Call { call, answer } | Fact::CallDenied { call, answer, .. } => (call, ended(answer)),
                 Fact::CallStopped { call, .. } => (call, RecordedEnd::Stopped),
                 Fact::CallBegun { call } => (call, RecordedEnd::Unknown),
+                Fact::TaskSuspended { call, .. } => {
+                    suspended = Some(*call);
+                    continue;
+                }
+                // A person has said what became of it.
+                Fact::TaskDecided { decision: Decision::Settle { answer }, .. } => {
+                    if let Some(index) = suspended.and_then(|call| place.get(&call)) {
+                        let recorded: &mut Recorded = &mut calls[*index];
+                        recorded.end = ended(answer);
+                    }
+                    continue;
+                }
                 Fact::CallEnded { number, answer } => {
                     if let Some(index) = place.get(number) {
                         let recorded: &mut Recorded = &mut calls[*index];
@@ -72,23 +114,35 @@ impl Journal {
             place.insert(call.number, calls.len());
             calls.push(Recorded { call: call.clone(), end });
         }
-        Self(calls.into())
+        Self { calls: calls.into(), ..Self::default() }
+    }
+
+    /// The same for an attempt that goes on behind its record. `repeat`: a person wants the call of this number, whose end
+    /// nobody saw, to be made once more. `sleeping_since`: the last thing recorded is that it began to sleep, at this time.
+    #[must_use]
+    pub fn to_be_resumed(self, repeat: Option<u64>, sleeping_since: Option<Timestamp>) -> Self {
+        Self { after: After::Live, repeat, sleeping_since, ..self }
+    }
+
+    /// When the sleep began that was answered last, if it was not over when the record ends.
+    pub(super) fn still_sleeping(&self) -> Option<Timestamp> {
+        self.sleeping_since.filter(|_| self.calls.is_empty())
     }
 
     /// The calls that are left.
-    pub fn calls(&mut self) -> &mut VecDeque<Recorded> {
-        &mut self.0
+    pub const fn calls(&mut self) -> &mut VecDeque<Recorded> {
+        &mut self.calls
     }
 
-    /// The recorded answer to a call, which must be the next one of the record: same call, same arguments, made
-    /// at the same fuel.
-    pub(super) fn answer<A: DeserializeOwned>(
-        &mut self,
-        made: &CallFact,
-    ) -> Result<Result<A, Refusal>, TrapReason> {
+    /// What became of a call, which must be the next one of the record: same call, same arguments, made at the same
+    /// fuel.
+    pub(super) fn next<A: DeserializeOwned>(&mut self, made: &CallFact) -> Result<Next<A>, TrapReason> {
         let differs = |why: String| TrapReason::Diverged(Divergence { number: made.number, why });
-        let Some(recorded) = self.0.pop_front() else {
-            return Err(differs(format!("`{}` is one call more than was recorded", made.call)));
+        let Some(recorded) = self.calls.pop_front() else {
+            return match self.after {
+                After::Live => Ok(Next::Live),
+                After::Nothing => Err(differs(format!("`{}` is one call more than was recorded", made.call))),
+            };
         };
         let was = &recorded.call;
         if was.call != made.call {
@@ -103,12 +157,15 @@ impl Journal {
         }
         match recorded.end {
             RecordedEnd::Answer(value) => match serde_json::from_value(value) {
-                Ok(answer) => Ok(Ok(answer)),
+                Ok(answer) => Ok(Next::Ended(Ok(answer))),
                 Err(why) => Err(differs(format!("the recorded answer is none to `{}`: {why}", made.call))),
             },
-            RecordedEnd::Error(refusal) => Ok(Err(refusal)),
+            RecordedEnd::Error(refusal) => Ok(Next::Ended(Err(refusal))),
             RecordedEnd::Stopped => {
                 Err(differs(format!("`{}` ended the run when it was recorded", made.call)))
+            }
+            RecordedEnd::Unknown if self.after == After::Live => {
+                Ok(Next::Begun { wanted: self.repeat == Some(made.number) })
             }
             RecordedEnd::Unknown => Err(differs(format!("nobody saw how `{}` ended", made.call))),
         }
@@ -116,7 +173,7 @@ impl Journal {
 
     /// Whether no call is left but one that ended the run.
     pub(super) fn check_empty(&self) -> Result<(), Divergence> {
-        match self.0.front() {
+        match self.calls.front() {
             Some(left) if left.end != RecordedEnd::Stopped => Err(Divergence {
                 number: left.call.number,
                 why: format!("`{}` was recorded and did not come", left.call.call),

@@ -8,12 +8,14 @@ mod call;
 mod inputs;
 mod journal;
 mod many;
+mod once;
 mod outside;
 mod permit;
 mod redirect;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use books::{Books, PrintStream};
 pub use call::clock::{ClockNow, ClockSleep, Sleep, WasiSleep};
@@ -23,13 +25,17 @@ pub use call::log::{Level, LogWrite};
 pub use call::memory::{Entry, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet};
 pub use call::random::RandomBytes;
 pub use call::skills::{SkillsAnswer, SkillsRun};
-pub use call::{Call, Content, LocalCall};
+pub use call::{Call, Content, LocalCall, Repetition};
 pub use inputs::{Inputs, MAX_RANDOM_BYTES};
 pub use journal::{Divergence, Journal, Recorded, RecordedEnd};
+pub use once::Key;
 pub use outside::{Files, Http, Memory, Outside, Skills, Untouchable};
-pub use permit::{Permit, Settled, Underway};
+pub use permit::{Again, Permit, Settled, Underway};
 pub use redirect::{HttpRequest, HttpResponse};
 
+use self::journal::Next;
+use self::once::{Occurrences, is_harmless};
+use self::permit::Minted;
 use crate::audit::{Answered, Arguments, CallFact, Fact};
 use crate::error::Code;
 use crate::governance::{Ask, Authority, Cost, Exhausted, Reservation, Through, Verdict, decide};
@@ -65,6 +71,19 @@ pub enum TrapReason {
     /// It does something else than its record says.
     #[error("{0}")]
     Diverged(#[from] Divergence),
+    /// It goes on from its record, at a call that may have had its effect, or not.
+    #[error("{0}")]
+    Unresolved(#[from] Unresolved),
+}
+
+/// A call that began, whose end nobody saw, and that must not be made again without a person who says so.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("nobody saw how call {number}, `{name}`, ended, and to make it again could do its effect twice")]
+pub struct Unresolved {
+    /// The number of the call, from 1.
+    pub number: u64,
+    /// `http.send` and so on.
+    pub name: &'static str,
 }
 
 /// What stands between one attempt of a skill and everything else.
@@ -75,6 +94,8 @@ pub struct Gate {
     journal: Option<Journal>,
     inputs: Inputs,
     calls: u64,
+    /// How often each effect was asked for.
+    occurrences: Occurrences,
     /// What the attempt may use and hold in all.
     budget: (Fuel, Bytes),
     /// What it had used when it last called.
@@ -104,6 +125,7 @@ impl Gate {
             journal: None,
             inputs,
             calls: 0,
+            occurrences: Occurrences::default(),
             budget: (Fuel(0), Bytes(0)),
             fuel: 0,
             memory: 0,
@@ -115,6 +137,18 @@ impl Gate {
     #[must_use]
     pub fn replay(books: Arc<Books>, authority: Arc<Authority>, inputs: Inputs, journal: Journal) -> Self {
         let outside = Arc::new(Outside::untouchable());
+        Self { journal: Some(journal), ..Self::new(books, authority, outside, inputs) }
+    }
+
+    /// The gate of an attempt that goes on behind its record, live.
+    #[must_use]
+    pub fn resume(
+        books: Arc<Books>,
+        authority: Arc<Authority>,
+        outside: Arc<Outside>,
+        inputs: Inputs,
+        journal: Journal,
+    ) -> Self {
         Self { journal: Some(journal), ..Self::new(books, authority, outside, inputs) }
     }
 
@@ -177,10 +211,13 @@ impl Gate {
     pub fn local<C: LocalCall>(&mut self, call: C) -> Result<C::Answer, Stop> {
         let fact = self.fact(&call);
         let reservation = self.reserve(&call, &fact)?;
-        if let Some(journal) = &mut self.journal {
-            let recorded = journal.answer::<C::Answer>(&fact)?;
-            call.repeat(&mut self.inputs);
-            return self.repeat(&call, reservation, recorded);
+        match self.recorded::<C>(&fact)? {
+            Next::Ended(recorded) => {
+                call.repeat(&mut self.inputs);
+                return self.repeat(&call, reservation, recorded);
+            }
+            Next::Begun { .. } => return Err(Unresolved { number: fact.number, name: C::NAME }.into()),
+            Next::Live => {}
         }
         self.decide(&call, &fact, reservation)?.map_or_else(Err, |(_, reservation)| {
             let answer = call.answer(&mut self.inputs, self.fuel);
@@ -212,16 +249,45 @@ impl Gate {
     fn open<C: Call>(&mut self, call: C) -> Result<Opened<C>, Stop> {
         let fact = self.fact(&call);
         let reservation = self.reserve(&call, &fact)?;
-        if let Some(journal) = &mut self.journal {
-            let recorded = journal.answer::<C::Answer>(&fact)?;
-            return self.repeat(&call, reservation, recorded).map(Opened::Recorded);
+        let key = self.key(&call, &fact);
+        let begun = match self.recorded::<C>(&fact)? {
+            Next::Ended(recorded) => {
+                return self.repeat(&call, reservation, recorded).map(Opened::Recorded);
+            }
+            Next::Begun { wanted } => Some(wanted),
+            Next::Live => None,
+        };
+        if begun.is_none()
+            && let Some(answer) = key.as_ref().and_then(|key| self.books.earlier_effect::<C>(key))
+        {
+            return self.answer_from_before(&call, fact, reservation, answer).map(Opened::Recorded);
         }
         let (through, reservation) = self.decide(&call, &fact, reservation)??;
         let number = fact.number;
-        self.books.log().append(&Fact::CallBegun { call: fact });
-        let books = Arc::clone(&self.books);
-        let permit = Permit::mint(call, number, Arc::clone(&self.authority), through, reservation, books);
-        Ok(Opened::Permit(permit))
+        match begun {
+            None => self.books.log().append(&Fact::CallBegun { call: fact }),
+            Some(wanted) if wanted || is_harmless(&call, through.as_ref()) => {}
+            Some(_) => {
+                self.books.with_ledger(|ledger| ledger.refund(reservation));
+                return Err(Unresolved { number, name: C::NAME }.into());
+            }
+        }
+        let again = if begun.is_some() { Again::Yes } else { Again::No };
+        let (authority, books) = (Arc::clone(&self.authority), Arc::clone(&self.books));
+        Ok(Opened::Permit(Permit::mint(
+            call,
+            Minted { number, authority, through, reservation, books, key, again },
+        )))
+    }
+
+    /// What stands in the record about this call. An attempt that is past its record is live from then on.
+    fn recorded<C: Call>(&mut self, fact: &CallFact) -> Result<Next<C::Answer>, TrapReason> {
+        let Some(journal) = &mut self.journal else { return Ok(Next::Live) };
+        let next = journal.next(fact)?;
+        if matches!(next, Next::Live) {
+            self.journal = None;
+        }
+        Ok(next)
     }
 
     /// Sleeps. The call is recorded before it waits; when repeated from a record it does not wait.
@@ -229,11 +295,18 @@ impl Gate {
     /// # Errors
     /// [`Stop`], as for every call.
     pub async fn sleep<C: Sleep>(&mut self, call: C) -> Result<(), Stop> {
-        let duration = std::time::Duration::from_nanos(call.nanoseconds());
+        let duration = Duration::from_nanos(call.nanoseconds());
         self.local(call)?;
-        if self.journal.is_none() {
+        let left = match &self.journal {
+            None => Some(duration),
+            Some(journal) => journal.still_sleeping().map(|since| {
+                let slept = self.books.clock().now().0.saturating_sub(since.0);
+                duration.saturating_sub(Duration::from_micros(slept))
+            }),
+        };
+        if let Some(left) = left {
             self.books.log().hand_over();
-            self.books.clock().sleep(duration).await;
+            self.books.clock().sleep(left).await;
         }
         Ok(())
     }
@@ -326,6 +399,12 @@ fn used_in_vain<C: Call>(call: &C, refusal: &Refusal) -> Amounts {
 impl From<TrapReason> for Stop {
     fn from(reason: TrapReason) -> Self {
         Self::Trap(reason)
+    }
+}
+
+impl From<Unresolved> for Stop {
+    fn from(unresolved: Unresolved) -> Self {
+        Self::Trap(unresolved.into())
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Books, Call, Stop, TrapReason, used_in_vain, with_its_step};
+use super::once::Key;
+use super::{Books, Call, Stop, TrapReason, Unresolved, used_in_vain, with_its_step};
 use crate::audit::{Answered, Fact, TraceId};
 use crate::governance::{Authority, Denial, FolderGrant, Reservation, StopSwitch, Through, WebGrant};
 use crate::limit::{Amounts, Limit};
@@ -29,6 +30,28 @@ struct Slip<C> {
     through: Option<Through>,
     reservation: Option<Reservation>,
     books: Arc<Books>,
+    key: Option<Key>,
+    again: Again,
+}
+
+/// Whether a call was begun before, by a process that is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Again {
+    /// This is its first time.
+    No,
+    /// Nobody saw how it ended.
+    Yes,
+}
+
+/// What a permit is made of, beside its call.
+pub(super) struct Minted {
+    pub(super) number: u64,
+    pub(super) authority: Arc<Authority>,
+    pub(super) through: Option<Through>,
+    pub(super) reservation: Reservation,
+    pub(super) books: Arc<Books>,
+    pub(super) key: Option<Key>,
+    pub(super) again: Again,
 }
 
 impl<C: Call> Slip<C> {
@@ -52,16 +75,10 @@ impl<C: Call> Slip<C> {
 }
 
 impl<C: Call> Permit<C> {
-    pub(super) fn mint(
-        call: C,
-        number: u64,
-        authority: Arc<Authority>,
-        through: Option<Through>,
-        reservation: Reservation,
-        books: Arc<Books>,
-    ) -> Self {
+    pub(super) fn mint(call: C, minted: Minted) -> Self {
+        let Minted { number, authority, through, reservation, books, key, again } = minted;
         let reservation = Some(reservation);
-        Self(Slip { call: Some(call), number, authority, through, reservation, books })
+        Self(Slip { call: Some(call), number, authority, through, reservation, books, key, again })
     }
 
     /// The call.
@@ -110,6 +127,8 @@ impl<C: Call> Permit<C> {
             through: self.0.through.take(),
             reservation: self.0.reservation.take(),
             books: Arc::clone(&self.0.books),
+            key: self.0.key,
+            again: self.0.again,
         };
         Ok(Underway(slip))
     }
@@ -165,6 +184,24 @@ impl<C: Call> Underway<C> {
         self.conclude(Err(Refusal::new(denial.kind, why)))
     }
 
+    /// What the effect is known again by, if it must not be had twice.
+    #[must_use]
+    pub const fn key(&self) -> Option<Key> {
+        self.0.key
+    }
+
+    /// Whether the call was begun before.
+    #[must_use]
+    pub const fn again(&self) -> Again {
+        self.0.again
+    }
+
+    /// The number of the call, from 1.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.0.number
+    }
+
     /// The books of the task that asks.
     pub(crate) const fn books(&self) -> &Arc<Books> {
         &self.0.books
@@ -180,6 +217,14 @@ impl<C: Call> Underway<C> {
     #[must_use]
     pub fn switch(&self) -> Arc<StopSwitch> {
         Arc::clone(self.0.books.switch())
+    }
+
+    /// What the call led to waits for a person, and so does the one who made it: nothing is recorded of its end.
+    pub(crate) fn suspend(mut self) -> Settled<C> {
+        if let Some(reservation) = self.0.reservation.take() {
+            self.0.books.with_ledger(|ledger| ledger.refund(reservation));
+        }
+        Settled(Err(Unresolved { number: self.0.number, name: C::NAME }.into()))
     }
 
     /// Records and charges what became of the call.
@@ -201,6 +246,9 @@ impl<C: Call> Underway<C> {
             Ok(answer) => Answered::Answer(serde_json::to_value(answer).expect("answers serialise")),
             Err(refusal) => Answered::Error(refusal.clone()),
         };
+        if let (Some(key), Answered::Answer(answer)) = (self.0.key, &answered) {
+            self.0.books.note_effect(key, answer);
+        }
         self.0.end(&used, answered);
         Settled(result.map_err(Stop::Tell))
     }

@@ -129,6 +129,7 @@ mod tests {
             url: UrlPattern::parse(url).expect("a pattern"),
             methods: vec![Method::parse("GET").expect("a method")],
             effect: Effect::Irreversible,
+            idempotent: false,
             networks: Vec::new(),
             headers: Vec::new(),
             max_bytes: 1,

@@ -66,6 +66,18 @@ impl Ledger {
         Self { allowed, used: Amounts::NONE, reserved: Amounts::NONE }
     }
 
+    /// The same, with this much used before: by a process that is gone.
+    #[must_use]
+    pub const fn after(self, used: Amounts) -> Self {
+        Self { used, ..self }
+    }
+
+    /// All that was used.
+    #[must_use]
+    pub const fn used_in_all(&self) -> Amounts {
+        self.used
+    }
+
     /// How much of a thing is allowed in all.
     #[must_use]
     pub fn allowed(&self, limit: Limit) -> u64 {

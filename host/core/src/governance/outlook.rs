@@ -115,6 +115,7 @@ mod tests {
             url: UrlPattern::parse("https://a.example").expect("a pattern"),
             methods: vec![Method::parse("GET").expect("a method")],
             effect: Effect::Irreversible,
+            idempotent: false,
             networks: Vec::new(),
             headers: Vec::new(),
             max_bytes: 1,

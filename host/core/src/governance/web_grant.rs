@@ -159,6 +159,8 @@ pub struct WebGrant {
     pub methods: Vec<Method>,
     /// What the other methods than GET, HEAD and OPTIONS do; irreversible where the operator does not say otherwise.
     pub effect: Effect,
+    /// Whether its servers do a request once however often it comes with the same `Idempotency-Key`.
+    pub idempotent: bool,
     /// Addresses that are not public and to which its hosts may lead all the same.
     pub networks: Vec<IpNet>,
     /// What the host adds to each request.
@@ -298,6 +300,7 @@ mod tests {
             url: UrlPattern::parse("http://intern.example").expect("a pattern"),
             methods: vec![Method::parse("GET").expect("a method")],
             effect: Effect::Irreversible,
+            idempotent: false,
             networks: networks.iter().map(|network| network.parse().expect("a network")).collect(),
             headers: Vec::new(),
             max_bytes: 1,

@@ -81,6 +81,8 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0413
         | Code::R0414
         | Code::R0415
+        | Code::R0430
+        | Code::R0431
         | Code::R0420
         | Code::R0501
         | Code::R0502
@@ -89,7 +91,9 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0505
         | Code::R0506
         | Code::R0507
-        | Code::R0508 => Blame::Host,
+        | Code::R0508
+        | Code::R0511
+        | Code::R0510 => Blame::Host,
     }
 }
 

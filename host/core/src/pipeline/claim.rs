@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Host;
-use crate::audit::{Fact, TraceId};
+use crate::audit::{Fact, Head, TraceId};
 use crate::capability::Powers;
 use crate::gate::Books;
 use crate::governance::{Ledger, OnBoard, Seat};
@@ -47,6 +47,7 @@ pub(super) struct Claimed {
 }
 
 /// The task that asks for another.
+#[derive(Clone)]
 pub(super) struct Asking {
     pub(super) books: Arc<Books>,
     /// The skills from the outermost to the one that asks.
@@ -54,34 +55,69 @@ pub(super) struct Asking {
 }
 
 pub(super) fn claim(host: &Host, order: Order, asking: Option<Asking>) -> Box<Claimed> {
+    let trace = asking.as_ref().map_or_else(|| trace_of(&order.task), |asking| asking.books.log().trace());
+    let log = writer(host, &order, trace, Head::default());
+    let parent = asking.as_ref().and_then(|asking| asking.books.log().stream().as_task());
+    log.append(&order.accepted(&host.id, parent));
+    let ledger = Ledger::new(order.limits);
+    take(host, order, log, ledger, asking)
+}
+
+/// Takes over a task that stands in the log up to `head`. It is this host's when the event is durable.
+pub(super) fn take_over(
+    host: &Host,
+    order: Order,
+    head: Head,
+    claim: u32,
+    ledger: Ledger,
+    asking: Option<Asking>,
+) -> Box<Claimed> {
+    let trace = asking.as_ref().map_or_else(|| trace_of(&order.task), |asking| asking.books.log().trace());
+    let log = writer(host, &order, trace, head);
+    log.append(&Fact::TaskClaimed { host: Arc::clone(&host.id), claim });
+    take(host, order, log, ledger, asking)
+}
+
+pub(super) fn writer(host: &Host, order: &Order, trace: TraceId, head: Head) -> StreamWriter {
+    let (log, clock) = (Arc::clone(&host.log), Arc::clone(&host.clock));
+    let stream = StreamName::task(&order.task);
+    let writer = StreamWriter::behind(log, clock, stream, order.agent.text(), trace, head);
+    writer.set_ring(order.ring);
+    writer
+}
+
+fn take(
+    host: &Host,
+    order: Order,
+    log: StreamWriter,
+    ledger: Ledger,
+    asking: Option<Asking>,
+) -> Box<Claimed> {
     let began = host.clock.monotonic();
     let place = host.switches.enter(order.task.clone());
-    let trace = asking.as_ref().map_or_else(|| trace_of(&order.task), |asking| asking.books.log().trace());
-    let log = StreamWriter::create(
-        Arc::clone(&host.log),
-        Arc::clone(&host.clock),
-        StreamName::task(&order.task),
-        order.agent.text(),
-        trace,
-    );
-    log.set_ring(order.ring);
-    log.append(&Fact::TaskAccepted {
-        skill: Arc::clone(&order.skill),
-        agent: order.agent.clone(),
-        ring: order.ring,
-        input: Arc::clone(&order.input),
-        limits: order.limits,
-        max_corrections: order.max_corrections,
-        host: Arc::clone(&host.id),
-        parent: asking.as_ref().and_then(|asking| asking.books.log().stream().as_task()),
-    });
-    let ledger = Ledger::new(order.limits);
     let books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));
     let (chain, parent) = asking.map_or_else(Default::default, |asking| (asking.chain, Some(asking.books)));
     Box::new(Claimed { order, books: Arc::new(books.within(parent)), chain, place, began, seat: None })
 }
 
-fn trace_of(task: &TaskId) -> TraceId {
+impl Order {
+    /// The first event of its task. A host without a name is none: the task waits to be claimed.
+    pub(super) fn accepted(&self, host: &Arc<str>, parent: Option<TaskId>) -> Fact {
+        Fact::TaskAccepted {
+            skill: Arc::clone(&self.skill),
+            agent: self.agent.clone(),
+            ring: self.ring,
+            input: Arc::clone(&self.input),
+            limits: self.limits,
+            max_corrections: self.max_corrections,
+            host: Arc::clone(host),
+            parent,
+            only: self.only,
+        }
+    }
+}
+
+pub(super) fn trace_of(task: &TaskId) -> TraceId {
     let digest = Digest::of(task.as_str().as_bytes());
     TraceId(u128::from_le_bytes(*digest.as_bytes().first_chunk().expect("32 bytes hold 16")))
 }

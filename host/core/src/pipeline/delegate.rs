@@ -7,10 +7,12 @@ use futures::future::BoxFuture;
 
 use super::claim::{Asking, claim};
 use super::pool;
+use super::resume::{Pool, Resumed};
 use super::{Host, Order};
 use crate::audit::{Blame, Fact, Outcome, Status, Used};
 use crate::error::{Code, Error};
-use crate::gate::{Books, Permit, Settled, Skills, SkillsAnswer, SkillsRun, Underway};
+use crate::gate::{Again, Books, Permit, Settled, Skills, SkillsAnswer, SkillsRun, Underway};
+use crate::ids::TaskId;
 use crate::limit::{Amounts, Limit};
 use crate::refusal::{Refusal, RefusalKind};
 
@@ -49,7 +51,7 @@ impl Skills for Arc<Delegation> {
 async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<SkillsRun> {
     let (call, authority) = (underway.call(), underway.authority());
     let order = Order {
-        task: host.entropy.task_id(),
+        task: errand(&underway),
         skill: call.skill.as_str().into(),
         input: call.input.as_str().into(),
         agent: authority.agent.clone(),
@@ -61,15 +63,47 @@ async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<Skill
     let task = order.task.clone();
     let chain = authority.chain.iter().chain([&authority.skill]).cloned().collect();
     let asking = Asking { books: Arc::clone(underway.books()), chain };
-    let claimed = claim(host, order, Some(asking));
+    let resumed = match underway.again() {
+        Again::No => Ok(None),
+        Again::Yes => host.resume_errand(&order, asking.clone()).await,
+    };
+    let (claimed, history) = match resumed {
+        Ok(None) => (claim(host, order, Some(asking)), None),
+        Ok(Some(Resumed::Open(claimed, history))) => (claimed, Some(history)),
+        Ok(Some(Resumed::Ended(outcome))) => {
+            let answer = SkillsAnswer { task, output: output_of(&outcome), used: amounts(&outcome.used) };
+            return underway.settle(Ok(answer));
+        }
+        Err(error) => return underway.settle(Err(Refusal::new(RefusalKind::Failed, error.to_string()))),
+    };
     let mut orphan = Orphan(Some(Arc::clone(&claimed.books)));
-    let emitted = host.go_through(pool::within(claimed)).await;
+    let emitted = match history {
+        None => host.run_anew(pool::within(claimed)).await,
+        Some(history) => host.go_on_with(claimed, *history, Pool::Within).await,
+    };
     let books = orphan.0.take().expect("it is taken once");
-    let used = books.with_ledger(|ledger| {
-        Limit::ALL.into_iter().fold(Amounts::NONE, |used, limit| used.with(limit, ledger.used(limit)))
-    });
+    if emitted.outcome.status == Status::Suspended {
+        return underway.suspend();
+    }
+    let used = books.with_ledger(|ledger| ledger.used_in_all());
     let output = output_of(&emitted.outcome);
     underway.settle(Ok(SkillsAnswer { task, output, used }))
+}
+
+/// The task that an errand is run as: the same again when the one who asks is run again.
+fn errand(underway: &Underway<SkillsRun>) -> TaskId {
+    let books = underway.books();
+    let asking = books.log().stream().as_task().expect("a skill is run in a task");
+    asking.errand(books.attempt(), underway.number())
+}
+
+/// What a task within another one used that had ended before this process came to it.
+fn amounts(used: &Used) -> Amounts {
+    Amounts::NONE
+        .with(Limit::Fuel, used.fuel)
+        .with(Limit::Steps, used.steps)
+        .with(Limit::BytesIn, used.bytes_in)
+        .with(Limit::BytesOut, used.bytes_out)
 }
 
 /// What the permit lends.

@@ -8,9 +8,10 @@ use serde_json::Value;
 use super::blame::{Failing, blame};
 use super::claim::Claimed;
 use super::resolve::Resolved;
-use crate::audit::{Fact, LimitHit, Outcome, Status, Used};
+use crate::audit::{Blame, Fact, LimitHit, Outcome, Status, Used};
 use crate::contract::Violation;
-use crate::error::Error;
+use crate::error::{Code, Error};
+use crate::gate::Unresolved;
 use crate::ids::TaskId;
 use crate::limit::Limit;
 use crate::ring::Ring;
@@ -23,6 +24,8 @@ pub(super) struct Over {
     version: Option<Version>,
     ring: Ring,
     outcome: Box<Outcome>,
+    /// The call that a person has to look at, if the task is not over but waits for that.
+    unresolved: Option<Unresolved>,
 }
 
 impl Over {
@@ -43,7 +46,7 @@ impl Over {
             violations: Vec::new(),
             used: Used::default(),
         });
-        Self { claimed, skill, version, ring, outcome }
+        Self { claimed, skill, version, ring, outcome, unresolved: None }
     }
 
     pub(super) fn resolved(resolved: Resolved) -> Self {
@@ -62,6 +65,19 @@ impl Over {
         self.outcome.status = status;
         self.outcome.error = Some(error.into());
         self.outcome.blame = blame(failing);
+        self
+    }
+
+    /// It is not over: a person has to say what became of a call.
+    pub(super) fn suspended(mut self, unresolved: Unresolved) -> Self {
+        let task = &self.claimed.order.task;
+        let error = Error::new(Code::R0510, format!("the task `{task}` waits for a person"))
+            .because(&unresolved)
+            .hint(format!("look at it and decide: ringfence inbox show {task}"));
+        self.outcome.status = Status::Suspended;
+        self.outcome.error = Some(error.into());
+        self.outcome.blame = Some(Blame::Host);
+        self.unresolved = Some(unresolved);
         self
     }
 
@@ -102,7 +118,7 @@ impl Emitted {
 }
 
 pub(super) fn emit(over: Over) -> Emitted {
-    let Over { mut claimed, skill, version, ring, mut outcome } = over;
+    let Over { mut claimed, skill, version, ring, mut outcome, unresolved } = over;
     let wall_ms = u64::try_from(claimed.elapsed().as_millis()).unwrap_or(u64::MAX);
     outcome.used = claimed.books.with_ledger(|ledger| Used {
         fuel: ledger.used(Limit::Fuel),
@@ -112,11 +128,25 @@ pub(super) fn emit(over: Over) -> Emitted {
         bytes_in: ledger.used(Limit::BytesIn),
         bytes_out: ledger.used(Limit::BytesOut),
     });
-    let ended = Fact::TaskEnded { outcome };
-    claimed.books.log().append(&ended);
+    let outcome = match unresolved {
+        Some(unresolved) => {
+            let (attempt, why) = (outcome.attempts, unresolved.to_string());
+            let Unresolved { number, name } = unresolved;
+            let suspended = Fact::TaskSuspended { attempt, call: number, name: name.to_owned(), why };
+            claimed.books.log().append(&suspended);
+            outcome
+        }
+        None => {
+            let ended = Fact::TaskEnded { outcome };
+            claimed.books.log().append(&ended);
+            let Fact::TaskEnded { outcome } = ended else {
+                unreachable!("it is what was made two lines before")
+            };
+            outcome
+        }
+    };
     claimed.books.log().hand_over();
     // The next in line need not wait until this one is durable.
     drop(claimed.seat.take());
-    let Fact::TaskEnded { outcome } = ended else { unreachable!("it is what was made three lines before") };
     Emitted { task: claimed.order.task.clone(), skill, version, ring, outcome, claimed }
 }

@@ -1,16 +1,19 @@
 //! Execute: one attempt in a fresh sandbox, with everything that it gets recorded before.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Host;
 use super::resolve::Resolved;
 use crate::audit::Fact;
-use crate::gate::{Gate, Inputs};
+use crate::contract::Violation;
+use crate::error::Code;
+use crate::gate::{Gate, Inputs, Journal, TrapReason};
 use crate::governance::{Cost, Exhausted, Ledger, Reservation};
 use crate::ids::Digest;
 use crate::limit::{Amounts, Limit};
 use crate::sandbox::{End, Job, Ran, Request};
-use crate::units::{Bytes, Fuel};
+use crate::units::{Bytes, Fuel, Timestamp};
 
 /// An attempt that is over, whatever became of it.
 pub(super) struct Executed {
@@ -18,53 +21,90 @@ pub(super) struct Executed {
     pub(super) ran: Ran,
 }
 
+/// Everything that the host makes up for an attempt: recorded when it first begins, and the same when it is run again.
+pub(super) struct Begun {
+    pub(super) attempt: u32,
+    pub(super) seed: Digest,
+    pub(super) start: Timestamp,
+    pub(super) fuel: u64,
+    pub(super) memory: u64,
+    pub(super) engine: Arc<str>,
+    pub(super) violations: Vec<Violation>,
+    /// The sequence of the event that says so.
+    pub(super) sequence: u64,
+    /// The calls that it has made already, if it was begun by a process that is gone.
+    pub(super) journal: Option<Journal>,
+}
+
+/// Begins an attempt.
 pub(super) async fn execute(host: &Host, mut resolved: Resolved) -> Executed {
-    resolved.attempts += 1;
-    let books = std::sync::Arc::clone(&resolved.claimed.books);
-    let request = Request {
-        input: std::sync::Arc::clone(&resolved.claimed.order.input),
-        violations: std::mem::take(&mut resolved.violations),
-    };
-    let seed = host.entropy.seed();
-    let start = host.clock.now();
-    let (fuel, memory, output) = books.with_ledger(|ledger| {
-        (ledger.left(Limit::Fuel), ledger.allowed(Limit::MemoryBytes), ledger.left(Limit::BytesOut))
-    });
-    books.log().append(&Fact::AttemptStarted {
-        attempt: resolved.attempts,
-        seed: Digest::from_bytes(seed),
-        start,
+    let books = &resolved.claimed.books;
+    let (fuel, memory) =
+        books.with_ledger(|ledger| (ledger.left(Limit::Fuel), ledger.allowed(Limit::MemoryBytes)));
+    let mut begun = Begun {
+        attempt: resolved.attempts + 1,
+        seed: Digest::from_bytes(host.entropy.seed()),
+        start: host.clock.now(),
         fuel,
         memory,
-        engine: std::sync::Arc::clone(host.sandbox.fingerprint()),
-        violations: request.violations.clone(),
+        engine: Arc::clone(host.sandbox.fingerprint()),
+        violations: std::mem::take(&mut resolved.violations),
+        sequence: 0,
+        journal: None,
+    };
+    books.log().append(&Fact::AttemptStarted {
+        attempt: begun.attempt,
+        seed: begun.seed,
+        start: begun.start,
+        fuel,
+        memory,
+        engine: Arc::clone(&begun.engine),
+        violations: begun.violations.clone(),
     });
+    begun.sequence = books.log().sequence();
+    go_on(host, resolved, begun).await
+}
+
+/// Goes on with an attempt that has begun: just now, or in a process that is gone.
+pub(super) async fn go_on(host: &Host, mut resolved: Resolved, begun: Begun) -> Executed {
+    resolved.attempts = begun.attempt;
+    let books = Arc::clone(&resolved.claimed.books);
+    books.set_attempt(begun.sequence);
+    let nothing = |end| Ran { end, fuel: Fuel(0), memory: Bytes(0) };
+    if begun.engine != *host.sandbox.fingerprint() {
+        let (was, is) = (&begun.engine, host.sandbox.fingerprint());
+        let why =
+            format!("it was begun with engine {was}, and this is {is}: it cannot go on from its record");
+        return Executed { resolved, ran: nothing(End::HostFailed(Code::R0505, why)) };
+    }
+    let request = Request { input: Arc::clone(&resolved.claimed.order.input), violations: begun.violations };
+    let output = books.with_ledger(|ledger| ledger.left(Limit::BytesOut));
     let admitted = books.with_ledger(|ledger| admit(ledger, &request, resolved.claimed.elapsed()));
     let (fuel_reserved, wall) = match admitted {
         Ok(admitted) => admitted,
-        Err(exhausted) => {
-            let end = End::NotAdmitted(exhausted);
-            return Executed { resolved, ran: Ran { end, fuel: Fuel(0), memory: Bytes(0) } };
-        }
+        Err(exhausted) => return Executed { resolved, ran: nothing(End::NotAdmitted(exhausted)) },
     };
-    let gate = Gate::new(
-        std::sync::Arc::clone(&books),
-        std::sync::Arc::clone(&resolved.authority),
-        std::sync::Arc::clone(&host.outside),
-        Inputs::new(&seed, start),
-    );
+    let inputs = Inputs::new(begun.seed.as_bytes(), begun.start);
+    let (authority, outside) = (Arc::clone(&resolved.authority), Arc::clone(&host.outside));
+    let gate = match begun.journal {
+        None => Gate::new(Arc::clone(&books), authority, outside, inputs),
+        Some(journal) => Gate::resume(Arc::clone(&books), authority, outside, inputs, journal),
+    };
     let job = Job {
         component: resolved.skill.component,
         powers: resolved.authority.powers,
         request,
-        fuel: Fuel(fuel),
-        memory: Bytes(memory),
+        fuel: Fuel(begun.fuel),
+        memory: Bytes(begun.memory),
         output: Bytes(output),
         wall,
         gate,
     };
     let ran = host.sandbox.run(job).await;
-    books.end_printing();
+    // An attempt that will be run again prints what it has printed so far once more.
+    if !matches!(ran.end, End::Ended(TrapReason::Unresolved(_))) {
+        books.end_printing();
+    }
     books.with_ledger(|ledger| {
         ledger.settle(fuel_reserved, &Amounts::NONE.with(Limit::Fuel, ran.fuel.0));
         ledger.peak(Limit::MemoryBytes, ran.memory.0);

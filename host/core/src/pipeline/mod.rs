@@ -8,9 +8,11 @@ mod correct;
 mod delegate;
 mod emit;
 mod execute;
+mod history;
 mod pool;
 mod replay;
 mod resolve;
+mod resume;
 mod validate;
 
 use std::collections::HashMap;
@@ -20,6 +22,7 @@ pub use claim::Order;
 pub use delegate::Delegation;
 pub use emit::Emitted;
 pub use replay::{Replayed, replay};
+pub use resume::{MAX_CLAIMS, Submitted};
 
 use crate::contract::{RuleSet, Validator};
 use crate::gate::Outside;
@@ -31,6 +34,7 @@ use crate::sandbox::Sandbox;
 use crate::stores::EventLog;
 use crate::system::{Clock, Entropy};
 use pool::Pooled;
+use resolve::Resolved;
 use validate::Judged;
 
 /// What the operator decided.
@@ -86,26 +90,42 @@ impl Host {
     /// [`Emitted::durable`] waits until they are there.
     pub async fn run(&self, order: Order) -> Emitted {
         match pool::pool(self, claim::claim(self, order, None)).await {
-            Ok(pooled) => self.go_through(pooled).await,
+            Ok(pooled) => self.run_anew(pooled).await,
             Err(over) => emit::emit(over),
         }
     }
 
-    async fn go_through(&self, pooled: Pooled) -> Emitted {
-        let mut ready = match resolve::resolve(self, pooled).await {
-            Ok(resolved) => resolved,
-            Err(over) => return emit::emit(over),
-        };
+    async fn go_through(&self, mut step: Step) -> Emitted {
         loop {
-            let executed = execute::execute(self, ready).await;
-            let violated = match validate::validate(self, executed).await {
+            let judged = match step {
+                Step::Ready(resolved) => {
+                    validate::validate(self, execute::execute(self, resolved).await).await
+                }
+                Step::Judged(judged) => judged,
+            };
+            let violated = match judged {
                 Judged::Over(over) => return emit::emit(over),
                 Judged::Violated(violated) => violated,
             };
-            ready = match correct::correct(violated) {
-                Ok(again) => again,
+            step = match correct::correct(violated) {
+                Ok(again) => Step::Ready(again),
                 Err(over) => return emit::emit(over),
             };
         }
     }
+
+    async fn run_anew(&self, pooled: Pooled) -> Emitted {
+        match resolve::resolve(self, pooled).await {
+            Ok(resolved) => self.go_through(Step::Ready(resolved)).await,
+            Err(over) => emit::emit(over),
+        }
+    }
+}
+
+/// Where a task stands between its stages.
+enum Step {
+    /// An attempt is to begin.
+    Ready(Resolved),
+    /// One has ended.
+    Judged(Judged),
 }

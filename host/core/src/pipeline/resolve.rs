@@ -7,6 +7,7 @@ use super::Host;
 use super::blame::Failing;
 use super::claim::Claimed;
 use super::emit::Over;
+use super::history::RecordedSkill;
 use super::pool::Pooled;
 use crate::audit::{Fact, Status};
 use crate::capability::{Capability, Powers};
@@ -55,26 +56,59 @@ pub(super) async fn resolve(host: &Host, Pooled(claimed): Pooled) -> Result<Reso
         Ok(powers) => powers,
         Err((error, failing)) => return Err(Over::refused(claimed, Some((&skill, ring)), error, failing)),
     };
-    let name = skill.contract.name.clone();
-    let authority =
-        Authority::new(claimed.order.agent.clone(), name.clone(), ring, powers, &host.policy.grants)
-            .asked_by(claimed.chain.clone());
+    let resolved = resolved(host, claimed, skill, ring, powers);
+    let Resolved { claimed, skill, authority, .. } = &resolved;
     claimed.books.log().append(&Fact::TaskResolved {
-        skill: name.clone(),
+        skill: skill.contract.name.clone(),
         version: skill.contract.version.clone(),
         component: skill.component,
         ring,
         powers: authority.powers,
     });
+    Ok(resolved)
+}
+
+fn resolved(host: &Host, claimed: Box<Claimed>, skill: Arc<Loaded>, ring: Ring, powers: Powers) -> Resolved {
+    let name = skill.contract.name.clone();
     let rules = host.policy.rules.get(&name).cloned().unwrap_or_default();
-    Ok(Resolved {
-        claimed,
-        skill,
-        authority: Arc::new(authority),
-        rules,
-        violations: Vec::new(),
-        attempts: 0,
-    })
+    let authority = Authority::new(claimed.order.agent.clone(), name, ring, powers, &host.policy.grants)
+        .asked_by(claimed.chain.clone());
+    Resolved { claimed, skill, authority: Arc::new(authority), rules, violations: Vec::new(), attempts: 0 }
+}
+
+/// The same component again for a task that was resolved by a process that is gone; what policy takes away since then is
+/// gone, and what it adds does not count.
+pub(super) fn again(
+    host: &Host,
+    Pooled(claimed): Pooled,
+    recorded: &RecordedSkill,
+) -> Result<Resolved, Over> {
+    let RecordedSkill { skill: name, version, component, ring, powers } = recorded;
+    let found = host.registry.find(&format!("{name}@{version}")).and_then(|skill| {
+        host.registry.is_offered(&skill)?;
+        if skill.component == *component {
+            return Ok(skill);
+        }
+        Err(Error::new(
+            Code::R0502,
+            format!("skill `{name}` {version} is not what it was when the task began"),
+        ))
+    });
+    let skill = match found {
+        Ok(skill) => skill,
+        Err(error) => {
+            let failing = Failing::Refused(error.code);
+            return Err(Over::refused(claimed, None, error, failing));
+        }
+    };
+    claimed.place.runs(name, version);
+    let ring = host.policy.effective_ring(claimed.order.ring, name).least_privileged(*ring);
+    claimed.books.log().set_ring(ring);
+    if let Err(error) = check_powers(&claimed, &skill, ring) {
+        let failing = Failing::Refused(error.code);
+        return Err(Over::refused(claimed, Some((&skill, ring)), error, failing));
+    }
+    Ok(resolved(host, claimed, skill, ring, *powers))
 }
 
 /// Ring ∩ imports ∩ task, if that leaves the skill all that it imports.

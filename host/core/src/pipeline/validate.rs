@@ -34,12 +34,24 @@ const MAX_SHOWN_OUTPUT: usize = 4096;
 
 pub(super) async fn validate(host: &Host, executed: Executed) -> Judged {
     let Executed { resolved, ran } = executed;
+    if let End::Ended(TrapReason::Unresolved(unresolved)) = ran.end {
+        return Judged::Over(Over::resolved(resolved).suspended(unresolved));
+    }
     let (fuel, memory) = (ran.fuel.0, ran.memory.0);
     let end = judge(host, &resolved, ran.end).await;
     let attempt = resolved.attempts;
+    let goes_on = matches!(end, AttemptEnd::Invalid { .. } | AttemptEnd::Retry { .. });
+    let used = goes_on.then(|| resolved.claimed.books.with_ledger(|ledger| ledger.used_in_all()));
+    let ended = Fact::AttemptEnded { attempt, fuel, memory, end, used };
+    resolved.claimed.books.log().append(&ended);
+    let Fact::AttemptEnded { end, .. } = ended else { unreachable!("it is what was made two lines before") };
+    conclude(resolved, end)
+}
+
+/// What follows from how an attempt ended.
+pub(super) fn conclude(resolved: Resolved, end: AttemptEnd) -> Judged {
     let provider_failed = resolved.claimed.books.take_provider_failure();
-    let failing = Failing::Attempt { end: &end.clone(), number: attempt, provider_failed };
-    resolved.claimed.books.log().append(&Fact::AttemptEnded { attempt, fuel, memory, end: end.clone() });
+    let failing = Failing::Attempt { end: &end.clone(), number: resolved.attempts, provider_failed };
     let name = resolved.skill.contract.name.clone();
     let failed = |code, what: &str| Error::new(code, format!("skill `{name}` {what}"));
     let over = match end {
@@ -111,6 +123,10 @@ async fn judge(host: &Host, resolved: &Resolved, end: End) -> AttemptEnd {
         End::Ended(TrapReason::Stopped) => stopped(resolved),
         End::Ended(TrapReason::LogFailed(error)) => {
             AttemptEnd::HostFailed { code: Code::R0501, message: error.to_string() }
+        }
+        // It is suspended before anything is judged.
+        End::Ended(TrapReason::Unresolved(unresolved)) => {
+            AttemptEnd::HostFailed { code: Code::R0510, message: unresolved.to_string() }
         }
         End::Ended(TrapReason::Diverged(divergence)) => {
             AttemptEnd::HostFailed { code: Code::R0505, message: divergence.to_string() }

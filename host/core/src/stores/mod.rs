@@ -2,11 +2,13 @@
 
 mod event_log;
 mod stream_writer;
+mod work_queue;
 
 use futures::channel::oneshot;
 
 pub use event_log::{Envelope, EventLog, append_shared, read_facts};
 pub use stream_writer::StreamWriter;
+pub use work_queue::{Work, WorkChange, WorkQueue, WorkState};
 
 use crate::error::{Code, Error};
 use crate::ids::Digest;

@@ -46,13 +46,21 @@ impl StreamWriter {
         actor: Arc<str>,
         trace: TraceId,
     ) -> Self {
-        let end = End {
-            head: Head::default(),
-            ring: None,
-            waiting: Vec::with_capacity(SHORT),
-            receipts: Vec::new(),
-            failed: None,
-        };
+        Self::behind(log, clock, stream, actor, trace, Head::default())
+    }
+
+    /// The writer of a stream that ends here. If somebody else has written meanwhile, nothing it writes is kept.
+    #[must_use]
+    pub fn behind(
+        log: Arc<dyn EventLog>,
+        clock: Arc<dyn Clock>,
+        stream: StreamName,
+        actor: Arc<str>,
+        trace: TraceId,
+        head: Head,
+    ) -> Self {
+        let end =
+            End { head, ring: None, waiting: Vec::with_capacity(SHORT), receipts: Vec::new(), failed: None };
         Self { log, clock, stream, actor, trace, end: Mutex::new(end) }
     }
 
@@ -83,6 +91,12 @@ impl StreamWriter {
         if end.waiting.len() >= BATCH {
             self.hand_over_locked(&mut end);
         }
+    }
+
+    /// The sequence of the last event that was appended.
+    #[must_use]
+    pub fn sequence(&self) -> u64 {
+        self.lock().head.sequence
     }
 
     /// Hands all that was appended to the log, without waiting for it.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Call, Content};
+use super::{Call, Content, Repetition};
 use crate::capability::Capability;
 use crate::governance::{Cost, Scope};
 use crate::limit::{Amounts, Limit};
@@ -58,6 +58,11 @@ impl Call for FilesWrite {
     const NAME: &'static str = "files.write";
     const EFFECT: Effect = Effect::Reversible;
     type Answer = ();
+
+    /// It replaces the file as a whole.
+    fn repetition(&self) -> Repetition {
+        Repetition::Harmless
+    }
 
     fn cost(&self) -> Cost {
         let bytes = self.path.len() + self.content.0.len();

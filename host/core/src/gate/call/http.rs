@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Content};
+use super::{Call, Content, Repetition};
 use crate::capability::Capability;
 use crate::governance::{Cost, Method, Scope, WebAsk, WebUrl};
 use crate::limit::{Amounts, Limit};
@@ -18,7 +18,7 @@ const MAX_HEADERS: usize = 64;
 const MAX_HEADER_BYTES: usize = 16 << 10;
 
 /// Headers that belong to the host: they say where a message goes and where it ends, or make another request of it.
-const HOSTS_OWN: [&str; 17] = [
+const HOSTS_OWN: [&str; 18] = [
     "accept-encoding",
     "connection",
     "content-encoding",
@@ -27,6 +27,7 @@ const HOSTS_OWN: [&str; 17] = [
     "forwarded",
     "host",
     "http2-settings",
+    "idempotency-key",
     "keep-alive",
     "te",
     "trailer",
@@ -132,6 +133,15 @@ impl Call for HttpSend {
     fn scope(&self) -> Scope<'_> {
         let ask = |(method, url)| WebAsk { url, method, bytes: self.bytes() };
         Scope::Web(self.meant.as_ref().map(|(method, url)| ask((method, url))).map_err(|why| *why))
+    }
+
+    /// PUT and DELETE are idempotent by RFC 9110; for others the server must know the request again.
+    fn repetition(&self) -> Repetition {
+        match self.meant() {
+            Some((method, _)) if method.effect() == Effect::Read => Repetition::Harmless,
+            Some((method, _)) if matches!(method.word(), "PUT" | "DELETE") => Repetition::Keyed,
+            _ => Repetition::Again,
+        }
     }
 
     fn cost(&self) -> Cost {

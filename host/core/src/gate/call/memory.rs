@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Call, Content};
+use super::{Call, Content, Repetition};
 use crate::capability::Capability;
 use crate::governance::Cost;
 use crate::limit::{Amounts, Limit};
@@ -87,6 +87,11 @@ impl Call for MemoryCompareAndSet {
     const NAME: &'static str = "memory.compare-and-set";
     const EFFECT: Effect = Effect::Scratch;
     type Answer = u64;
+
+    /// The first time may have succeeded, and then the second one would say that it did not.
+    fn repetition(&self) -> Repetition {
+        Repetition::Again
+    }
 
     fn cost(&self) -> Cost {
         Cost { fixed: bytes_out(self.key.len() + self.value.0.len()), up_to: None }

@@ -19,6 +19,17 @@ use crate::governance::{Cost, Scope};
 use crate::limit::Amounts;
 use crate::ring::Effect;
 
+/// What making a call once more would do, when nobody saw how it ended the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repetition {
+    /// The same as making it once.
+    Harmless,
+    /// The same, because who carries it out knows it again by its key.
+    Keyed,
+    /// Its effect a second time.
+    Again,
+}
+
 /// A call of the host.
 pub trait Call: Serialize + Send + Sync + 'static {
     /// The power that it uses.
@@ -42,6 +53,14 @@ pub trait Call: Serialize + Send + Sync + 'static {
     /// What in particular it is after.
     fn scope(&self) -> Scope<'_> {
         Scope::Whole
+    }
+
+    /// What making it once more would do.
+    fn repetition(&self) -> Repetition {
+        match self.effect() {
+            Effect::Local | Effect::Read | Effect::Scratch => Repetition::Harmless,
+            Effect::Reversible | Effect::Irreversible => Repetition::Again,
+        }
     }
 
     /// Whether its arguments are such that the host can look at them at all.

@@ -1,0 +1,153 @@
+//! The index of the tasks that are not over: written with the events that it follows, in the same transaction.
+
+use ringfence_core::audit::Record;
+use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::stores::{StoreError, Work, WorkChange, WorkState};
+use ringfence_core::units::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+
+use super::error::store_error;
+use super::rows;
+
+/// Follows a batch of one stream. What begins and ends in it leaves nothing behind, and is not written at all.
+pub(super) fn follow(connection: &Connection, records: &[Record]) -> Result<(), StoreError> {
+    let mut changes = records.iter().filter_map(|record| Some((WorkChange::of(record)?, record.event.time)));
+    let Some(((task, first), time)) = changes.next() else { return Ok(()) };
+    let mut opened = None;
+    let mut apply = |change: WorkChange| match (change, &mut opened) {
+        (WorkChange::Opened(state), _) => {
+            opened = Some(state);
+            Ok(())
+        }
+        (WorkChange::Stands(state), Some(there)) => {
+            *there = state;
+            Ok(())
+        }
+        (WorkChange::Over, Some(_)) => {
+            opened = None;
+            Ok(())
+        }
+        (WorkChange::Stands(state), None) => stand(connection, &task, &state),
+        (WorkChange::Over, None) => execute(connection, "DELETE FROM work WHERE task = ?", [task.as_str()]),
+    };
+    apply(first)?;
+    for ((_, change), _) in changes {
+        apply(change)?;
+    }
+    opened.map_or(Ok(()), |state| open(connection, &task, &state, time))
+}
+
+fn open(
+    connection: &Connection,
+    task: &TaskId,
+    state: &WorkState,
+    since: Timestamp,
+) -> Result<(), StoreError> {
+    let (word, host) = columns(state);
+    let sql = "INSERT OR REPLACE INTO work(task, state, host, since) VALUES (?, ?, ?, ?)";
+    execute(connection, sql, params![task.as_str(), word, host, rows::to_column(since.0)?])
+}
+
+fn stand(connection: &Connection, task: &TaskId, state: &WorkState) -> Result<(), StoreError> {
+    let (word, host) = columns(state);
+    let sql = "UPDATE work SET state = ?, host = ? WHERE task = ?";
+    execute(connection, sql, params![word, host, task.as_str()])
+}
+
+fn columns(state: &WorkState) -> (&'static str, Option<&str>) {
+    match state {
+        WorkState::Ready => ("ready", None),
+        WorkState::Held { host } => ("held", Some(host)),
+        WorkState::Suspended => ("suspended", None),
+        WorkState::Failed => ("failed", None),
+    }
+}
+
+/// Makes the index anew from the log.
+pub(super) fn rebuild(connection: &Connection) -> Result<(), StoreError> {
+    execute(connection, "DELETE FROM work", [])?;
+    let sql = "SELECT DISTINCT stream FROM events WHERE stream >= 'task/' AND stream < 'task0'";
+    let mut statement = connection.prepare(sql).map_err(store_error)?;
+    let mut streams = statement.query([]).map_err(store_error)?;
+    while let Some(row) = streams.next().map_err(store_error)? {
+        let name: String = row.get(0).map_err(store_error)?;
+        let stream: StreamName =
+            name.parse().map_err(|why| StoreError::Damaged(format!("a stream's name: {why}")))?;
+        follow(connection, &rows::read(connection, &stream, 1, usize::MAX)?)?;
+    }
+    Ok(())
+}
+
+/// A host's heart beats once more.
+pub(super) fn beat(connection: &Connection, host: &str) -> Result<(), StoreError> {
+    let sql = "INSERT INTO hosts(id, beats) VALUES (?, 1) ON CONFLICT(id) DO UPDATE SET beats = beats + 1";
+    execute(connection, sql, [host])
+}
+
+pub(super) fn beats(connection: &Connection) -> Result<Vec<(String, u64)>, StoreError> {
+    select(connection, "SELECT id, beats FROM hosts", [], |row| {
+        let beats: i64 = row.get(1).map_err(store_error)?;
+        Ok((row.get(0).map_err(store_error)?, rows::from_column(beats, "number of beats")?))
+    })
+}
+
+pub(super) fn ready(connection: &Connection, most: usize) -> Result<Vec<TaskId>, StoreError> {
+    let sql = "SELECT task FROM work WHERE state = 'ready' ORDER BY since, task LIMIT ?";
+    select(connection, sql, [i64::try_from(most).unwrap_or(i64::MAX)], |row| task(row, 0))
+}
+
+pub(super) fn held(connection: &Connection) -> Result<Vec<(TaskId, String)>, StoreError> {
+    let sql = "SELECT task, coalesce(host, '') FROM work WHERE state = 'held'";
+    select(connection, sql, [], |row| Ok((task(row, 0)?, row.get(1).map_err(store_error)?)))
+}
+
+pub(super) fn waiting(connection: &Connection, most: usize) -> Result<Vec<Work>, StoreError> {
+    let sql = "SELECT task, state, host, since FROM work WHERE state IN ('suspended', 'failed')
+               ORDER BY since DESC, task DESC LIMIT ?";
+    select(connection, sql, [i64::try_from(most).unwrap_or(i64::MAX)], work)
+}
+
+pub(super) fn find(connection: &Connection, task: &TaskId) -> Result<Option<Work>, StoreError> {
+    let sql = "SELECT task, state, host, since FROM work WHERE task = ?";
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+    statement.query_row([task.as_str()], |row| Ok(work(row))).optional().map_err(store_error)?.transpose()
+}
+
+fn work(row: &Row<'_>) -> Result<Work, StoreError> {
+    let word: String = row.get(1).map_err(store_error)?;
+    let host: Option<String> = row.get(2).map_err(store_error)?;
+    let state = match word.as_str() {
+        "ready" => WorkState::Ready,
+        "held" => WorkState::Held { host: host.unwrap_or_default() },
+        "suspended" => WorkState::Suspended,
+        "failed" => WorkState::Failed,
+        _ => return Err(StoreError::Damaged("a row holds a malformed state".into())),
+    };
+    let since: i64 = row.get(3).map_err(store_error)?;
+    Ok(Work { task: task(row, 0)?, state, since: Timestamp(rows::from_column(since, "time")?) })
+}
+
+fn task(row: &Row<'_>, column: usize) -> Result<TaskId, StoreError> {
+    let name: String = row.get(column).map_err(store_error)?;
+    name.parse().map_err(|why| StoreError::Damaged(format!("a task's id: {why}")))
+}
+
+fn execute(connection: &Connection, sql: &str, with: impl Params) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+    statement.execute(with).map(drop).map_err(store_error)
+}
+
+fn select<T>(
+    connection: &Connection,
+    sql: &str,
+    with: impl Params,
+    mut take: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+    let mut rows = statement.query(with).map_err(store_error)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(store_error)? {
+        found.push(take(row)?);
+    }
+    Ok(found)
+}

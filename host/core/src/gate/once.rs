@@ -1,0 +1,112 @@
+//! Effects that are done once, however often an attempt that asks for them is run.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{Call, Gate, Repetition, Stop};
+use crate::audit::{Answered, CallFact, Fact};
+use crate::governance::{Reservation, Through};
+use crate::ids::{Digest, TaskId};
+use crate::limit::Limit;
+
+/// Knows an effect again: from its task, its call with all arguments, and the how-manieth of its kind it is in the attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Key(Digest);
+
+impl Key {
+    fn new(task: &TaskId, call: &str, arguments: &Digest, occurrence: u64) -> Self {
+        let mut text = Vec::with_capacity(160);
+        // The hash has a fixed length, and neither a name nor a task id holds a NUL.
+        text.extend_from_slice(arguments.as_bytes());
+        text.extend_from_slice(&occurrence.to_be_bytes());
+        text.extend_from_slice(task.as_str().as_bytes());
+        text.push(0);
+        text.extend_from_slice(call.as_bytes());
+        Self(Digest::of(&text))
+    }
+}
+
+impl std::fmt::Display for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// How often each effect was asked for in an attempt, by the hash of its call.
+#[derive(Debug, Default)]
+pub(super) struct Occurrences(HashMap<(String, Digest), u64>);
+
+impl Occurrences {
+    fn next(&mut self, call: &CallFact) -> u64 {
+        let count = self.0.entry((call.call.to_string(), call.arguments_hash)).or_default();
+        *count += 1;
+        *count
+    }
+}
+
+/// The effects that a task's attempts have had so far, with their answers.
+#[derive(Debug, Default)]
+pub(super) struct Effects(HashMap<Key, Value>);
+
+impl Effects {
+    pub(super) fn note(&mut self, key: Key, answer: Value) {
+        self.0.insert(key, answer);
+    }
+
+    pub(super) fn answer(&self, key: &Key) -> Option<&Value> {
+        self.0.get(key)
+    }
+
+    /// The effects among the facts of an attempt that is over.
+    pub(super) fn restore(&mut self, task: &TaskId, facts: &[Fact]) {
+        let mut occurrences = Occurrences::default();
+        let mut begun = HashMap::new();
+        for fact in facts {
+            match fact {
+                Fact::CallBegun { call } => {
+                    let occurrence = occurrences.next(call);
+                    begun.insert(call.number, Key::new(task, &call.call, &call.arguments_hash, occurrence));
+                }
+                // Answered from an attempt before: it counts, and is known already.
+                Fact::Call { call, .. } => drop(occurrences.next(call)),
+                Fact::CallEnded { number, answer: Answered::Answer(answer) } => {
+                    begun.remove(number).into_iter().for_each(|key| self.note(key, answer.clone()));
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Whether a call may be made again although nobody saw how it ended.
+pub(super) fn is_harmless<C: Call>(call: &C, through: Option<&Through>) -> bool {
+    let keyed = matches!(through, Some(Through::Web(grant)) if grant.idempotent);
+    keyed || call.repetition() != Repetition::Again
+}
+
+impl Gate {
+    /// The key of a call that must not have its effect twice.
+    pub(super) fn key<C: Call>(&mut self, call: &C, fact: &CallFact) -> Option<Key> {
+        if call.repetition() == Repetition::Harmless {
+            return None;
+        }
+        let task = self.books.log().stream().as_task()?;
+        let occurrence = self.occurrences.next(fact);
+        Some(Key::new(&task, C::NAME, &fact.arguments_hash, occurrence))
+    }
+
+    /// An earlier attempt of the task had this effect: its answer stands.
+    pub(super) fn answer_from_before<C: Call>(
+        &self,
+        call: &C,
+        fact: CallFact,
+        reservation: Reservation,
+        answer: C::Answer,
+    ) -> Result<C::Answer, Stop> {
+        let recorded = Answered::Answer(serde_json::to_value(&answer).expect("answers serialise"));
+        self.books.settle(reservation, &call.used(&answer).with(Limit::Steps, 1));
+        self.books.log().append(&Fact::Call { call: fact, answer: recorded });
+        Ok(answer)
+    }
+}

@@ -1,0 +1,225 @@
+//! What a task's log says of how far it has come.
+
+use std::sync::Arc;
+
+use semver::Version;
+
+use super::Order;
+use super::execute::Begun;
+use crate::audit::{Answered, AttemptEnd, Decision, Fact, Head, Outcome, Record};
+use crate::capability::Powers;
+use crate::error::{Code, Error};
+use crate::gate::Journal;
+use crate::ids::{Digest, SkillName, TaskId};
+use crate::limit::Amounts;
+use crate::ring::Ring;
+use crate::units::Timestamp;
+
+/// A task as its log tells it.
+pub(super) struct History {
+    pub(super) order: Order,
+    pub(super) parent: Option<TaskId>,
+    /// The end of its stream.
+    pub(super) head: Head,
+    /// How often it was claimed.
+    pub(super) claims: u32,
+    pub(super) resolved: Option<RecordedSkill>,
+    /// How many attempts were made since it was last begun from the start.
+    pub(super) attempts: u32,
+    /// What they used.
+    pub(super) used: Amounts,
+    /// How the last of them ended, if none has begun since.
+    pub(super) last_end: Option<AttemptEnd>,
+    /// The attempt that has begun and not ended.
+    pub(super) open: Option<Open>,
+    /// How it ended, if nobody has decided otherwise since.
+    pub(super) ended: Option<Box<Outcome>>,
+    /// What a person decided last, if nothing came of it yet.
+    pub(super) decided: Option<(Decision, String)>,
+    /// It waits for a person.
+    pub(super) suspended: bool,
+    /// The facts of all attempts that are over, each attempt's for itself.
+    pub(super) past: Vec<Vec<Fact>>,
+}
+
+/// Which component was to run, and as what.
+#[derive(Debug, Clone)]
+pub(super) struct RecordedSkill {
+    pub(super) skill: SkillName,
+    pub(super) version: Version,
+    pub(super) component: Digest,
+    pub(super) ring: Ring,
+    pub(super) powers: Powers,
+}
+
+/// An attempt that has begun and not ended.
+pub(super) struct Open {
+    sequence: u64,
+    started: Fact,
+    /// Every fact since, with its time.
+    facts: Vec<(Timestamp, Fact)>,
+    repeat: Option<u64>,
+}
+
+impl History {
+    /// Reads a task's records.
+    ///
+    /// # Errors
+    /// `R0502` if they are not those of a task, or one of them was purged.
+    pub(super) fn read(task: &TaskId, records: &[Record]) -> Result<Self, Error> {
+        let damaged = |why: &str| {
+            Error::new(Code::R0502, format!("the log of `{task}` cannot be gone on from")).because(why)
+        };
+        let mut history: Option<Self> = None;
+        for record in records {
+            let payload = record.payload.as_deref().ok_or_else(|| damaged("a payload was purged"))?;
+            let fact: Fact = serde_json::from_slice(payload).map_err(|why| damaged(&why.to_string()))?;
+            match &mut history {
+                None => {
+                    history = Some(
+                        Self::begin(task, fact).ok_or_else(|| damaged("it does not begin with a task"))?,
+                    )
+                }
+                Some(history) => history.take(fact, record.event.time, record.event.sequence),
+            }
+        }
+        let last = records.last().ok_or_else(|| {
+            Error::new(Code::R0414, format!("there is no task `{task}`")).hint("see all: ringfence tasks")
+        })?;
+        let mut history = history.ok_or_else(|| damaged("it is empty"))?;
+        history.head = Head { sequence: last.event.sequence, hash: last.event.hash };
+        Ok(history)
+    }
+
+    fn begin(task: &TaskId, fact: Fact) -> Option<Self> {
+        let Fact::TaskAccepted { skill, agent, ring, input, limits, max_corrections, host, parent, only } =
+            fact
+        else {
+            return None;
+        };
+        let order = Order { task: task.clone(), skill, input, agent, ring, only, limits, max_corrections };
+        Some(Self {
+            order,
+            parent,
+            head: Head::default(),
+            claims: u32::from(!host.is_empty()),
+            resolved: None,
+            attempts: 0,
+            used: Amounts::NONE,
+            last_end: None,
+            open: None,
+            ended: None,
+            decided: None,
+            suspended: false,
+            past: Vec::new(),
+        })
+    }
+
+    fn take(&mut self, fact: Fact, time: Timestamp, sequence: u64) {
+        match fact {
+            Fact::TaskClaimed { claim, .. } => self.claims = claim,
+            Fact::TaskResolved { skill, version, component, ring, powers } => {
+                self.resolved = Some(RecordedSkill { skill, version, component, ring, powers });
+            }
+            started @ Fact::AttemptStarted { .. } => {
+                (self.last_end, self.decided) = (None, None);
+                self.open = Some(Open { sequence, started, facts: Vec::new(), repeat: None });
+            }
+            Fact::AttemptEnded { attempt, end, used, .. } => {
+                self.attempts = attempt;
+                self.used = used.unwrap_or(self.used);
+                self.last_end = Some(end);
+                let past =
+                    self.open.take().map(|open| open.facts.into_iter().map(|(_, fact)| fact).collect());
+                self.past.extend(past);
+            }
+            suspended @ Fact::TaskSuspended { .. } => {
+                self.suspended = true;
+                self.note(suspended, time);
+            }
+            Fact::TaskEnded { outcome } => {
+                self.ended = Some(outcome);
+                self.decided = None;
+            }
+            Fact::TaskDecided { decision, by, reason } => self.decide(decision, by, reason, time),
+            other => self.note(other, time),
+        }
+    }
+
+    fn note(&mut self, fact: Fact, time: Timestamp) {
+        if let Some(open) = &mut self.open {
+            open.facts.push((time, fact));
+        }
+    }
+
+    fn decide(&mut self, decision: Decision, by: String, reason: String, time: Timestamp) {
+        let was_suspended = std::mem::take(&mut self.suspended);
+        self.claims = 0;
+        match (&decision, &mut self.open) {
+            (Decision::Retry, Some(open)) if was_suspended => {
+                let calls = open.facts.iter().rev().find_map(|(_, fact)| match fact {
+                    Fact::TaskSuspended { call, .. } => Some(*call),
+                    _ => None,
+                });
+                open.repeat = calls;
+                return;
+            }
+            (Decision::Settle { .. }, Some(_)) if was_suspended => {
+                return self.note(Fact::TaskDecided { decision, by, reason }, time);
+            }
+            (Decision::Retry, _) => self.begin_anew(),
+            (Decision::Amend { input }, _) => {
+                self.order.input = Arc::clone(input);
+                self.begin_anew();
+            }
+            (Decision::Settle { .. } | Decision::Refuse, _) => self.ended = None,
+        }
+        self.decided = Some((decision, by));
+    }
+
+    /// From the start, with a ledger on which nothing is used. What attempts did before is not done again.
+    fn begin_anew(&mut self) {
+        self.past.extend(self.open.take().map(|open| open.facts.into_iter().map(|(_, fact)| fact).collect()));
+        (self.attempts, self.used) = (0, Amounts::NONE);
+        (self.resolved, self.last_end, self.ended) = (None, None, None);
+    }
+}
+
+impl Open {
+    /// How many events of printed text it has in the log.
+    pub(super) fn printed(&self) -> usize {
+        self.facts.iter().filter(|(_, fact)| matches!(fact, Fact::Printed { .. })).count()
+    }
+
+    /// What it is gone on from.
+    pub(super) fn begun(self) -> Option<Begun> {
+        let Fact::AttemptStarted { attempt, seed, start, fuel, memory, engine, violations } = self.started
+        else {
+            return None;
+        };
+        // Once something else follows, the sleep was over.
+        let sleeping_since =
+            self.facts.iter().rev().find(|(_, fact)| !is_of_the_host(fact)).and_then(|(time, fact)| {
+                let Fact::Call { call, answer: Answered::Answer(_) } = fact else { return None };
+                call.call.ends_with(".sleep").then_some(*time)
+            });
+        let journal = Journal::from_facts(self.facts.iter().map(|(_, fact)| fact));
+        let journal = Some(journal.to_be_resumed(self.repeat, sleeping_since));
+        Some(Begun {
+            attempt,
+            seed,
+            start,
+            fuel,
+            memory,
+            engine,
+            violations,
+            sequence: self.sequence,
+            journal,
+        })
+    }
+}
+
+/// Written by hosts that took the task over, not by what it did.
+const fn is_of_the_host(fact: &Fact) -> bool {
+    matches!(fact, Fact::TaskClaimed { .. } | Fact::TaskWaiting { .. })
+}

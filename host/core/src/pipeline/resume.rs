@@ -1,0 +1,207 @@
+//! Resume: a task is put into the log for whichever host comes first, and goes on from its log where its host is gone.
+
+use std::sync::Arc;
+
+use super::blame::Failing;
+use super::claim::{self, Asking, Claimed};
+use super::emit::{Over, emit};
+use super::execute::go_on;
+use super::history::History;
+use super::validate::{conclude, validate};
+use super::{Emitted, Host, Order, Step, pool, resolve};
+use crate::audit::{Answered, Decision, Fact, Head, Status};
+use crate::error::{Code, Error};
+use crate::governance::Ledger;
+use crate::ids::{StreamName, TaskId};
+use crate::limit::Limit;
+use crate::stores::StoreError;
+
+/// How often a task may be claimed before it is left to a person: whatever kills its hosts may be the task itself.
+pub const MAX_CLAIMS: u32 = 5;
+
+/// What became of a submission.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Submitted {
+    /// It is in the log.
+    New,
+    /// The very same was there before.
+    Known,
+}
+
+impl Host {
+    /// Puts a task into the log, durably, for whichever host claims it. The same task again is no second one.
+    ///
+    /// # Errors
+    /// `R0430` if another task has this id, and the store's.
+    pub async fn submit(&self, order: &Order) -> Result<Submitted, Error> {
+        let log = claim::writer(self, order, claim::trace_of(&order.task), Head::default());
+        let accepted = order.accepted(&"".into(), None);
+        log.append(&accepted);
+        match log.flush().await {
+            Ok(()) => Ok(Submitted::New),
+            Err(StoreError::Conflict(_)) => self.compare(order, &accepted),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn compare(&self, order: &Order, accepted: &Fact) -> Result<Submitted, Error> {
+        let first = self.log.read(&StreamName::task(&order.task), 1, 1)?;
+        let there = first.first().and_then(|record| record.payload.as_deref());
+        let there = there.and_then(|payload| serde_json::from_slice::<Fact>(payload).ok());
+        let same = there.is_some_and(|mut there| {
+            if let Fact::TaskAccepted { host, .. } = &mut there {
+                *host = "".into();
+            }
+            there == *accepted
+        });
+        if same {
+            return Ok(Submitted::Known);
+        }
+        Err(Error::new(Code::R0430, format!("there is a task `{}`, and it is another one", order.task))
+            .because("skill, input, caller, ring, limits, powers and corrections must all be the same")
+            .hint("leave the id out, or choose another"))
+    }
+
+    /// Takes a task over and runs it to its end, or until it waits for a person: from the start, or from where its log ends.
+    ///
+    /// # Errors
+    /// `R0507` if another host has it, `R0431` if it is over or waits for a person, and the store's.
+    pub async fn resume(&self, task: &TaskId) -> Result<Emitted, Error> {
+        let records = self.log.read(&StreamName::task(task), 1, usize::MAX)?;
+        let history = History::read(task, &records)?;
+        if history.ended.is_some() || history.suspended {
+            let error = Error::new(Code::R0431, format!("the task `{task}` is not to be gone on with"));
+            return Err(error.because(if history.suspended {
+                "it waits for a person"
+            } else {
+                "it is over"
+            }));
+        }
+        if history.parent.is_some() {
+            let error = Error::new(Code::R0431, format!("the task `{task}` is not to be gone on with"));
+            return Err(error.because("it goes on with the task that asked for it"));
+        }
+        let claimed = self.take_over(&history, None);
+        claimed.books.flush().await?;
+        Ok(self.go_on_with(claimed, history, Pool::Wait).await)
+    }
+
+    /// Goes on with what another task asked for, in a process that is gone. `None`: it had not begun.
+    pub(super) async fn resume_errand(
+        &self,
+        order: &Order,
+        asking: Asking,
+    ) -> Result<Option<Resumed>, Error> {
+        let records = self.log.read(&StreamName::task(&order.task), 1, usize::MAX)?;
+        if records.is_empty() {
+            return Ok(None);
+        }
+        let mut history = History::read(&order.task, &records)?;
+        if let Some(outcome) = history.ended.take() {
+            return Ok(Some(Resumed::Ended(outcome)));
+        }
+        let claimed = self.take_over(&history, Some(asking));
+        claimed.books.flush().await?;
+        Ok(Some(Resumed::Open(claimed, Box::new(history))))
+    }
+
+    pub(super) fn take_over(&self, history: &History, asking: Option<Asking>) -> Box<Claimed> {
+        let ledger = Ledger::new(history.order.limits).after(history.used);
+        let claim = history.claims.saturating_add(1);
+        let claimed = claim::take_over(self, history.order.clone(), history.head, claim, ledger, asking);
+        history.past.iter().for_each(|attempt| claimed.books.restore_effects(attempt));
+        claimed
+    }
+
+    pub(super) async fn go_on_with(
+        &self,
+        claimed: Box<Claimed>,
+        mut history: History,
+        room: Pool,
+    ) -> Emitted {
+        if history.claims >= MAX_CLAIMS && history.decided.is_none() {
+            return emit(claimed_too_often(claimed, history.claims));
+        }
+        match history.decided.take() {
+            Some((Decision::Refuse, by)) => return emit(refused(claimed, &by)),
+            Some((Decision::Settle { answer }, _)) => return emit(self.settled(claimed, answer).await),
+            _ => {}
+        }
+        let pooled = match room {
+            Pool::Wait => pool::pool(self, claimed).await,
+            Pool::Within => Ok(pool::within(claimed)),
+        };
+        let pooled = match pooled {
+            Ok(pooled) => pooled,
+            Err(over) => return emit(over),
+        };
+        let resolved = match &history.resolved {
+            None => resolve::resolve(self, pooled).await,
+            Some(recorded) => resolve::again(self, pooled, recorded),
+        };
+        let mut resolved = match resolved {
+            Ok(resolved) => resolved,
+            Err(over) => return emit(over),
+        };
+        resolved.attempts = history.attempts;
+        let printed = history.open.as_ref().map_or(0, super::history::Open::printed);
+        let step = match (history.open.and_then(super::history::Open::begun), history.last_end) {
+            (Some(begun), _) => {
+                resolved.claimed.books.restore_printed(printed);
+                let executed = go_on(self, resolved, begun).await;
+                Step::Judged(validate(self, executed).await)
+            }
+            (None, Some(end)) => Step::Judged(conclude(resolved, end)),
+            (None, None) => Step::Ready(resolved),
+        };
+        self.go_through(step).await
+    }
+
+    /// A person has given the output in place of the skill.
+    async fn settled(&self, claimed: Box<Claimed>, answer: Answered) -> Over {
+        let (skill, ring) = (Arc::clone(&claimed.order.skill), claimed.order.ring);
+        let over = Over::new(claimed, skill, None, ring, 0);
+        match answer {
+            Answered::Answer(output) => over.with_output(output),
+            Answered::Error(refusal) => {
+                let error = Error::new(Code::R0301, "a person has ended it").because(refusal.message);
+                over.with_error(Status::Refused, error, Failing::Refused(Code::R0301))
+            }
+        }
+    }
+}
+
+/// Whether there is room for a task already.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Pool {
+    /// It waits for its turn like all others.
+    Wait,
+    /// It is within another task.
+    Within,
+}
+
+/// What was found of a task within another one.
+pub(super) enum Resumed {
+    Ended(Box<crate::audit::Outcome>),
+    Open(Box<Claimed>, Box<History>),
+}
+
+fn claimed_too_often(claimed: Box<Claimed>, claims: u32) -> Over {
+    let error =
+        Error::new(Code::R0511, format!("the task `{}` was claimed {claims} times", claimed.order.task))
+            .because("each host that worked on it was gone before it was over")
+            .hint(format!("a person has to look: ringfence inbox show {}", claimed.order.task));
+    over(claimed, Status::Failed, error)
+}
+
+fn refused(claimed: Box<Claimed>, by: &str) -> Over {
+    let error = Error::new(Code::R0202, format!("the task `{}` was ended by a person", claimed.order.task));
+    over(claimed, Status::Stopped, error.because(format!("ordered by {by}")))
+}
+
+fn over(claimed: Box<Claimed>, status: Status, error: Error) -> Over {
+    let (skill, ring) = (Arc::clone(&claimed.order.skill), claimed.order.ring);
+    let failing = Failing::Refused(error.code);
+    claimed.books.with_ledger(|ledger| ledger.peak(Limit::WallMs, 0));
+    Over::new(claimed, skill, None, ring, 0).with_error(status, error, failing)
+}

@@ -1,0 +1,205 @@
+//! `ringfence task`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use futures::{StreamExt, TryStreamExt, stream};
+use ringfence_core::audit::Decision;
+use ringfence_core::error::{Code, Error};
+use ringfence_core::governance::KillTarget;
+use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::pipeline::{Order, Submitted};
+use ringfence_core::stores::WorkState;
+use serde_json::{Value, json};
+
+use super::order::{Ordered, read_input};
+use super::tasks::Tasks;
+use super::{Global, operator, progress, task_file, time};
+use crate::text::plain_line;
+use crate::{app, inbox, replay, show};
+
+/// How many submissions are under way at once: they share their flushes.
+const AT_ONCE: usize = 512;
+
+#[derive(Debug, Args)]
+pub(super) struct Task {
+    #[command(subcommand)]
+    verb: TaskVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum TaskVerb {
+    /// Put a task, or many, into the store for whichever worker comes first
+    Submit(Submit),
+    /// List tasks
+    List(Tasks),
+    /// Show one
+    Show {
+        /// Which
+        task: TaskId,
+    },
+    /// Follow what happens in a task until it is over
+    Watch {
+        /// Which
+        task: TaskId,
+    },
+    /// End a task, whether it runs or waits
+    Cancel {
+        /// Which
+        task: TaskId,
+    },
+    /// Run a failed task again, or make a call again whose end nobody saw
+    Retry {
+        /// Which
+        task: TaskId,
+    },
+    /// Run a finished task again from its record alone, and compare
+    Replay {
+        /// Which
+        task: TaskId,
+        /// Show what the skill saw up to this call
+        #[arg(long, value_name = "CALL")]
+        at: Option<u64>,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A task file is TOML ([[task]] with skill, input, id, as, ring, fuel, steps, timeout, memory, max-corrections, only), JSON \
+(an array of the same) or, by its name `.jsonl` or as `-` from stdin, JSON lines. With --json: [{task, submitted: new | known}]")]
+struct Submit {
+    #[command(flatten)]
+    ordered: Option<Ordered>,
+    /// The task's id: the same one again, for the same task, is no second task
+    #[arg(long, requires = "Ordered")]
+    id: Option<TaskId>,
+    /// Many tasks: FILE.toml, FILE.json, FILE.jsonl, or - for JSON lines on stdin
+    #[arg(long, value_name = "FILE | -", conflicts_with_all = ["Ordered", "id"], required_unless_present = "Ordered")]
+    file: Option<PathBuf>,
+}
+
+impl Task {
+    pub(super) async fn run(self, global: &Global) -> Result<ExitCode, Error> {
+        match self.verb {
+            TaskVerb::Submit(submit) => submit.run(global).await,
+            TaskVerb::List(list) => list.run(global),
+            TaskVerb::Show { task } => Tasks::one(task).run(global),
+            TaskVerb::Watch { task } => watch(&task, global).await,
+            TaskVerb::Cancel { task } => cancel(&task, global).await,
+            TaskVerb::Retry { task } => {
+                inbox::decide(&global.store()?, &task, Decision::Retry, &operator(), "").await?;
+                show::note("decided; a worker goes on with it: ringfence work --idle");
+                Ok(ExitCode::SUCCESS)
+            }
+            TaskVerb::Replay { task, at } => replay_one(&task, at, global).await,
+        }
+    }
+}
+
+impl Submit {
+    async fn run(self, global: &Global) -> Result<ExitCode, Error> {
+        let running = global.start()?;
+        let fresh = || running.store.entropy.task_id();
+        let orders: Vec<Order> = match (&self.ordered, &self.file) {
+            (Some(ordered), _) => {
+                let input = read_input(&ordered.input)?;
+                vec![ordered.order(&running.config, self.id.unwrap_or_else(fresh), input)?]
+            }
+            (None, Some(file)) => task_file::read(file, &running.config, fresh)?,
+            (None, None) => Vec::new(),
+        };
+        let bar = progress(format!("submitting {} tasks", orders.len()));
+        let submitted = stream::iter(&orders)
+            .map(|order| running.host.submit(order))
+            .buffered(AT_ONCE)
+            .try_collect::<Vec<_>>()
+            .await;
+        bar.finish_and_clear();
+        let submitted = submitted?;
+        let word = |submitted| match submitted {
+            Submitted::New => "new",
+            Submitted::Known => "known",
+        };
+        let pairs = orders.iter().zip(submitted);
+        if global.json {
+            let pairs = pairs.map(|(order, how)| json!({ "task": order.task, "submitted": word(how) }));
+            show::data(Value::from_iter(pairs))?;
+        } else {
+            for (order, _) in pairs {
+                show::data(&order.task)?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Shows each event of a task as it comes, from the first on.
+async fn watch(task: &TaskId, global: &Global) -> Result<ExitCode, Error> {
+    let (store, stream) = (global.store()?, StreamName::task(task));
+    app::records(&store, &stream)?;
+    let mut seen = 0;
+    loop {
+        for record in store.log.read(&stream, seen + 1, 1_000)? {
+            seen = record.event.sequence;
+            let payload = record.payload.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+            if global.json {
+                let payload: Value = serde_json::from_str(&payload).unwrap_or_default();
+                show::data(json!({ "event": record.event, "payload": payload }))?;
+            } else {
+                let (at, kind) = (time(record.event.time), &record.event.kind);
+                show::data(format_args!("{seen:>6}  {at}  {kind:<16} {}", plain_line(&payload)))?;
+            }
+            if matches!(&*record.event.kind, "task.ended" | "task.suspended")
+                && store
+                    .queue
+                    .work(task)?
+                    .is_none_or(|work| !matches!(work.state, WorkState::Ready | WorkState::Held { .. }))
+            {
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn cancel(task: &TaskId, global: &Global) -> Result<ExitCode, Error> {
+    let running = global.start()?;
+    let store = &running.store;
+    match store.queue.work(task)?.map(|work| work.state) {
+        None => {
+            let error = Error::new(Code::R0431, format!("the task `{task}` is over, or there is none"));
+            return Err(error.hint("see all: ringfence tasks"));
+        }
+        Some(WorkState::Held { .. }) => {
+            app::kill(store, &KillTarget::Task(task.clone()), &operator(), Duration::from_secs(5)).await?;
+        }
+        Some(_) => {
+            inbox::refuse(store, task, &operator()).await?;
+            running.host.resume(task).await?.durable().await?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn replay_one(task: &TaskId, at: Option<u64>, global: &Global) -> Result<ExitCode, Error> {
+    let running = global.start()?;
+    let replayed = replay::replay(&running, task).await?;
+    let seen = match at {
+        Some(call) => replay::seen(&running.store, task, call)?,
+        None => Vec::new(),
+    };
+    if global.json {
+        show::data(json!({
+            "task": task, "same": true, "attempts": replayed.attempts, "fuel": replayed.fuel, "seen": seen,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for call in &seen {
+        show::data(plain_line(&call.to_string()))?;
+    }
+    let (attempts, fuel) = (replayed.attempts, replayed.fuel);
+    show::data(format_args!("the same: {attempts} attempts, {fuel} fuel, every call and every output"))?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,70 @@
+//! `ringfence work`
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use ringfence_core::audit::Status;
+use ringfence_core::error::Error;
+use ringfence_core::pipeline::Emitted;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::Global;
+use super::run::to_json;
+use crate::show;
+use crate::text::plain_line;
+use crate::work::{Until, Worker};
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Several processes may work on one store at once. At an interrupt or SIGTERM a worker begins nothing \
+more and waits for what has begun; killed outright, what it had begun is gone on with by the next one."
+)]
+pub(super) struct Work {
+    /// How many tasks at once
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    concurrency: u16,
+    /// End when nothing waits any more
+    #[arg(long)]
+    idle: bool,
+}
+
+impl Work {
+    pub(super) async fn run(self, global: &Global) -> Result<ExitCode, Error> {
+        let running = Arc::new(global.start()?);
+        let mut worker = Worker::new(running, self.concurrency.into());
+        let until = if self.idle { Until::Idle } else { Until::Stopped };
+        worker.work(until, told_to_stop(), |emitted| say(emitted, global.json)).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+async fn told_to_stop() {
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminated) => drop(terminated.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = terminated => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}
+
+/// One line for each task that is over.
+fn say(emitted: &Emitted, as_json: bool) {
+    // Whoever no longer reads has no need to know; the log has it.
+    let _unread = if as_json {
+        show::data(to_json(emitted))
+    } else {
+        let word = match emitted.outcome.status {
+            Status::Completed => "completed",
+            Status::Failed => "failed",
+            Status::Refused => "refused",
+            Status::Stopped => "stopped",
+            Status::Suspended => "suspended",
+        };
+        show::data(format_args!("{}  {word:<10} {}", emitted.task, plain_line(&emitted.skill)))
+    };
+}

@@ -1,0 +1,101 @@
+//! What waits for a person: why, what can be done about it, and the decision.
+
+use ringfence_core::audit::{Answered, Decision, Fact};
+use ringfence_core::error::{Code, Error};
+use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::ring::Ring;
+use ringfence_core::stores::{Envelope, Work, WorkState, append_shared};
+
+use crate::app;
+use crate::wiring::Store;
+
+/// A task that waits for a person.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// The task, and how it stands.
+    pub work: Work,
+    /// Everything that is recorded of it.
+    pub facts: Vec<Fact>,
+}
+
+/// What waits for a person, the latest first, at most `most`.
+///
+/// # Errors
+/// The store's.
+pub fn items(store: &Store, most: usize) -> Result<Vec<Work>, Error> {
+    Ok(store.queue.waiting(most)?)
+}
+
+/// One of them, with all that is needed to decide.
+///
+/// # Errors
+/// `R0431` if it does not wait for a person, and the store's.
+pub fn item(store: &Store, task: &TaskId) -> Result<Item, Error> {
+    let waits = |work: &Work| matches!(work.state, WorkState::Suspended | WorkState::Failed);
+    let Some(work) = store.queue.work(task)?.filter(waits) else {
+        return Err(Error::new(Code::R0431, format!("the task `{task}` does not wait for a person"))
+            .hint("see what does: ringfence inbox"));
+    };
+    let facts = app::facts(store, task)?;
+    Ok(Item { work, facts })
+}
+
+/// Decides on a task that waits for a person; it goes on from there as soon as a worker takes it.
+///
+/// # Errors
+/// `R0431` if it does not wait for a person, `R0402` if an answer is not JSON, `R0507` if somebody else was faster.
+pub async fn decide(
+    store: &Store,
+    task: &TaskId,
+    decision: Decision,
+    by: &str,
+    reason: &str,
+) -> Result<(), Error> {
+    let item = item(store, task)?;
+    if let (Decision::Amend { .. }, WorkState::Suspended) = (&decision, &item.work.state) {
+        return Err(Error::new(Code::R0431, format!("the task `{task}` waits for the end of a call"))
+            .because("its input cannot be amended while nobody knows what became of that call")
+            .hint("settle or retry the call, or refuse the task"));
+    }
+    append(store, &item.work, decision, by, reason).await
+}
+
+/// Writes a decision down, if the task still stands as it did.
+async fn append(store: &Store, work: &Work, decision: Decision, by: &str, reason: &str) -> Result<(), Error> {
+    let (task, stream) = (&work.task, StreamName::task(&work.task));
+    let trace = store.log.last(&stream)?.map(|event| event.trace).unwrap_or_default();
+    let envelope = Envelope { actor: &by.into(), ring: Some(Ring::System), trace };
+    let decided = Fact::TaskDecided { decision, by: by.to_owned(), reason: reason.to_owned() };
+    let still = || match store.queue.work(task)? {
+        Some(now) if now == *work => Ok(decided.clone()),
+        _ => Err(Error::new(Code::R0507, format!("somebody else has decided on `{task}`"))),
+    };
+    append_shared(&*store.log, &*store.clock, &stream, envelope, still).await?;
+    Ok(())
+}
+
+/// Ends a task that nobody works on: the next to take it ends it without running anything.
+///
+/// # Errors
+/// `R0431` if somebody works on it, and the store's.
+pub async fn refuse(store: &Store, task: &TaskId, by: &str) -> Result<(), Error> {
+    let work = store.queue.work(task)?;
+    let idle = |work: &Work| !matches!(work.state, WorkState::Held { .. });
+    let Some(work) = work.filter(idle) else {
+        return Err(Error::new(Code::R0431, format!("the task `{task}` is not one that waits")));
+    };
+    append(store, &work, Decision::Refuse, by, "").await
+}
+
+/// A person's answer in place of one that nobody saw, or of the skill's own.
+///
+/// # Errors
+/// `R0402` if it is not JSON.
+pub fn answer(text: &str) -> Result<Answered, Error> {
+    let value = ringfence_core::contract::parse(text);
+    value.map(Answered::Answer).map_err(|why| {
+        Error::new(Code::R0402, "the answer is not JSON")
+            .because(why)
+            .hint("give one JSON value: --answer '{\"status\": 200, …}'")
+    })
+}

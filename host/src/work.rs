@@ -1,0 +1,136 @@
+//! Works off what waits in the store: claims tasks, also those whose host is gone, and runs them to their end.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ringfence_core::error::{Code, Error};
+use ringfence_core::ids::TaskId;
+use ringfence_core::pipeline::Emitted;
+use tokio::task::JoinSet;
+
+use crate::heart::Hearts;
+use crate::wiring::Running;
+
+/// How often a worker that has nothing to do looks for something.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// When a worker stops by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    /// Never.
+    Stopped,
+    /// When nothing waits and nobody works on anything any more.
+    Idle,
+}
+
+/// One that works.
+pub struct Worker {
+    running: Arc<Running>,
+    concurrency: usize,
+    hearts: Hearts,
+    mine: HashSet<TaskId>,
+    at_work: JoinSet<(TaskId, Result<Emitted, Error>)>,
+}
+
+impl Worker {
+    /// One that runs so many tasks at once.
+    #[must_use]
+    pub fn new(running: Arc<Running>, concurrency: usize) -> Self {
+        let (hearts, mine, at_work) = (Hearts::default(), HashSet::new(), JoinSet::new());
+        Self { running, concurrency, hearts, mine, at_work }
+    }
+
+    /// Works, and shows each task that is over, or waits for a person, when that is durable.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn work(
+        &mut self,
+        until: Until,
+        stop: impl Future<Output = ()>,
+        mut show: impl FnMut(&Emitted),
+    ) -> Result<(), Error> {
+        tokio::pin!(stop);
+        loop {
+            let held = self.claim()?;
+            if until == Until::Idle && held == 0 && self.at_work.is_empty() {
+                return Ok(());
+            }
+            tokio::select! {
+                () = &mut stop => return self.finish(show).await,
+                Some(done) = self.at_work.join_next(), if !self.at_work.is_empty() => {
+                    self.note(done, &mut show)?;
+                }
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            while let Some(done) = self.at_work.try_join_next() {
+                self.note(done, &mut show)?;
+            }
+        }
+    }
+
+    /// Begins nothing more, and waits for what has begun.
+    async fn finish(&mut self, mut show: impl FnMut(&Emitted)) -> Result<(), Error> {
+        while let Some(done) = self.at_work.join_next().await {
+            self.note(done, &mut show)?;
+        }
+        Ok(())
+    }
+
+    fn note(
+        &mut self,
+        done: Result<(TaskId, Result<Emitted, Error>), tokio::task::JoinError>,
+        show: &mut impl FnMut(&Emitted),
+    ) -> Result<(), Error> {
+        let (task, done) =
+            done.map_err(|why| Error::new(Code::R0001, "a task's thread panicked").because(why))?;
+        self.mine.remove(&task);
+        match done {
+            Ok(emitted) => show(&emitted),
+            // Another host was faster, or a person was.
+            Err(error) if matches!(error.code, Code::R0507 | Code::R0431) => {}
+            Err(error) => tracing::warn!(%error, %task, "the task cannot be gone on with here"),
+        }
+        Ok(())
+    }
+
+    /// Begins what there is room for. Says how many tasks others hold that are alive.
+    fn claim(&mut self) -> Result<usize, Error> {
+        let room = self.concurrency.saturating_sub(self.at_work.len());
+        let queue = &self.running.store.queue;
+        let held = queue.held()?;
+        let own = self.running.id().to_owned();
+        let holders: HashSet<&str> =
+            held.iter().map(|(_, host)| host.as_str()).filter(|host| *host != own).collect();
+        let now = Instant::now();
+        self.hearts.look(&queue.beats()?, &holders.into_iter().collect::<Vec<_>>(), now);
+        let data = &self.running.store.data;
+        let (lost, kept): (Vec<_>, Vec<_>) = held
+            .into_iter()
+            .filter(|(task, host)| *host != own && !self.mine.contains(task))
+            .partition(|(_, host)| self.hearts.has_stopped(data, host, now));
+        let lost = lost.into_iter().map(|(task, _)| task);
+        // More than there is room for: others may be after the same ones.
+        let ready = queue.ready(self.concurrency.saturating_mul(2).max(16))?;
+        let mut open: Vec<TaskId> = lost.chain(ready).filter(|task| !self.mine.contains(task)).collect();
+        let waiting = open.len();
+        if open.len() > room && room > 0 {
+            // Two workers that begin at the same end would meet at every task.
+            let turn = usize::try_from(std::process::id()).unwrap_or(0) % open.len();
+            open.rotate_left(turn);
+        }
+        for task in open.into_iter().take(room) {
+            self.mine.insert(task.clone());
+            let running = Arc::clone(&self.running);
+            self.at_work.spawn(async move {
+                let done = match running.host.resume(&task).await {
+                    Ok(emitted) => emitted.durable().await.map(|()| emitted).map_err(Error::from),
+                    Err(error) => Err(error),
+                };
+                (task, done)
+            });
+        }
+        Ok(kept.len() + waiting)
+    }
+}
