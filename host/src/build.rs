@@ -1,5 +1,7 @@
 //! New projects, and building them for the sandbox.
 
+pub(crate) mod pure;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,6 +32,8 @@ pub(crate) struct Project {
     pub(crate) folder: PathBuf,
     /// The component that building makes.
     pub(crate) artifact: PathBuf,
+    /// What building for no system at all makes, before it is a component.
+    pure_module: PathBuf,
 }
 
 impl Project {
@@ -48,8 +52,10 @@ impl Project {
         let name = package("name").ok_or_else(|| not_here("Cargo.toml names no package".into()))?;
         let library = parsed.get("lib").and_then(|lib| lib.get("name")).and_then(|name| name.as_str());
         let library = library.map_or_else(|| name.replace('-', "_"), str::to_owned);
-        let artifact = target_folder(folder)?.join(TARGET).join("skill").join(format!("{library}.wasm"));
-        Ok(Self { name, folder: folder.to_owned(), artifact })
+        let target = target_folder(folder)?;
+        let made = |triple: &str| target.join(triple).join("skill").join(format!("{library}.wasm"));
+        let (artifact, pure_module) = (made(TARGET), made(pure::TARGET));
+        Ok(Self { name, folder: folder.to_owned(), artifact, pure_module })
     }
 
     /// Builds the component. Cargo's own progress goes to stderr if `show` says so.
@@ -60,11 +66,15 @@ impl Project {
 
 /// Runs cargo for the sandbox in a folder: without the network first, as what it needs is mostly there.
 pub(crate) fn build(folder: &Path, arguments: &[&str], show: bool) -> Result<(), Error> {
+    build_for(TARGET, folder, arguments, show)
+}
+
+fn build_for(target: &str, folder: &Path, arguments: &[&str], show: bool) -> Result<(), Error> {
     let run = |offline: bool| {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
             .current_dir(folder)
-            .args(["build", "--lib", "--target", TARGET, "--profile", "skill"])
+            .args(["build", "--lib", "--target", target, "--profile", "skill"])
             .args(arguments);
         for setting in PROFILE {
             cargo.args(["--config", setting]);
@@ -96,9 +106,9 @@ pub(crate) fn build(folder: &Path, arguments: &[&str], show: bool) -> Result<(),
         }
         return Ok(());
     }
-    let missing_target = said.contains(TARGET) && said.contains("may not be installed");
+    let missing_target = said.contains(target) && said.contains("may not be installed");
     let hint = if missing_target {
-        format!("install the target: rustup target add {TARGET}")
+        format!("install the target: rustup target add {target}")
     } else {
         "mend what the compiler says above".to_owned()
     };

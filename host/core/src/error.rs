@@ -72,6 +72,7 @@ codes! {
     R0413 = Asked, "the skill does not build";
     R0414 = Asked, "a value on the command line is wrong";
     R0415 = Asked, "nothing to kill";
+    R0419 = Asked, "the skill cannot be built without WASI";
     R0420 = Asked, "a compatible version breaks a promise";
     R0421 = Asked, "a digest fits more than one component";
     R0430 = Asked, "another task has this id";

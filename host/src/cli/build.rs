@@ -9,7 +9,7 @@ use ringfence_core::error::{Code, Error};
 use serde_json::json;
 
 use super::{Global, progress};
-use crate::build::{Project, keep_in_step};
+use crate::build::{Project, keep_in_step, pure};
 use crate::text::plain_line;
 use crate::{app, show};
 
@@ -18,6 +18,9 @@ pub(super) struct Build {
     /// The project's folder
     #[arg(default_value = ".")]
     folder: PathBuf,
+    /// Make a component that imports nothing of WASI, beside the ordinary one
+    #[arg(long)]
+    pure: bool,
 }
 
 impl Build {
@@ -26,9 +29,18 @@ impl Build {
         let bar = progress(format!("building {}", plain_line(&project.name)));
         tokio::task::block_in_place(|| project.build(false))?;
         bar.set_message("looking at the component");
-        let component = super::load::read_component(&project.artifact)?;
+        let mut artifact = project.artifact.clone();
+        let mut component = super::load::read_component(&artifact)?;
         let running = global.start()?;
-        let described = app::describe(&running, &component).await?;
+        let mut described = app::describe(&running, &component).await?;
+        if self.pure {
+            let imports = running.sandbox.imports(&described.prepared.digest);
+            bar.set_message("building it without WASI");
+            artifact = tokio::task::block_in_place(|| project.build_pure(&imports))?;
+            component = super::load::read_component(&artifact)?;
+            described = app::describe(&running, &component).await?;
+            pure::check(&project.name, &running.sandbox.imports(&described.prepared.digest))?;
+        }
         let contract = Contract::check(&described.description)
             .map_err(|why| Error::new(Code::R0410, "the skill's contract is broken").because(why))?;
         keep_in_step(&project.folder, contract.name.as_str(), &contract.description)?;
@@ -36,12 +48,12 @@ impl Build {
         let powers: Vec<_> = described.prepared.powers.iter().collect();
         if global.json {
             let report = json!({
-                "name": contract.name, "version": contract.version, "component": project.artifact.display().to_string(),
+                "name": contract.name, "version": contract.version, "component": artifact.display().to_string(),
                 "bytes": component.len(), "powers": powers, "digest": described.prepared.digest,
             });
             show::data(report)?;
         } else {
-            show::data(project.artifact.display())?;
+            show::data(artifact.display())?;
             let asks = if powers.is_empty() {
                 "no power".to_owned()
             } else {

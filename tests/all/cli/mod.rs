@@ -14,6 +14,7 @@ mod output;
 mod policy;
 mod printed;
 mod projects;
+mod pure;
 pub(crate) mod registry;
 mod rules;
 mod shells;

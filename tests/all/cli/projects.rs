@@ -52,7 +52,7 @@ fn a_stranger_gets_from_nothing_to_a_greeting() {
     );
 }
 
-fn home(key: &str, usual: &str) -> PathBuf {
+pub(super) fn home(key: &str, usual: &str) -> PathBuf {
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(usual);
     std::env::var_os(key).map_or_else(home, Into::into)
 }

@@ -83,6 +83,7 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0415
         | Code::R0430
         | Code::R0431
+        | Code::R0419
         | Code::R0420
         | Code::R0501
         | Code::R0502
