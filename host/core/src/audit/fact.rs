@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::{json, shared_text};
 use crate::capability::Powers;
 use crate::content::Content;
-use crate::contract::{Description, Violation};
+use crate::contract::{Description, Violation, strict, strict_option};
 use crate::error::Code;
 use crate::ids::{Agent, Digest, SkillName, TaskId};
 use crate::limit::{Amounts, Limit};
@@ -222,7 +222,7 @@ impl Serialize for Arguments {
 impl<'de> Deserialize<'de> for Arguments {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // By way of a plain value: raw ones cannot come out of a flattened or tagged fact.
-        let value = Value::deserialize(deserializer)?;
+        let value = strict(deserializer)?;
         serde_json::value::to_raw_value(&value).map(|raw| Self(Some(raw))).map_err(serde::de::Error::custom)
     }
 }
@@ -232,7 +232,7 @@ impl<'de> Deserialize<'de> for Arguments {
 #[serde(rename_all = "kebab-case")]
 pub enum Answered {
     /// The answer, as JSON.
-    Answer(Value),
+    Answer(#[serde(deserialize_with = "strict")] Value),
     /// The typed error that the skill got.
     Error(crate::refusal::Refusal),
 }
@@ -243,7 +243,10 @@ pub enum Answered {
 #[expect(missing_docs, reason = "the variants' documentation names each field")]
 pub enum AttemptEnd {
     /// It gave an output that keeps the contract.
-    Valid { output: Value },
+    Valid {
+        #[serde(deserialize_with = "strict")]
+        output: Value,
+    },
     /// It gave an output that breaks the contract.
     Invalid { output: String, violations: Vec<Violation> },
     /// The skill asked for another attempt.
@@ -339,6 +342,7 @@ pub struct Outcome {
     /// In one word.
     pub status: Status,
     /// What the skill gave, if it completed.
+    #[serde(default, deserialize_with = "strict_option")]
     pub output: Option<Value>,
     /// Why it did not complete.
     pub error: Option<OutcomeError>,

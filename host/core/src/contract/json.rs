@@ -27,6 +27,20 @@ pub fn parse(text: &str) -> Result<Value, String> {
     Ok(value)
 }
 
+/// A value inside of something that is deserialised, read as strictly as by [`parse`]. Plain `serde_json` takes an object
+/// with a certain key for text that is JSON itself, so that not everything that was written would be read as it was.
+pub(crate) fn strict<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    Strict { depth: 0, values: &Cell::new(0) }.deserialize(deserializer)
+}
+
+/// The same where there may be none.
+pub(crate) fn strict_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    strict(deserializer).map(|value| Some(value).filter(|value| !value.is_null()))
+}
+
+/// What keys begin with that mean something of their own to programs that parse with `serde_json`.
+const PRIVATE: &str = "$serde_json::private::";
+
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     depth: usize,
@@ -106,6 +120,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.deeper()?;
         let mut object = Map::new();
         while let Some(Key(key)) = entries.next_key()? {
+            if key.starts_with(PRIVATE) {
+                return Err(A::Error::custom(format_args!("a key that begins with {PRIVATE}")));
+            }
             let value = entries.next_value_seed(inner)?;
             if object.contains_key(&key) {
                 let shown: String = key.chars().take(80).collect();
@@ -128,6 +145,19 @@ mod tests {
     fn a_key_that_stands_twice_is_refused() {
         assert!(parse(r#"{"a":1,"a":2}"#).expect_err("twice").contains("twice"));
         assert!(parse(r#"[{"a":{"b":1,"b":1}}]"#).is_err());
+    }
+
+    #[test]
+    fn a_key_that_some_programs_take_for_something_else_is_refused() {
+        let disguised = r#"[{"$serde_json::private::RawValue":"[1]"}]"#;
+        assert_eq!(
+            serde_json::from_str::<Value>(disguised).ok(),
+            Some(serde_json::json!([[1]])),
+            "as they read it"
+        );
+        for text in [disguised, r#"{"a":1,"$serde_json::private::Number":"1"}"#] {
+            assert!(parse(text).expect_err(text).contains("a key that begins with $serde_json::private::"));
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub use json::{MAX_DEPTH, MAX_VALUES, parse};
 pub use rules::{
     Bounds, Case, Condition, Conditions, Dependency, Naming, Rule, RuleFile, RuleSet, RuleTest, TestFailure,
 };
+pub(crate) use json::{strict, strict_option};
 pub use schema::{BadSchema, Schema};
 pub use version::parse_version;
 pub use work::{MAX_WORK_HERE, UNCHECKED, Validator, violations};
