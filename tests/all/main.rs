@@ -11,6 +11,7 @@ mod cli;
 mod compiling;
 mod compiling_once;
 mod controls;
+mod corpus;
 mod embedding;
 mod guests;
 mod harness;

@@ -3,12 +3,20 @@
 
 #[path = "build/cargo.rs"]
 mod cargo;
+#[path = "build/corpus.rs"]
+mod corpus;
 #[path = "build/text.rs"]
 mod text;
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
+
+/// The environment variable that asks for other seeds: `FIRST..END`.
+const SEEDS: &str = "RINGFENCE_SEEDS";
+
+/// The seeds of generated components where nobody asks for others.
+const USUAL_SEEDS: &str = "0..100";
 
 /// The example skills, by the names of their packages.
 const SKILLS: [&str; 7] = ["briefing", "fetch-page", "hello", "invoice", "notes", "remember", "word-count"];
@@ -21,6 +29,7 @@ fn main() {
     {
         println!("cargo::rerun-if-changed={}", root.join(watched).display());
     }
+    println!("cargo::rerun-if-env-changed={SEEDS}");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo says where to write"));
     let target = out.ancestors().nth(4).expect("the target folder is above").join("guests");
 
@@ -41,7 +50,31 @@ fn main() {
     }
     let skills = SKILLS.map(|name| name.replace('-', "_"));
     let skills = skills.map(|name| (name.clone(), built.join(format!("{name}.wasm"))));
-    fs::write(out.join("built.rs"), code(&guests, &skills)).expect("OUT_DIR can be written");
+    let generated = generate(&root.join("wit"), &out.join("generated"));
+    fs::write(out.join("built.rs"), code(&guests, &skills) + &generated).expect("OUT_DIR can be written");
+}
+
+/// Writes what the seeds stand for into a folder, and says in Rust which they are.
+fn generate(wit: &Path, folder: &Path) -> String {
+    let asked = env::var(SEEDS).ok();
+    let seeds = asked.as_deref().unwrap_or(USUAL_SEEDS);
+    let bounds =
+        seeds.split_once("..").and_then(|(first, end)| Some((first.parse().ok()?, end.parse().ok()?)));
+    let (first, end): (u64, u64) = bounds.unwrap_or_else(|| panic!("{SEEDS} is {seeds}; say FIRST..END"));
+    if folder.exists() {
+        fs::remove_dir_all(folder).expect("OUT_DIR can be written");
+    }
+    fs::create_dir_all(folder).expect("OUT_DIR can be written");
+    let corpus = corpus::Corpus::new(wit);
+    for seed in first..end {
+        fs::write(folder.join(seed.to_string()), corpus.generate(seed)).expect("OUT_DIR can be written");
+    }
+    let folder = folder.display().to_string();
+    let asked = if asked.is_some() { format!("Some({first}..{end})") } else { "None".into() };
+    format!(
+        "/// The seeds that were asked for, if others than the usual ones.\npub const ASKED: Option<core::ops::Range<u64>> = {asked};\n\
+         const SEEDS: core::ops::Range<u64> = {first}..{end};\nconst GENERATED: &str = {folder:?};\n"
+    )
 }
 
 /// The names of the files of one kind in a folder, in order.

@@ -87,6 +87,12 @@ impl World {
         Self::start_in(folder, policy, env!("CARGO_BIN_EXE_ringfence").into(), alter)
     }
 
+    /// A host that shares nothing with other tests, not even what was compiled.
+    pub(crate) fn apart() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(folder, "", env!("CARGO_BIN_EXE_ringfence").into(), |_| {})
+    }
+
     /// A host that compiles each component anew, by a shell script of the test's own. In it `$real` is the program that
     /// does the work, and `"$@"` what it is to be called with.
     pub(crate) fn compiling_by(script: &str) -> Self {
@@ -127,6 +133,14 @@ impl World {
     /// The folder that holds the policy file; the data folder is `.ringfence` in it.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Lets a future run on the host's own threads.
+    pub(crate) fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.runtime.spawn(future)
     }
 
     /// Waits for a future, and not for ever.

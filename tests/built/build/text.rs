@@ -9,7 +9,7 @@ use std::path::Path;
 
 use wasmparser::Parser;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::{Resolve, WorldId};
 
 /// The component of a guest.
 pub(crate) fn component(wit: &Path, name: &str, source: &Path) -> Vec<u8> {
@@ -47,10 +47,17 @@ fn repeated(lines: &str) -> String {
     text
 }
 
-fn encode(wit: &Path, mut module: Vec<u8>) -> Result<Vec<u8>, String> {
+/// The world of skills.
+pub(crate) fn world(wit: &Path) -> Result<(Resolve, WorldId), String> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(wit).map_err(|why| format!("{why:#}"))?;
     let world = resolve.select_world(&[package], Some("skill")).map_err(|why| format!("{why:#}"))?;
+    Ok((resolve, world))
+}
+
+/// A core module made into a component of the world of skills.
+pub(crate) fn encode(wit: &Path, mut module: Vec<u8>) -> Result<Vec<u8>, String> {
+    let (resolve, world) = world(wit)?;
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
         .map_err(|why| format!("{why:#}"))?;
     let encoder = ComponentEncoder::default().validate(true).module(&module);
@@ -60,7 +67,7 @@ fn encode(wit: &Path, mut module: Vec<u8>) -> Result<Vec<u8>, String> {
 const MEMORY: &str = r#"(memory (export "memory") 1)"#;
 
 /// Takes what is asked for from a place that only moves up.
-const REALLOC: &str = r#"
+pub(crate) const REALLOC: &str = r#"
   (global $free (mut i32) (i32.const 4096))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $at i32)
@@ -106,7 +113,7 @@ fn word(number: usize) -> [u8; 4] {
 const DESCRIPTION: (usize, usize, usize) = (512, 1024, 3072);
 
 /// A skill that takes an empty object and gives a string, where the module says nothing else.
-fn describe(name: &str, module: &str) -> String {
+pub(crate) fn describe(name: &str, module: &str) -> String {
     let (record, mut at, end) = DESCRIPTION;
     let fields = [
         own(module, ";; @name", &name.replace('_', "-")),

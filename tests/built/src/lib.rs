@@ -15,3 +15,15 @@ pub fn component(name: &str) -> Vec<u8> {
     let (_, path) = known.unwrap_or_else(|| panic!("there is no guest and no skill `{name}`"));
     std::fs::read(path).unwrap_or_else(|why| panic!("{path}: {why}"))
 }
+
+/// What generators made from seeds, with the seed of each: modules and components that no compiler would write.
+/// `RINGFENCE_SEEDS=FIRST..END` asks for others than the usual ones.
+///
+/// # Panics
+/// If they were removed since they were built.
+pub fn generated() -> impl Iterator<Item = (u64, Vec<u8>)> {
+    SEEDS.map(|seed| {
+        let path = format!("{GENERATED}/{seed}");
+        (seed, std::fs::read(&path).unwrap_or_else(|why| panic!("{path}: {why}")))
+    })
+}
