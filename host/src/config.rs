@@ -125,15 +125,23 @@ impl Config {
             return Self::check(File::default(), None, Path::new("."), data);
         };
         let text = std::fs::read_to_string(&path).map_err(|why| broken(&path).because(why))?;
-        let parsed: File = toml::from_str(&text).map_err(|why| not_understood(&path, &why))?;
+        Self::read(&text, &path, places.data.as_deref())
+    }
+
+    /// Checks the text of the policy file that lies there. `data` is the data folder, whatever the file says.
+    ///
+    /// # Errors
+    /// `R0404` and `R0405` with the place and what to write instead.
+    pub fn read(text: &str, path: &Path, data: Option<&Path>) -> Result<Self, Error> {
+        let parsed: File = toml::from_str(text).map_err(|why| not_understood(path, &why))?;
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = std::path::absolute(folder).map_err(|why| broken(&path).because(why))?;
+        let folder = std::path::absolute(folder).map_err(|why| broken(path).because(why))?;
         // What the file names lies beside the file, what was asked for lies where it was asked.
-        let data = match &places.data {
-            Some(data) => std::path::absolute(data).map_err(|why| broken(&path).because(why))?,
+        let data = match data {
+            Some(data) => std::path::absolute(data).map_err(|why| broken(path).because(why))?,
             None => folder.join(parsed.data.as_deref().unwrap_or(Path::new(".ringfence"))),
         };
-        Self::check(parsed, Some(path.clone()), &folder, data)
+        Self::check(parsed, Some(path.to_owned()), &folder, data)
     }
 
     fn check(parsed: File, file: Option<PathBuf>, folder: &Path, data: PathBuf) -> Result<Self, Error> {

@@ -13,6 +13,7 @@ mod compiling_once;
 mod controls;
 mod corpus;
 mod embedding;
+mod fuzz;
 mod guests;
 mod harness;
 mod replay;
