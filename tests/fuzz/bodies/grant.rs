@@ -36,6 +36,7 @@ pub(crate) fn grant(bytes: &[u8]) {
         url: pattern,
         methods: vec![method.clone(), Method::parse("GET").expect("a method")],
         effect: Effect::Reversible,
+        idempotent: false,
         networks: network.parse::<IpNet>().into_iter().collect(),
         headers: Vec::new(),
         max_bytes: 100,
