@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ringfence_adapters::artifacts::ArtifactQuota;
 use ringfence_adapters::http_client::{HttpSettings, Secrets};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::CrowdLimits;
@@ -48,6 +49,8 @@ pub struct Config {
     pub policy: Policy,
     /// The rule files that it names.
     pub rule_files: Vec<PathBuf>,
+    /// The most that a caller may keep of what skills hand over.
+    pub artifacts: ArtifactQuota,
     /// How the web is reached.
     pub http: HttpSettings,
     secrets: Vec<web::SecretSource>,
@@ -72,6 +75,7 @@ struct File {
     engine: Engine,
     #[serde(default)]
     concurrency: concurrency::Concurrency,
+    artifacts: ArtifactsEntry,
     #[serde(default)]
     http: web::HttpEntry,
     #[serde(default)]
@@ -96,9 +100,18 @@ struct Limits {
     bytes_in: Option<String>,
     bytes_out: Option<String>,
     log_bytes: Option<String>,
+    artifacts: Option<u64>,
+    artifact_bytes: Option<String>,
     tokens: Option<u64>,
     micro_usd: Option<u64>,
     max_corrections: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct ArtifactsEntry {
+    quota: Option<String>,
+    max_artifacts: Option<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -164,11 +177,19 @@ impl Config {
             .with(Limit::BytesIn, size("limits.bytes-in", &limits.bytes_in, 16 << 20)?)
             .with(Limit::BytesOut, size("limits.bytes-out", &limits.bytes_out, 16 << 20)?)
             .with(Limit::LogBytes, size("limits.log-bytes", &limits.log_bytes, 256 << 10)?)
+            .with(Limit::Artifacts, limits.artifacts.unwrap_or(100))
+            .with(Limit::ArtifactBytes, size("limits.artifact-bytes", &limits.artifact_bytes, 8 << 20)?)
             .with(Limit::Tokens, limits.tokens.unwrap_or(0))
             .with(Limit::MicroUsd, limits.micro_usd.unwrap_or(0));
         let slots = parsed.engine.slots.unwrap_or(1_000);
         let rule_files = rules::read_all(&parsed.rule_file, folder)?;
+        let kept = ArtifactQuota::default();
+        let artifacts = ArtifactQuota {
+            bytes: size("artifacts.quota", &parsed.artifacts.quota, kept.bytes)?,
+            number: parsed.artifacts.max_artifacts.unwrap_or(kept.number),
+        };
         let config = Self {
+            artifacts,
             file,
             data,
             limits: amounts,

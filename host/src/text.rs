@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use ringfence_core::content::acts;
+
 /// The text with everything escaped that a terminal would act on or that would show it in another order: control
 /// characters (C0, DEL, C1) but newline and tab, and Unicode's bidirectional and invisible controls.
 #[must_use]
@@ -21,14 +23,6 @@ pub(crate) fn plain(text: &str) -> String {
 #[must_use]
 pub(crate) fn plain_line(text: &str) -> String {
     plain(text).replace('\n', "\\n").replace('\t', "\\t")
-}
-
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ringfence_adapters::artifacts::ArtifactsOverLog;
 use ringfence_adapters::files::CapFiles;
 use ringfence_adapters::http_client::HyperHttp;
 use ringfence_adapters::in_memory::InMemoryStore;
@@ -119,6 +120,12 @@ pub fn start_with(
     let switches = Arc::new(Switches::default());
     let delegation = Arc::new(Delegation::default());
     let mut outside = Outside {
+        artifacts: Box::new(ArtifactsOverLog::new(
+            Arc::clone(&store.log),
+            Arc::clone(&store.blobs),
+            Arc::clone(&store.clock),
+            config.artifacts,
+        )),
         files: Box::new(CapFiles::default()),
         http: Box::new(web(&config)?),
         memory: Box::new(MemoryOverLog::new(

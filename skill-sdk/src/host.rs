@@ -2,7 +2,7 @@
 
 use crate::Violations;
 #[cfg(not(target_family = "wasm"))]
-use crate::{Clock, Files, Http, Log, Memory, Random, Skills};
+use crate::{Artifacts, Clock, Files, Http, Log, Memory, Random, Skills};
 
 /// What a run is given besides its input.
 ///
@@ -19,6 +19,9 @@ pub struct Host {
     /// The caller's key-value store.
     #[cfg(not(target_family = "wasm"))]
     pub memory: Memory,
+    /// What the skill hands over.
+    #[cfg(not(target_family = "wasm"))]
+    pub artifacts: Artifacts,
     /// The granted folders.
     #[cfg(not(target_family = "wasm"))]
     pub files: Files,
@@ -49,8 +52,8 @@ impl Host {
 #[diagnostic::on_unimplemented(
     message = "the host does not provide `{Self}`",
     label = "neither a power nor `Violations`",
-    note = "the first argument of a skill is its input; every further one is `Log`, `Memory`, `Files`, `Http`, \
-            `Clock`, `Random`, `Skills` or `Violations`",
+    note = "the first argument of a skill is its input; every further one is `Log`, `Memory`, `Artifacts`, \
+            `Files`, `Http`, `Clock`, `Random`, `Skills` or `Violations`",
     note = "a skill with several inputs takes them as one struct with #[data]"
 )]
 pub trait Provided: Sized {

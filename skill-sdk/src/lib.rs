@@ -13,8 +13,8 @@
 //! ```
 //!
 //! The first argument is the input; every further one is provided by the host: a power ([`Log`], [`Memory`],
-//! [`Files`], [`Http`], [`Clock`], [`Random`], [`Skills`]) or the [`Violations`] of the attempt before. Built for `wasm32-wasip2` the
-//! powers are the host's; built natively they are fakes, so that a skill is tested as the plain function that it is.
+//! [`Artifacts`], [`Files`], [`Http`], [`Clock`], [`Random`], [`Skills`]) or the [`Violations`] of the attempt before. Built for
+//! `wasm32-wasip2` the powers are the host's; built natively they are fakes, so that a skill is tested as the plain function that it is.
 //!
 //! Here live the names that authors use and their re-exports; nothing that does work.
 
@@ -39,9 +39,10 @@ pub mod bindings;
 #[cfg(target_family = "wasm")]
 mod component;
 
-pub use capability::{clock, files, http, log, memory, random, skills};
+pub use capability::{artifacts, clock, files, http, log, memory, random, skills};
 pub use capability::{
-    clock::Clock, files::Files, http::Http, log::Log, memory::Memory, random::Random, skills::Skills,
+    artifacts::Artifacts, clock::Clock, files::Files, http::Http, log::Log, memory::Memory, random::Random,
+    skills::Skills,
 };
 pub use contract::{Contract, Skill};
 pub use failure::{Failure, Result};
@@ -69,8 +70,8 @@ pub use ringfence_sdk_macros::skill;
 /// What a skill's file needs: `use ringfence_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Clock, Failure, Files, Host, Http, Log, Memory, Random, Result, Skill, Skills, Violation, Violations,
-        clock, data, files, http, json, log, memory, random, skill, skills,
+        Artifacts, Clock, Failure, Files, Host, Http, Log, Memory, Random, Result, Skill, Skills, Violation,
+        Violations, artifacts, clock, data, files, http, json, log, memory, random, skill, skills,
     };
 }
 

@@ -1,5 +1,6 @@
 //! Hostile guests: each test bears the name of its guest, which is an accusation.
 
+mod artifacts;
 mod bombs;
 mod calls;
 mod changes;
@@ -25,7 +26,7 @@ mod traps;
 mod waiting;
 
 pub(crate) use self::{
-    bombs::*, calls::*, changes::*, files::*, grants::*, hiding::*, http::*, http_answers::*,
+    artifacts::*, bombs::*, calls::*, changes::*, files::*, grants::*, hiding::*, http::*, http_answers::*,
     http_secrets::*, imports::*, leftovers::*, memory::*, names::*, outputs::*, printing::*, schemas::*,
     skills::*, terminal::*, traps::*, waiting::*,
 };

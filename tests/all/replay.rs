@@ -79,6 +79,35 @@ pub(crate) fn friend_uses_every_power() {
     }
 }
 
+/// A second attempt that hands over the same does nothing: there is one artifact, paid for once.
+#[test]
+pub(crate) fn friend_hands_over() {
+    let world = world();
+    let file = r#"{"name":"report.md","media_type":"Text/Markdown","text":"done"}"#;
+    let input = format!(r#"{{"files":[{file},{file}],"again":true}}"#);
+    let emitted = assert_replays(&world, "friend_hands_over", &input);
+    let said = |facts: &[Fact]| {
+        facts
+            .iter()
+            .filter(|fact| matches!(fact, Fact::CallEnded { answer: Answered::Answer(_), .. }))
+            .count()
+    };
+    assert_eq!((emitted.outcome.attempts, said(&world.facts(&emitted.task))), (2, 4));
+    let kept = ringfence::artifacts::list(&world.running.store, &Default::default(), 10).unwrap();
+    let [line] = kept.as_slice() else { panic!("{kept:?}") };
+    assert_eq!(emitted.artifacts, std::slice::from_ref(&line.artifact));
+    assert_eq!(emitted.outcome.output.unwrap()[0], line.artifact.hash.to_string());
+    // The limits have room for that one alone.
+    let room = [(Limit::Artifacts, 1), (Limit::ArtifactBytes, 4)];
+    let emitted = world.run(limited(ring_2(&world, "friend_hands_over", &input), &room));
+    assert_eq!(
+        (emitted.outcome.status, emitted.outcome.attempts),
+        (Status::Completed, 2),
+        "{:?}",
+        emitted.outcome
+    );
+}
+
 #[test]
 pub(crate) fn friend_grows_to_its_own_maximum() {
     let emitted = assert_replays(&world(), "friend_grows_to_its_own_maximum", "{}");

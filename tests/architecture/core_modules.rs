@@ -4,7 +4,7 @@ use super::code::{code_of, without_tests};
 use super::{Source, assert_kept, root, sources};
 
 /// The modules of core, the lowest first.
-const ORDER: [&str; 18] = [
+const ORDER: [&str; 19] = [
     "controls",
     "ids",
     "units",
@@ -16,6 +16,7 @@ const ORDER: [&str; 18] = [
     "content",
     "system",
     "contract",
+    "artifact",
     "audit",
     "stores",
     "governance",

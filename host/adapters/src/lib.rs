@@ -3,6 +3,7 @@
 //! Nothing is decided here. What reaches outside the host takes a permit that core has made; what is durable keeps
 //! the promises that [`promises`] checks.
 
+pub mod artifacts;
 mod batch;
 mod blocking;
 pub mod files;

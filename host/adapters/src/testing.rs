@@ -37,6 +37,11 @@ impl Run {
         memory: Box<dyn Memory>,
         notes: Option<(&Path, Quota)>,
     ) -> Self {
+        Self::behind(agent, Outside { files, memory, ..Outside::untouchable() }, notes)
+    }
+
+    /// The same with whatever lies outside.
+    pub(crate) fn behind(agent: &str, outside: Outside, notes: Option<(&Path, Quota)>) -> Self {
         let log = Arc::new(InMemoryStore::new());
         let clock = Arc::new(SystemClock::new());
         let stream = StreamName::task(&"t".parse().expect("a task"));
@@ -67,9 +72,7 @@ impl Run {
             &Arc::new(GrantBook::new(vec![grant])),
         );
         let inputs = Inputs::new(&[7; 32], Timestamp(1));
-        let outside =
-            Arc::new(Outside { files, http: Box::new(Untouchable), memory, skills: Box::new(Untouchable) });
-        Self { gate: Gate::new(books, Arc::new(authority), outside, inputs), log }
+        Self { gate: Gate::new(books, Arc::new(authority), Arc::new(outside), inputs), log }
     }
 
     /// A run that has files.

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Capability {
+    /// Files and documents that a skill hands over.
+    Artifacts,
     /// Time and waiting.
     Clock,
     /// Files in granted folders.
@@ -26,13 +28,22 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in alphabetical order.
-    pub const ALL: [Self; 7] =
-        [Self::Clock, Self::Files, Self::Http, Self::Log, Self::Memory, Self::Random, Self::Skills];
+    pub const ALL: [Self; 8] = [
+        Self::Artifacts,
+        Self::Clock,
+        Self::Files,
+        Self::Http,
+        Self::Log,
+        Self::Memory,
+        Self::Random,
+        Self::Skills,
+    ];
 
     /// Its word.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
+            Self::Artifacts => "artifacts",
             Self::Clock => "clock",
             Self::Files => "files",
             Self::Http => "http",
@@ -53,6 +64,7 @@ impl Capability {
     #[must_use]
     pub const fn interface(self) -> &'static str {
         match self {
+            Self::Artifacts => "ringfence:artifacts/artifacts@0.1.0",
             Self::Clock => "ringfence:clock/clock@0.1.0",
             Self::Files => "ringfence:files/files@0.1.0",
             Self::Http => "ringfence:http/http@0.1.0",

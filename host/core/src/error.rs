@@ -72,6 +72,8 @@ codes! {
     R0413 = Asked, "the skill does not build";
     R0414 = Asked, "a value on the command line is wrong";
     R0415 = Asked, "nothing to kill";
+    R0416 = Asked, "no such artifact";
+    R0417 = Asked, "a hash fits more than one artifact";
     R0419 = Asked, "the skill cannot be built without WASI";
     R0420 = Asked, "a compatible version breaks a promise";
     R0421 = Asked, "a digest fits more than one component";
@@ -85,6 +87,7 @@ codes! {
     R0506 = Failed, "the host is busy";
     R0507 = Failed, "another host took the task over";
     R0508 = Failed, "a kill is not confirmed";
+    R0509 = Failed, "the bytes of an artifact are lost";
     R0510 = Failed, "the task waits for a person";
     R0511 = Failed, "the task was claimed too often";
 }

@@ -110,7 +110,8 @@ name!(
     TaskId, "a task id", check_words
 );
 name!(
-    /// A sequence of events with one writer: `task/<id>`, `registry`, `control`, `memory/<agent>`.
+    /// A sequence of events with one writer: `task/<id>`, `registry`, `control`, `memory/<agent>`,
+    /// `artifacts/<agent>`.
     StreamName, "a stream name", check_stream
 );
 
@@ -129,6 +130,12 @@ impl StreamName {
     #[must_use]
     pub fn memory(agent: &Agent) -> Self {
         Self(format!("memory/{agent}").into())
+    }
+
+    /// The stream of the artifacts that were handed over to an agent.
+    #[must_use]
+    pub fn artifacts(agent: &Agent) -> Self {
+        Self(format!("artifacts/{agent}").into())
     }
 
     /// The stream of loaded skills.

@@ -16,7 +16,7 @@ macro_rules! limits {
 
         impl Limit {
             /// All of them.
-            pub const ALL: [Self; 9] = [$(Self::$variant),*];
+            pub const ALL: [Self; 11] = [$(Self::$variant),*];
 
             /// Its word, as in the policy file and on the command line.
             #[must_use]
@@ -42,6 +42,10 @@ limits! {
     BytesOut = "bytes-out";
     /// Bytes of log lines and printed text.
     LogBytes = "log-bytes";
+    /// Artifacts that are handed over.
+    Artifacts = "artifacts";
+    /// Bytes of artifacts, all of a task together.
+    ArtifactBytes = "artifact-bytes";
     /// Tokens of language models.
     Tokens = "tokens";
     /// Millionths of a United States dollar.

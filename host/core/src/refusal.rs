@@ -37,6 +37,8 @@ pub enum RefusalKind {
     Invalid,
     /// The value has another revision.
     Conflict,
+    /// The caller keeps as much already as it may.
+    Full,
     /// It would lead back to where it came from.
     Cycle,
     /// It took longer than it may.
@@ -54,6 +56,7 @@ impl fmt::Display for RefusalKind {
             Self::NotFound => "not found",
             Self::Invalid => "invalid",
             Self::Conflict => "conflict",
+            Self::Full => "full",
             Self::Cycle => "cycle",
             Self::TimedOut => "timed out",
             Self::TooLarge => "too large",

@@ -104,7 +104,8 @@ pub enum Effect {
 #[must_use]
 pub const fn floor(capability: Capability) -> Ring {
     match capability {
-        Capability::Clock
+        Capability::Artifacts
+        | Capability::Clock
         | Capability::Log
         | Capability::Memory
         | Capability::Random

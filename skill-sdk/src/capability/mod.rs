@@ -1,5 +1,6 @@
 //! The powers: one file per capability, under the word that it has everywhere.
 
+pub mod artifacts;
 pub mod clock;
 pub mod files;
 pub mod http;

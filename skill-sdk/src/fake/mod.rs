@@ -1,6 +1,7 @@
 //! What stands behind the powers in a native test. Each fake keeps the promises of `wit/` that a skill can notice;
 //! a clone is another handle to the same fake, so that a test keeps one and hands one to the skill.
 
+pub(crate) mod artifacts;
 pub(crate) mod clock;
 pub(crate) mod files;
 pub(crate) mod http;

@@ -50,6 +50,29 @@ fn world_with_a_note(only: &str) -> World {
     world
 }
 
+/// What an errand hands over belongs to its own task; it is paid for by the one that asks, whose limits count.
+#[test]
+fn what_another_skill_hands_over_belongs_to_its_own_task_and_is_paid_by_who_asks() {
+    let world = World::new();
+    world.load("friend_asks_others");
+    world.load("friend_hands_over");
+    let file = |name: &str| json!({"name": name, "media_type": "text/plain", "text": "done"});
+    let asked = json!({"files": [file("a.txt"), file("b.txt")], "again": false});
+    let errands = [("friend-hands-over", asked.clone()), ("friend-hands-over", asked)];
+    let emitted = world.run(limited(asking(&world, &errands, false), &[(Limit::Artifacts, 3)]));
+    let said = answers(&emitted);
+    assert!(said[0].starts_with("Ok") && said[1].contains("limit of artifacts"), "{said:?}");
+    assert_eq!(emitted.artifacts, []);
+    let store = &world.running.store;
+    let kept = ringfence::artifacts::list(store, &Default::default(), 10).unwrap();
+    let of = |task: &TaskId| kept.iter().filter(|line| line.task == *task).count();
+    let children = children(&world, &emitted.task);
+    assert_eq!((children.iter().map(of).collect::<Vec<_>>(), of(&emitted.task)), (vec![2, 1], 0));
+    let found = ringfence::artifacts::find(store, &format!("{}/a.txt", children[0])).unwrap();
+    let origin = ringfence::artifacts::trace(store, &found[0]).unwrap();
+    assert_eq!(origin.parent, Some(emitted.task));
+}
+
 #[test]
 pub(crate) fn attack_skills_goes_in_circles() {
     let world = World::new();

@@ -13,6 +13,8 @@ pub struct Seen {
     random: Vec<u8>,
     /// Revisions and values in memory.
     memory: Vec<String>,
+    /// What became of what it handed over.
+    artifacts: Vec<String>,
     /// What became of each call about files.
     files: Vec<String>,
     /// What became of each call about the web.
@@ -25,6 +27,7 @@ pub struct Seen {
 #[skill]
 fn friend_uses_every_power(
     folder: String,
+    artifacts: Artifacts,
     clock: Clock,
     files: Files,
     http: Http,
@@ -47,6 +50,12 @@ fn friend_uses_every_power(
             format!("{:?}", memory.compare_and_set("k", 0, b"2")),
             format!("{:?}", memory.list("")),
             format!("{:?}", memory.delete("k")),
+        ],
+        artifacts: vec![
+            format!("{:?}", artifacts.save("done.txt", "text/plain", b"done")),
+            format!("{:?}", artifacts.save("done.txt", "text/plain", b"done")),
+            format!("{:?}", artifacts.save("done.txt", "text/plain", b"redone")),
+            format!("{:?}", artifacts.save("../done.txt", "text/plain", b"done")),
         ],
         files: vec![
             format!("{:?}", files.write(&path, b"hello")),

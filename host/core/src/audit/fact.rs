@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{json, shared_text};
+use crate::artifact::Artifact;
 use crate::capability::Powers;
 use crate::content::Content;
 use crate::contract::{Description, Violation, strict, strict_option};
@@ -154,6 +155,17 @@ pub enum Fact {
     /// A value in an agent's memory was written; no value: it was deleted.
     #[serde(rename = "memory.written")]
     MemoryWritten { key: String, value: Option<Content> },
+    /// A task handed over an artifact: which skill's task, what, and how many its caller has had with it, of how many
+    /// bytes in all.
+    #[serde(rename = "artifact.saved")]
+    ArtifactSaved {
+        task: TaskId,
+        skill: SkillName,
+        #[serde(flatten)]
+        artifact: Artifact,
+        number: u64,
+        total_bytes: u64,
+    },
 }
 
 /// How a task goes on that waited for a person.
@@ -414,6 +426,7 @@ impl Fact {
             Self::SkillRestored { .. } => "skill.restored",
             Self::KillOrdered { .. } => "kill.ordered",
             Self::MemoryWritten { .. } => "memory.written",
+            Self::ArtifactSaved { .. } => "artifact.saved",
         }
     }
 }

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 pub use compatibility::{Difference, differences};
 pub use json::{MAX_DEPTH, MAX_VALUES, parse};
+pub(crate) use json::{strict, strict_option};
 pub use rules::{
     Bounds, Case, Condition, Conditions, Dependency, Naming, Rule, RuleFile, RuleSet, RuleTest, TestFailure,
 };
-pub(crate) use json::{strict, strict_option};
 pub use schema::{BadSchema, Schema};
 pub use version::parse_version;
 pub use work::{MAX_WORK_HERE, UNCHECKED, Validator, violations};

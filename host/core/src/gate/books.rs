@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::Call;
 use super::once::{Effects, Key};
-use crate::audit::Fact;
+use crate::artifact::Artifact;
+use crate::audit::{Answered, Fact};
 use crate::governance::{Cost, Denial, Exhausted, Ledger, Reservation, StopSwitch};
 use crate::limit::{Amounts, Limit};
 use crate::stores::{StoreError, StreamWriter};
@@ -43,6 +44,7 @@ struct Pages {
     effects: Effects,
     /// How many events of printed text are in the log already, of an attempt that is run again from its beginning.
     printed_before: usize,
+    artifacts: Vec<Artifact>,
 }
 
 /// How much printed text is one event, in bytes: an event for each line would cost the host more than its bytes pay for.
@@ -60,6 +62,7 @@ impl Books {
             provider_failed: false,
             effects: Effects::default(),
             printed_before: 0,
+            artifacts: Vec::new(),
         };
         Self { log, switch, clock, pages: Mutex::new(pages), parent: None, attempt: AtomicU64::new(0) }
     }
@@ -133,6 +136,13 @@ impl Books {
 
     /// Takes up what the task did before this process came to it: the effects of attempts that are over.
     pub fn restore_effects(&self, facts: &[Fact]) {
+        let ended = facts.iter().filter_map(|fact| match fact {
+            Fact::CallEnded { answer: Answered::Answer(answer), .. } => Some(answer),
+            _ => None,
+        });
+        // No other call is answered with anything like it.
+        let artifacts = ended.filter_map(|answer| serde_json::from_value::<Artifact>(answer.clone()).ok());
+        artifacts.for_each(|artifact| self.note_artifact(artifact));
         if let Some(task) = self.log.stream().as_task() {
             self.lock().effects.restore(&task, facts);
         }
@@ -150,6 +160,24 @@ impl Books {
 
     pub(super) fn note_effect(&self, key: Key, answer: &Value) {
         self.lock().effects.note(key, answer.clone());
+    }
+
+    /// What the task has handed over, in order.
+    #[must_use]
+    pub fn artifacts(&self) -> Vec<Artifact> {
+        self.lock().artifacts.clone()
+    }
+
+    /// The task's artifact of this name.
+    pub(super) fn artifact(&self, name: &str) -> Option<Artifact> {
+        self.lock().artifacts.iter().find(|artifact| artifact.name.as_str() == name).cloned()
+    }
+
+    pub(super) fn note_artifact(&self, artifact: Artifact) {
+        let artifacts = &mut self.lock().artifacts;
+        if !artifacts.contains(&artifact) {
+            artifacts.push(artifact);
+        }
     }
 
     pub(super) fn reserve(&self, cost: &Cost) -> Result<Reservation, Exhausted> {

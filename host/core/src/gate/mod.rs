@@ -5,6 +5,7 @@
 
 mod books;
 mod call;
+mod hand_over;
 mod inputs;
 mod journal;
 mod many;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use books::{Books, PrintStream};
+pub use call::artifacts::ArtifactsSave;
 pub use call::clock::{ClockNow, ClockSleep, Sleep, WasiSleep};
 pub use call::files::{FilesDelete, FilesList, FilesRead, FilesWrite};
 pub use call::http::{HttpAnswer, HttpSend, check_header};
@@ -29,7 +31,7 @@ pub use call::{Call, Content, LocalCall, Repetition};
 pub use inputs::{Inputs, MAX_RANDOM_BYTES};
 pub use journal::{Divergence, Journal, Recorded, RecordedEnd};
 pub use once::Key;
-pub use outside::{Files, Http, Memory, Outside, Skills, Untouchable};
+pub use outside::{Artifacts, Files, Http, Memory, Outside, Skills, Untouchable};
 pub use permit::{Again, Permit, Settled, Underway};
 pub use redirect::{HttpRequest, HttpResponse};
 

@@ -2,10 +2,16 @@
 
 use futures::future::BoxFuture;
 
-use super::call::{Call, files, http, memory, skills};
+use super::call::{Call, artifacts, files, http, memory, skills};
 use super::{Permit, Settled};
 
 type Answer<'a, C> = BoxFuture<'a, Settled<C>>;
+
+/// What skills hand over.
+pub trait Artifacts: Send + Sync {
+    /// Keeps an artifact for the permit's caller: its bytes are durable before anything names them.
+    fn save(&self, permit: Permit<artifacts::ArtifactsSave>) -> Answer<'_, artifacts::ArtifactsSave>;
+}
 
 /// Files in granted folders.
 pub trait Files: Send + Sync {
@@ -51,6 +57,8 @@ pub trait Skills: Send + Sync {
 
 /// Everything outside.
 pub struct Outside {
+    /// Artifacts.
+    pub artifacts: Box<dyn Artifacts>,
     /// Files.
     pub files: Box<dyn Files>,
     /// The web.
@@ -66,6 +74,7 @@ impl Outside {
     #[must_use]
     pub fn untouchable() -> Self {
         Self {
+            artifacts: Box::new(Untouchable),
             files: Box::new(Untouchable),
             http: Box::new(Untouchable),
             memory: Box::new(Untouchable),
@@ -81,6 +90,12 @@ pub struct Untouchable;
 impl Untouchable {
     fn touched<C: Call>(permit: &Permit<C>) -> ! {
         panic!("call {} of {} reached the outside of a replay", C::NAME, permit.authority().skill)
+    }
+}
+
+impl Artifacts for Untouchable {
+    fn save(&self, permit: Permit<artifacts::ArtifactsSave>) -> Answer<'_, artifacts::ArtifactsSave> {
+        Self::touched(&permit)
     }
 }
 

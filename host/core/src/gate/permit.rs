@@ -6,6 +6,7 @@ use super::once::Key;
 use super::{Books, Call, Stop, TrapReason, Unresolved, used_in_vain, with_its_step};
 use crate::audit::{Answered, Fact, TraceId};
 use crate::governance::{Authority, Denial, FolderGrant, Reservation, StopSwitch, Through, WebGrant};
+use crate::ids::TaskId;
 use crate::limit::{Amounts, Limit};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::ring::Effect;
@@ -152,6 +153,12 @@ impl<C: Call> Underway<C> {
     #[must_use]
     pub fn authority(&self) -> &Authority {
         &self.0.authority
+    }
+
+    /// The task that asks.
+    #[must_use]
+    pub fn task(&self) -> Option<TaskId> {
+        self.0.books.log().stream().as_task()
     }
 
     /// What the task's events belong together with, for adapters that write events of their own.

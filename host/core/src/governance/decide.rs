@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Access, Authority, FolderGrant, GuestPath, Method, WebGrant, WebUrl};
 use crate::capability::Capability;
 use crate::ids::SkillName;
-use crate::refusal::RefusalKind;
+use crate::refusal::{Refusal, RefusalKind};
 use crate::ring::{Effect, required};
 
 /// What a call wants, as far as the decision is concerned.
@@ -30,6 +30,8 @@ pub enum Scope<'a> {
     Skill(&'a str),
     /// Something on the web, or why it is nothing that can be asked for.
     Web(Result<WebAsk<'a>, &'static str>),
+    /// An artifact, or why there can be none like it.
+    Artifact(Result<(), &'a Refusal>),
 }
 
 /// A request, as far as the decision is concerned.
@@ -92,7 +94,10 @@ pub fn decide(ask: &Ask<'_>, authority: &Authority) -> Verdict {
         return deny(NOT_UNDONE.to_owned());
     }
     match ask.scope {
-        Scope::Whole | Scope::Web(_) => Verdict::Allow(None),
+        Scope::Whole | Scope::Web(_) | Scope::Artifact(Ok(())) => Verdict::Allow(None),
+        Scope::Artifact(Err(why)) => {
+            Verdict::Deny(Denial { kind: why.kind, ..Denial::new(why.message.clone()) })
+        }
         Scope::Skill(reference) => decide_skill(reference, authority),
         Scope::Path(path) => match GuestPath::parse(path) {
             Ok(path) => decide_path(path, ask.effect, authority),

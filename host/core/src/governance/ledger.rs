@@ -35,8 +35,16 @@ pub struct Cost {
 
 /// What a skill that works on another's ledger gets a part of. Fuel is lent by the attempt, which holds all of it; memory
 /// and wall time are no amounts that are used up.
-const LENT: [Limit; 6] =
-    [Limit::Steps, Limit::BytesIn, Limit::BytesOut, Limit::LogBytes, Limit::Tokens, Limit::MicroUsd];
+const LENT: [Limit; 8] = [
+    Limit::Steps,
+    Limit::BytesIn,
+    Limit::BytesOut,
+    Limit::LogBytes,
+    Limit::Artifacts,
+    Limit::ArtifactBytes,
+    Limit::Tokens,
+    Limit::MicroUsd,
+];
 
 /// What was set aside. It is settled or refunded exactly once, by whoever holds it.
 #[derive(Debug)]

@@ -59,7 +59,8 @@ pub fn outlook(capability: Capability, authority: &Authority) -> Outlook {
         return outlook(Stand::Forbidden, Some(denial), false);
     }
     match capability {
-        Capability::Clock
+        Capability::Artifacts
+        | Capability::Clock
         | Capability::Log
         | Capability::Memory
         | Capability::Random

@@ -52,6 +52,8 @@ const fn before_the_first(limit: Limit) -> Blame {
         | Limit::BytesIn
         | Limit::BytesOut
         | Limit::LogBytes
+        | Limit::Artifacts
+        | Limit::ArtifactBytes
         | Limit::Tokens
         | Limit::MicroUsd => Blame::Caller,
     }
@@ -84,6 +86,8 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0430
         | Code::R0431
         | Code::R0419
+        | Code::R0416
+        | Code::R0417
         | Code::R0420
         | Code::R0501
         | Code::R0502
@@ -93,8 +97,9 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0506
         | Code::R0507
         | Code::R0508
-        | Code::R0511
-        | Code::R0510 => Blame::Host,
+        | Code::R0509
+        | Code::R0510
+        | Code::R0511 => Blame::Host,
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::blame::{Failing, blame};
 use super::claim::Claimed;
 use super::resolve::Resolved;
+use crate::artifact::Artifact;
 use crate::audit::{Blame, Fact, LimitHit, Outcome, Status, Used};
 use crate::contract::Violation;
 use crate::error::{Code, Error};
@@ -104,6 +105,8 @@ pub struct Emitted {
     pub ring: Ring,
     /// How it ended.
     pub outcome: Box<Outcome>,
+    /// What it handed over, however it ended.
+    pub artifacts: Vec<Artifact>,
     claimed: Box<Claimed>,
 }
 
@@ -148,5 +151,6 @@ pub(super) fn emit(over: Over) -> Emitted {
     claimed.books.log().hand_over();
     // The next in line need not wait until this one is durable.
     drop(claimed.seat.take());
-    Emitted { task: claimed.order.task.clone(), skill, version, ring, outcome, claimed }
+    let artifacts = claimed.books.artifacts();
+    Emitted { task: claimed.order.task.clone(), skill, version, ring, outcome, artifacts, claimed }
 }

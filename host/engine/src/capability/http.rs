@@ -21,9 +21,11 @@ impl http::Host for Gate {
                 RefusalKind::Invalid => http::Error::Invalid(refusal.message),
                 RefusalKind::TimedOut => http::Error::TimedOut(refusal.message),
                 RefusalKind::TooLarge => http::Error::TooLarge(refusal.message),
-                RefusalKind::NotFound | RefusalKind::Conflict | RefusalKind::Cycle | RefusalKind::Failed => {
-                    http::Error::Failed(refusal.message)
-                }
+                RefusalKind::NotFound
+                | RefusalKind::Conflict
+                | RefusalKind::Full
+                | RefusalKind::Cycle
+                | RefusalKind::Failed => http::Error::Failed(refusal.message),
             }),
         }
     }

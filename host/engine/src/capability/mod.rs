@@ -1,5 +1,6 @@
 //! One file per capability: each function turns WIT arguments into a call and hands it to the gate.
 
+mod artifacts;
 mod clock;
 mod files;
 mod http;
@@ -28,6 +29,7 @@ pub(crate) fn link(capability: Capability, linker: &mut Linker<State>) -> wasmti
         &mut state.gate
     }
     match capability {
+        Capability::Artifacts => ringfence::artifacts::artifacts::add_to_linker::<_, Gated>(linker, gate),
         Capability::Clock => ringfence::clock::clock::add_to_linker::<_, Gated>(linker, gate),
         Capability::Files => ringfence::files::files::add_to_linker::<_, Gated>(linker, gate),
         Capability::Http => ringfence::http::http::add_to_linker::<_, Gated>(linker, gate),

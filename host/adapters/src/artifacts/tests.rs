@@ -1,0 +1,133 @@
+//! Artifacts as skills hand them over, on a store that says in which order it was written.
+
+use std::sync::{Arc, Mutex};
+
+use ringfence_core::audit::{Event, Fact, Head, Record};
+use ringfence_core::gate::{Outside, Stop};
+use ringfence_core::ids::{Digest, StreamName};
+use ringfence_core::refusal::RefusalKind;
+use ringfence_core::stores::{BlobStore, EventLog, Receipt, StoreError, read_facts};
+
+use super::{ArtifactQuota, ArtifactsOverLog};
+use crate::in_memory::InMemoryStore;
+use crate::system::SystemClock;
+use crate::testing::{Run, kind, refusal};
+
+/// A store that remembers what was written in which order, and may have no room for bytes.
+#[derive(Default)]
+struct Watched {
+    store: InMemoryStore,
+    written: Mutex<Vec<String>>,
+    full: bool,
+}
+
+impl Watched {
+    fn note(&self, what: String) {
+        self.written.lock().expect("nobody panicked").push(what);
+    }
+}
+
+impl EventLog for Watched {
+    fn append(&self, records: Vec<Record>) -> Receipt {
+        records.iter().for_each(|record| self.note(record.event.kind.to_string()));
+        self.store.append(records)
+    }
+    fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
+        self.store.head(stream)
+    }
+    fn last(&self, stream: &StreamName) -> Result<Option<Event>, StoreError> {
+        self.store.last(stream)
+    }
+    fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.store.read(stream, from, limit)
+    }
+    fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
+        self.store.streams(prefix)
+    }
+    fn version(&self) -> Result<u64, StoreError> {
+        EventLog::version(&self.store)
+    }
+}
+
+impl BlobStore for Watched {
+    fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        if self.full {
+            return Err(StoreError::Unwritable("no room".into()));
+        }
+        self.note("bytes".into());
+        self.store.put(bytes)
+    }
+    fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        BlobStore::get(&self.store, digest)
+    }
+}
+
+fn run(store: &Arc<Watched>, quota: ArtifactQuota) -> Run {
+    let clock = Arc::new(SystemClock::new());
+    let artifacts = ArtifactsOverLog::new(Arc::clone(store) as _, Arc::clone(store) as _, clock, quota);
+    Run::behind("ada", Outside { artifacts: Box::new(artifacts), ..Outside::untouchable() }, None)
+}
+
+async fn save(run: &mut Run, name: &str, text: &str) -> Result<Digest, Stop> {
+    run.gate.save_artifact(name.into(), "text/plain".into(), text.into()).await
+}
+
+fn stream() -> StreamName {
+    StreamName::artifacts(&"ada".parse().expect("an agent"))
+}
+
+#[tokio::test]
+async fn the_bytes_are_kept_before_any_event_names_them() {
+    let store = Arc::new(Watched::default());
+    let mut run = run(&store, ArtifactQuota::default());
+    let hash = save(&mut run, "a.txt", "one").await.expect("it is kept");
+    assert_eq!(*store.written.lock().expect("nobody panicked"), ["bytes", "artifact.saved"]);
+    assert_eq!(BlobStore::get(&*store, &hash), Ok(Some(b"one".to_vec())));
+    let facts = run.facts().await;
+    let [Fact::CallBegun { call }, Fact::CallEnded { answer, .. }] = facts.as_slice() else {
+        panic!("{facts:?}")
+    };
+    let answer = serde_json::to_value(answer).expect("JSON");
+    assert_eq!(answer["answer"]["hash"], hash.to_string());
+    assert_eq!((&answer["answer"]["name"], &answer["answer"]["bytes"]), (&"a.txt".into(), &3.into()));
+    let shown = serde_json::to_string(&call.arguments).expect("JSON");
+    assert!(shown.contains("a.txt") && !shown.contains("one"), "{shown}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_not_named() {
+    let store = Arc::new(Watched { full: true, ..Watched::default() });
+    let mut run = run(&store, ArtifactQuota::default());
+    let refused = refusal(save(&mut run, "a.txt", "one").await);
+    assert_eq!(
+        (refused.kind, refused.message.as_str()),
+        (RefusalKind::Failed, "the host's store cannot be written")
+    );
+    assert_eq!(store.head(&stream()).expect("a head").sequence, 0);
+    assert_eq!(run.gate.books().artifacts(), []);
+}
+
+#[tokio::test]
+async fn the_same_again_is_no_second_artifact_and_others_under_its_name_are_refused() {
+    let store = Arc::new(Watched::default());
+    let mut run = run(&store, ArtifactQuota { bytes: 3, number: 1 });
+    let first = save(&mut run, "a.txt", "one").await.expect("it is kept");
+    assert_eq!(save(&mut run, "a.txt", "one").await.expect("it is there"), first);
+    assert_eq!(kind(save(&mut run, "a.txt", "two").await), RefusalKind::Conflict);
+    assert_eq!(kind(save(&mut run, "b.txt", "").await), RefusalKind::Full);
+    assert_eq!(store.head(&stream()).expect("a head").sequence, 1);
+}
+
+#[tokio::test]
+async fn hosts_that_share_a_store_count_together() {
+    let store = Arc::new(Watched::default());
+    let quota = ArtifactQuota { bytes: 10, number: 3 };
+    let (mut one, mut other) = (run(&store, quota), run(&store, quota));
+    save(&mut one, "a.txt", "1234").await.expect("it is kept");
+    save(&mut other, "a.txt", "5678").await.expect("it is kept");
+    assert_eq!(kind(save(&mut one, "b.txt", "901").await), RefusalKind::Full);
+    save(&mut other, "b.txt", "90").await.expect("it is kept");
+    assert_eq!(kind(save(&mut one, "c.txt", "").await), RefusalKind::Full);
+    let last = read_facts(&*store, &stream(), 3).expect("facts").pop();
+    let Some((3, Fact::ArtifactSaved { number: 3, total_bytes: 10, .. })) = last else { panic!("{last:?}") };
+}
