@@ -32,6 +32,24 @@ fn readable() -> std::fs::Permissions {
     std::os::unix::fs::PermissionsExt::from_mode(0o666)
 }
 
+/// Writes a new file, whole or not at all. What is there already is left alone, whatever it is.
+pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), Error> {
+    use std::io::Write;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let create = || {
+        let mut draft = tempfile::Builder::new().permissions(readable()).tempfile_in(parent)?;
+        draft.write_all(content)?;
+        draft.persist_noclobber(path).map_err(|failed| failed.error)
+    };
+    create().map(drop).map_err(|why| {
+        let hint = match why.kind() {
+            std::io::ErrorKind::AlreadyExists => "it is left as it is: name another with --output FILE",
+            _ => "choose another folder, or give this user write permission",
+        };
+        Error::new(Code::R0412, format!("{} cannot be written", path.display())).because(why).hint(hint)
+    })
+}
+
 /// Writes a file, whole or not at all, and the folders on the way to it. A file that has this content already is left alone, so that cargo
 /// does not build anew.
 pub(crate) fn write(path: &Path, content: &[u8]) -> Result<(), Error> {

@@ -22,7 +22,7 @@ pub(super) struct Audit {
 enum AuditVerb {
     /// Show the streams, or the events of one
     Log {
-        /// A task, or a stream: registry, control, memory/AGENT
+        /// A task, or a stream: registry, control, memory/AGENT, artifacts/AGENT
         stream: Option<String>,
     },
     /// Check that no event was altered, removed or moved

@@ -1,5 +1,6 @@
 //! The command line: one verb, one file. Data goes to stdout, everything else to stderr.
 
+mod artifacts;
 mod audit;
 mod build;
 mod children;
@@ -97,6 +98,8 @@ enum Verb {
     Work(work::Work),
     /// See what waits for a person, and decide
     Inbox(inbox::Inbox),
+    /// List what skills have handed over, trace it back, or write it to a file
+    Artifacts(artifacts::Artifacts),
     /// Stop what runs, wherever it is
     Kill(kill::Kill),
     /// Read and check the audit log
@@ -200,6 +203,7 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Tasks(verb) => verb.run(global),
         Verb::Work(verb) => verb.run(global).await,
         Verb::Inbox(verb) => verb.run(global).await,
+        Verb::Artifacts(verb) => verb.run(global),
         Verb::Kill(verb) => verb.run(global).await,
         Verb::Audit(verb) => verb.run(global),
         Verb::Doctor(verb) => verb.run(global),

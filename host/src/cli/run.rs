@@ -48,6 +48,11 @@ pub(super) fn print(emitted: &Emitted, as_json: bool) -> Result<(), Error> {
         let blame = emitted.outcome.blame.map_or("", Blame::word);
         show::note(format_args!("{}blame: {blame}\ntask: {}", report::render(&error), emitted.task));
     }
+    for artifact in &emitted.artifacts {
+        let (name, media_type) = (plain_line(artifact.name.as_str()), &artifact.media_type);
+        let bytes = artifact.bytes;
+        show::note(format_args!("artifact: {}/{name} ({media_type}, {bytes} bytes)", emitted.task));
+    }
     if as_json {
         show::data(to_json(emitted))?;
     } else if let Some(output) = &emitted.outcome.output {
@@ -73,6 +78,7 @@ pub(crate) fn to_json(emitted: &Emitted) -> Value {
         "ring": emitted.ring,
         "status": outcome.status,
         "output": outcome.output,
+        "artifacts": emitted.artifacts,
         "error": report::error_of(outcome).as_ref().map(report::to_json),
         "blame": outcome.blame,
         "limit": outcome.limit,

@@ -10,7 +10,8 @@ fn keys(value: &Value) -> Vec<&str> {
     keys
 }
 
-const RUN: [&str; 12] = [
+const RUN: [&str; 13] = [
+    "artifacts",
     "attempts",
     "blame",
     "error",

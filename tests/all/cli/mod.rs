@@ -1,5 +1,6 @@
 //! The command line, as people and scripts meet it.
 
+mod artifacts;
 mod asked;
 mod components;
 mod damage;
