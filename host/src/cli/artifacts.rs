@@ -13,7 +13,7 @@ use super::{Global, time};
 use crate::artifacts::{self, ArtifactLine, Wanted};
 use crate::text::{plain, plain_line};
 use crate::wiring::Store;
-use crate::{carried, show};
+use crate::{carried, config, show};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -138,7 +138,7 @@ fn get(store: &Store, reference: &str, output: Option<PathBuf>, as_json: bool) -
     let lines = artifacts::find(store, reference)?;
     let line = &lines[0];
     let bytes = artifacts::read(store, line)?;
-    let output = output.unwrap_or_else(|| PathBuf::from(line.artifact.name.as_str()));
+    let output = output.map_or_else(|| its_own_name(line), Ok)?;
     if output == Path::new("-") {
         return to_stdout(&bytes);
     }
@@ -149,6 +149,17 @@ fn get(store: &Store, reference: &str, output: Option<PathBuf>, as_json: bool) -
     let file = plain_line(&output.display().to_string());
     show::note(format_args!("{} bytes in {file}", bytes.len()));
     Ok(())
+}
+
+/// The artifact's own name, which is the skill's word: a skill must not write the policy under which it runs next.
+fn its_own_name(line: &ArtifactLine) -> Result<PathBuf, Error> {
+    let name = line.artifact.name.as_str();
+    if name.eq_ignore_ascii_case(config::FILE) {
+        return Err(Error::new(Code::R0412, format!("the artifact is called {name}, as the policy file is"))
+            .because("what a skill hands over must not become the policy of this folder unseen")
+            .hint("name another file: --output FILE"));
+    }
+    Ok(PathBuf::from(name))
 }
 
 /// What a terminal is shown of an artifact.

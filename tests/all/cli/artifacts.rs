@@ -93,6 +93,18 @@ fn an_artifact_is_fetched_byte_for_byte_and_overwrites_nothing() {
 }
 
 #[test]
+fn an_artifact_becomes_no_policy_file_by_its_own_name() {
+    let policy = "[[grant]]\nring = 2\nhttp = [\"https://evil.example\"]\n";
+    for name in ["ringfence.toml", "Ringfence.TOML"] {
+        let (operator, task) = handed_over(&[(name, "application/toml", policy)]);
+        let artifact = format!("{task}/{name}");
+        operator.say(&["artifacts", "get", &artifact]).failed("R0412", 2).saying("policy");
+        assert_eq!(std::fs::read_dir(operator.here()).unwrap().count(), 0);
+        operator.does(&["artifacts", "get", &artifact, "--output", "looked-at.toml"]);
+    }
+}
+
+#[test]
 fn an_artifact_that_is_not_there_or_not_the_only_one_is_named_with_what_to_do() {
     // Two texts whose hashes begin alike.
     let mut seen: HashMap<String, String> = HashMap::new();

@@ -1,6 +1,7 @@
 //! Artifacts as skills hand them over, on a store that says in which order it was written.
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use ringfence_core::audit::{Event, Fact, Head, Record};
 use ringfence_core::gate::{Outside, Stop};
@@ -10,8 +11,9 @@ use ringfence_core::stores::{BlobStore, EventLog, Receipt, StoreError, read_fact
 
 use super::{ArtifactQuota, ArtifactsOverLog};
 use crate::in_memory::InMemoryStore;
+use crate::sqlite::SqliteStore;
 use crate::system::SystemClock;
-use crate::testing::{Run, kind, refusal};
+use crate::testing::{Run, abandon, kind, refusal};
 
 /// A store that remembers what was written in which order, and may have no room for bytes.
 #[derive(Default)]
@@ -130,4 +132,53 @@ async fn hosts_that_share_a_store_count_together() {
     assert_eq!(kind(save(&mut one, "c.txt", "").await), RefusalKind::Full);
     let last = read_facts(&*store, &stream(), 3).expect("facts").pop();
     let Some((3, Fact::ArtifactSaved { number: 3, total_bytes: 10, .. })) = last else { panic!("{last:?}") };
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_ended_before_its_turn_hands_over_nothing() {
+    let store = Arc::new(Watched::default());
+    let clock = Arc::new(SystemClock::new());
+    let quota = ArtifactQuota::default();
+    let artifacts = ArtifactsOverLog::new(Arc::clone(&store) as _, Arc::clone(&store) as _, clock, quota);
+    let shelf = Arc::clone(&artifacts.shelf);
+    let outside = Outside { artifacts: Box::new(artifacts), ..Outside::untouchable() };
+    let mut run = Run::behind("ada", outside, None);
+    let turns: Vec<_> = shelf.turns.iter().map(|turn| turn.lock().expect("a turn")).collect();
+    abandon(save(&mut run, "a.txt", "one")).await;
+    drop(turns);
+    // The thread holds the shelf for as long as it may still write.
+    while Arc::strong_count(&shelf) > 2 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    assert_eq!(*store.written.lock().expect("nobody panicked"), Vec::<String>::new());
+    assert!(matches!(run.facts().await.as_slice(), [Fact::CallBegun { .. }, Fact::CallUnknown { .. }]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_in_several_processes_keep_no_more_than_their_callers_quota() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("ringfence.db");
+    let stores = [(); 2].map(|()| Arc::new(SqliteStore::open(&path).expect("a store")));
+    let quota = ArtifactQuota { bytes: 1_000, number: 60 };
+    let tasks = (0..4).map(|number| {
+        let (store, clock) = (Arc::clone(&stores[number % 2]), Arc::new(SystemClock::new()));
+        let artifacts = ArtifactsOverLog::new(Arc::clone(&store) as _, store as _, clock, quota);
+        let outside = Outside { artifacts: Box::new(artifacts), ..Outside::untouchable() };
+        let mut run = Run::behind("ada", outside, None);
+        tokio::spawn(async move {
+            for name in 0..25 {
+                match save(&mut run, &format!("{name}.txt"), "x").await {
+                    Ok(_) => {}
+                    Err(Stop::Tell(refusal)) => assert_eq!(refusal.kind, RefusalKind::Full, "{refusal}"),
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+            run.gate.books().artifacts().len()
+        })
+    });
+    let mut kept = 0;
+    for task in tasks.collect::<Vec<_>>() {
+        kept += task.await.expect("done");
+    }
+    assert_eq!((kept, stores[0].head(&stream()).expect("a head").sequence), (60, 60));
 }
