@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ringfence_adapters::artifacts::ArtifactQuota;
 use ringfence_adapters::http_client::{HttpSettings, Secrets};
+use ringfence_core::artifact::MediaRange;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::CrowdLimits;
 use ringfence_core::limit::{Amounts, Limit};
@@ -51,6 +52,8 @@ pub struct Config {
     pub rule_files: Vec<PathBuf>,
     /// The most that a caller may keep of what skills hand over.
     pub artifacts: ArtifactQuota,
+    /// What skills may hand over, where not everything.
+    pub media_types: Option<Vec<MediaRange>>,
     /// How the web is reached.
     pub http: HttpSettings,
     secrets: Vec<web::SecretSource>,
@@ -112,6 +115,7 @@ struct Limits {
 struct ArtifactsEntry {
     quota: Option<String>,
     max_artifacts: Option<u64>,
+    media_types: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -188,8 +192,11 @@ impl Config {
             bytes: size("artifacts.quota", &parsed.artifacts.quota, kept.bytes)?,
             number: parsed.artifacts.max_artifacts.unwrap_or(kept.number),
         };
+        let ranges = |types: &Vec<String>| types.iter().map(|text| text.parse()).collect();
+        let media_types = parsed.artifacts.media_types.as_ref().map(ranges).transpose();
         let config = Self {
             artifacts,
+            media_types: media_types.map_err(|why| in_key("artifacts.media-types", why))?,
             file,
             data,
             limits: amounts,

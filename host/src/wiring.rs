@@ -120,12 +120,7 @@ pub fn start_with(
     let switches = Arc::new(Switches::default());
     let delegation = Arc::new(Delegation::default());
     let mut outside = Outside {
-        artifacts: Box::new(ArtifactsOverLog::new(
-            Arc::clone(&store.log),
-            Arc::clone(&store.blobs),
-            Arc::clone(&store.clock),
-            config.artifacts,
-        )),
+        artifacts: Box::new(artifacts(&config, &store)),
         files: Box::new(CapFiles::default()),
         http: Box::new(web(&config)?),
         memory: Box::new(MemoryOverLog::new(
@@ -153,6 +148,11 @@ pub fn start_with(
     let follower = Follower::start(&store.log, &store.registry, switches)?;
     let heart = Heart::start(Arc::clone(&store.queue), host.id.to_string())?;
     Ok(Running { store, config, sandbox, host, delegation, alive, _follower: follower, _heart: heart })
+}
+
+fn artifacts(config: &Config, store: &Store) -> ArtifactsOverLog {
+    let (log, blobs, clock) = (Arc::clone(&store.log), Arc::clone(&store.blobs), Arc::clone(&store.clock));
+    ArtifactsOverLog::new(log, blobs, clock, config.artifacts).only(config.media_types.clone())
 }
 
 fn web(config: &Config) -> Result<HyperHttp, Error> {

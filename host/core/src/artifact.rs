@@ -1,11 +1,13 @@
 //! Artifacts: the files and documents that a skill hands over. Here stands what their names and media types may be, and
 //! whether bytes are what they are said to be. Nothing here keeps any.
 
+mod media_range;
 mod media_type;
 mod name;
 
 use serde::{Deserialize, Serialize};
 
+pub use media_range::MediaRange;
 pub use media_type::MediaType;
 pub use name::ArtifactName;
 

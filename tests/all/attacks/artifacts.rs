@@ -147,6 +147,23 @@ pub(crate) fn attack_artifacts_floods() {
     assert_eq!(kept.len(), 3 * 2 * 3, "what came before the limit stays");
 }
 
+#[test]
+fn an_operator_narrows_what_may_be_handed_over() {
+    let world = World::with_policy("[artifacts]\nmedia-types = [\"text/*\", \"application/json\"]\n");
+    world.load("friend_hands_over");
+    let file = |media_type: &str| {
+        format!(r#"{{"name":"a-{}","media_type":"{media_type}","text":"1"}}"#, media_type.len())
+    };
+    let files = ["text/html", "application/json", "image/svg+xml"].map(file).join(",");
+    let input = format!(r#"{{"files":[{files}],"again":false}}"#);
+    let emitted = world.run(world.order("friend_hands_over", &input));
+    let said = emitted.outcome.output.clone().unwrap();
+    let denied = "this host takes no artifacts of type image/svg+xml, only: text/*, application/json";
+    assert_eq!(said[2], format!("the artifact was denied: {denied}"));
+    assert_eq!(emitted.artifacts.len(), 2, "{said}");
+    world.assert_unharmed();
+}
+
 /// Task after task, none of them beyond its own limits.
 #[test]
 fn what_a_caller_keeps_is_capped_over_all_tasks() {

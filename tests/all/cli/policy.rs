@@ -11,6 +11,8 @@ fn a_broken_policy_file_grants_nothing_and_is_named() {
     let broken = [
         ("x =", "line 1"),
         ("[limits]\nmemory = \"5 XB\"", "limits.memory: "),
+        ("[artifacts]\nquota = \"5 XB\"", "artifacts.quota: "),
+        ("[artifacts]\nmedia-types = [\"*/*\"]", "artifacts.media-types: "),
         ("[limits]\ntimeout = \"soon\"", "limits.timeout: "),
         ("[limits]\nmemory = \"1GiB\"", "engine.max-memory"),
         ("[limits]\nfuel = -1", "line 2"),

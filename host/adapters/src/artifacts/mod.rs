@@ -9,7 +9,7 @@ mod tests;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
-use ringfence_core::artifact::Artifact;
+use ringfence_core::artifact::{Artifact, MediaRange};
 use ringfence_core::audit::{Fact, TraceId};
 use ringfence_core::gate::{Artifacts, ArtifactsSave, Permit, Settled};
 use ringfence_core::governance::Authority;
@@ -38,6 +38,8 @@ impl Default for ArtifactQuota {
 /// Artifacts on top of a log and a store for their bytes.
 pub struct ArtifactsOverLog {
     shelf: Arc<Shelf>,
+    /// What the operator lets in; none: everything.
+    only: Option<Vec<MediaRange>>,
 }
 
 /// What a thread that may block needs for a call.
@@ -70,7 +72,24 @@ impl ArtifactsOverLog {
         quota: ArtifactQuota,
     ) -> Self {
         let turns = [const { Mutex::new(()) }; 64];
-        Self { shelf: Arc::new(Shelf { log, blobs, clock, quota, turns }) }
+        Self { shelf: Arc::new(Shelf { log, blobs, clock, quota, turns }), only: None }
+    }
+
+    /// The same, for these media types alone, if some are given.
+    #[must_use]
+    pub fn only(self, only: Option<Vec<MediaRange>>) -> Self {
+        Self { only, ..self }
+    }
+
+    /// Whether the operator lets such an artifact in.
+    fn check(&self, artifact: &Artifact) -> Result<(), Refusal> {
+        let Some(only) = &self.only else { return Ok(()) };
+        if only.iter().any(|range| range.covers(&artifact.media_type)) {
+            return Ok(());
+        }
+        let known = only.iter().map(MediaRange::to_string).collect::<Vec<_>>().join(", ");
+        let why = format!("this host takes no artifacts of type {}, only: {known}", artifact.media_type);
+        Err(Refusal::new(RefusalKind::Denied, why))
     }
 }
 
@@ -86,6 +105,9 @@ impl Artifacts for ArtifactsOverLog {
                 let known = call.known();
                 return underway.settle(known);
             };
+            if let Err(denied) = self.check(&artifact) {
+                return underway.settle(Err(denied));
+            }
             let bytes = call.bytes().to_vec();
             let (authority, trace) = (underway.authority().clone(), underway.trace());
             let shelf = Arc::clone(&self.shelf);

@@ -35,7 +35,7 @@ impl MediaType {
     }
 
     /// The type without its parameter.
-    fn essence(&self) -> &str {
+    pub(super) fn essence(&self) -> &str {
         self.0.split(';').next().unwrap_or(&self.0)
     }
 
