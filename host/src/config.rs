@@ -78,6 +78,7 @@ struct File {
     engine: Engine,
     #[serde(default)]
     concurrency: concurrency::Concurrency,
+    #[serde(default)]
     artifacts: ArtifactsEntry,
     #[serde(default)]
     http: web::HttpEntry,

@@ -1,6 +1,8 @@
 //! `ringfence demo`: everything that Ringfence promises, seen once, on real skills. No set-up, no network, and nothing
 //! is left behind but a build folder in the user's cache.
 
+mod survival;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -19,10 +21,11 @@ use crate::text::plain;
 use crate::wiring::{self, Running};
 use crate::{app, build, carried, replay, report, show};
 
-const SKILLS: [&str; 6] = ["hello", "word-count", "remember", "notes", "invoice", "spin"];
+const SKILLS: [&str; 7] = ["hello", "word-count", "remember", "notes", "invoice", "spin", "two-notes"];
 
-const GRANT: &str =
-    "[[grant]]\nring = 2\nskill = \"notes\"\nfiles = [{ folder = \"notes\", access = \"write\" }]\n";
+const GRANT: &str = "\
+[[grant]]\nring = 2\nskill = \"notes\"\nfiles = [{ folder = \"notes\", access = \"write\" }]\n
+[[grant]]\nring = 2\nskill = \"two-notes\"\nfiles = [{ folder = \"notes\", access = \"write\" }]\n";
 
 const INVOICE: &str = "ACME Tools GmbH\nInvoice No. 2025-0117\nDate: 03/12/2025\n\n\
     2 x Hammer  12,50  25,00\n1 x Ladder  89,90  89,90\n\nNet 114,90\nVAT 19% 21,83\nTotal EUR 136,73\n";
@@ -122,18 +125,22 @@ impl Demo {
         let corrected = self.perform(&running, act, Status::Completed).await?;
         expect(corrected.outcome.attempts > 1, "the first reading was wrong")?;
 
-        self.say("\n8. The record: every decision and call is in a chained log, and a run can be repeated from it alone.")?;
+        self.say("\n8. A crash: the host is killed outright between two effects; the next one goes on from the log.")?;
+        let survived = survival::survive(self, &running).await?;
+
+        self.say("\n9. The record: every decision and call is in a chained log, and a run can be repeated from it alone.")?;
         let verified = app::verify(&running.store)?;
         self.say(&format!("   {} events in {} streams, unaltered", verified.events, verified.streams))?;
-        let replayed = replay::replay(&running, &corrected.task).await?;
-        let used = corrected.outcome.used;
-        expect(replayed.fuel == used.fuel, "a replay uses the same fuel")?;
-        self.say(&format!(
-            "   task {} repeated: {}, {}, as recorded",
-            corrected.task,
-            count(replayed.attempts.into(), "attempt"),
-            count(replayed.fuel, "instruction"),
-        ))?;
+        for emitted in [&corrected, &survived] {
+            let replayed = replay::replay(&running, &emitted.task).await?;
+            expect(replayed.fuel == emitted.outcome.used.fuel, "a replay uses the same fuel")?;
+            self.say(&format!(
+                "   task {} repeated: {}, {}, as recorded",
+                emitted.task,
+                count(replayed.attempts.into(), "attempt"),
+                count(replayed.fuel, "instruction"),
+            ))?;
+        }
         Ok(())
     }
 

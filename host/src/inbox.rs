@@ -2,6 +2,7 @@
 
 use ringfence_core::audit::{Answered, Decision, Fact};
 use ringfence_core::error::{Code, Error};
+use ringfence_core::gate::check_answer;
 use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::ring::Ring;
 use ringfence_core::stores::{Envelope, Work, WorkState, append_shared};
@@ -57,7 +58,31 @@ pub async fn decide(
             .because("its input cannot be amended while nobody knows what became of that call")
             .hint("settle or retry the call, or refuse the task"));
     }
+    if let (Decision::Settle { answer: Answered::Answer(answer) }, WorkState::Suspended) =
+        (&decision, &item.work.state)
+    {
+        let name = item.facts.iter().rev().find_map(|fact| match fact {
+            Fact::TaskSuspended { name, .. } => Some(name.as_str()),
+            _ => None,
+        });
+        check_answer(name.unwrap_or_default(), answer).map_err(|why| {
+            Error::new(Code::R0403, "this is no answer to that call")
+                .because(why)
+                .hint(format!("see what it looks like: ringfence inbox show {task}"))
+        })?;
+    }
     append(store, &item.work, decision, by, reason).await
+}
+
+/// What an answer to a call looks like.
+#[must_use]
+pub fn example(call: &str) -> &'static str {
+    match call {
+        "http.send" => r#"{"status":200,"headers":[["content-type","text/plain"]],"body":{"text":"…"}}"#,
+        "memory.compare-and-set" => "7 (the revision that the key has since)",
+        "files.delete" => "null",
+        _ => "JSON",
+    }
 }
 
 /// Writes a decision down, if the task still stands as it did.

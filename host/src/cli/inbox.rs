@@ -182,12 +182,24 @@ fn line(fact: &Fact) -> Option<String> {
     }
 }
 
+/// The call that it waits for.
+fn call_of(item: &Item) -> &str {
+    let suspended = item.facts.iter().rev().find_map(|fact| match fact {
+        Fact::TaskSuspended { name, .. } => Some(name.as_str()),
+        _ => None,
+    });
+    suspended.unwrap_or_default()
+}
+
 fn possibilities(item: &Item) -> Vec<String> {
     let task = &item.work.task;
     match item.work.state {
         WorkState::Suspended => vec![
             format!("it did not happen, or twice does no harm: ringfence inbox retry {task}"),
-            format!("it happened: ringfence inbox settle {task} --answer JSON"),
+            format!(
+                "it happened: ringfence inbox settle {task} --answer '{}'",
+                inbox::example(call_of(item))
+            ),
             format!("it failed: ringfence inbox settle {task} --failed WHY"),
             format!("end the task: ringfence inbox refuse {task}"),
         ],

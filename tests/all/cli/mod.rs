@@ -6,6 +6,7 @@ mod components;
 mod damage;
 mod disk;
 mod doctor;
+mod durable;
 mod explain;
 mod folders;
 mod handles;
@@ -19,6 +20,7 @@ mod pure;
 pub(crate) mod registry;
 mod rules;
 mod shells;
+mod soak;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

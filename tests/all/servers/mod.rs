@@ -6,4 +6,4 @@ mod raw;
 
 pub(crate) use names::NameServer;
 pub(crate) use nginx::Nginx;
-pub(crate) use raw::RawServer;
+pub(crate) use raw::{RawServer, ok};

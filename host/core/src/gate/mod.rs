@@ -27,7 +27,7 @@ pub use call::log::{Level, LogWrite};
 pub use call::memory::{Entry, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet};
 pub use call::random::RandomBytes;
 pub use call::skills::{SkillsAnswer, SkillsRun};
-pub use call::{Call, Content, LocalCall, Repetition};
+pub use call::{Call, Content, LocalCall, Repetition, check_answer};
 pub use inputs::{Inputs, MAX_RANDOM_BYTES};
 pub use journal::{Divergence, Journal, Recorded, RecordedEnd};
 pub use once::Key;

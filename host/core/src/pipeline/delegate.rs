@@ -61,6 +61,8 @@ async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<Skill
         max_corrections: CORRECTIONS,
     };
     let task = order.task.clone();
+    // In the log it is asked for before it is there: one that is run again must find what it asked for.
+    underway.books().log().hand_over();
     let chain = authority.chain.iter().chain([&authority.skill]).cloned().collect();
     let asking = Asking { books: Arc::clone(underway.books()), chain };
     let resumed = match underway.again() {

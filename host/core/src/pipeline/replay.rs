@@ -6,13 +6,11 @@ use std::time::Duration;
 
 use super::execute::charge_request;
 use super::validate::charge_output;
-use crate::audit::{AttemptEnd, Fact, LimitHit, TraceId};
-use crate::capability::Powers;
+use crate::audit::{AttemptEnd, Decision, Fact, LimitHit, TraceId};
 use crate::gate::{Books, Gate, Inputs, Journal, TrapReason};
 use crate::governance::{Authority, Cost, Exhausted, Ledger, StopSwitch};
-use crate::ids::{Agent, Digest, SkillName, StreamName, TaskId};
+use crate::ids::{Agent, Digest, StreamName, TaskId};
 use crate::limit::{Amounts, Limit};
-use crate::ring::Ring;
 use crate::sandbox::{End, Job, Request, Sandbox};
 use crate::stores::{EventLog, StreamWriter};
 use crate::system::Clock;
@@ -46,37 +44,55 @@ pub async fn replay(
     task: &TaskId,
     facts: &[Fact],
 ) -> Result<Replayed, String> {
-    let recorded = Recorded::from_facts(facts)?;
+    let first_end = facts.iter().position(|fact| matches!(fact, Fact::TaskEnded { .. }));
+    let mut recorded = Recorded::from_facts(&facts[..first_end.unwrap_or(facts.len())], facts)?;
     let trace = TraceId::default();
     let agent = recorded.authority.agent.text();
     let log = StreamWriter::create(scratch, Arc::clone(&clock), StreamName::task(task), agent, trace);
     let switch = Arc::new(StopSwitch::default());
     let books = Arc::new(Books::new(log, Ledger::new(recorded.limits), switch, clock));
     let mut replayed = Replayed { attempts: 0, fuel: 0 };
-    let starts = facts.iter().enumerate().filter(|(_, fact)| matches!(fact, Fact::AttemptStarted { .. }));
-    for (index, _) in starts {
-        let fuel = repeat_attempt(sandbox, &books, &recorded, &facts[index..]).await?;
-        replayed.attempts += 1;
-        replayed.fuel += fuel;
+    let mut is_over = false;
+    for (index, fact) in facts.iter().enumerate() {
+        match fact {
+            Fact::TaskEnded { .. } => is_over = true,
+            // A person has had it begun anew, with a ledger on which nothing is used.
+            Fact::TaskDecided { decision: Decision::Retry | Decision::Amend { .. }, .. } if is_over => {
+                recorded = Recorded::from_facts(&facts[..=index], &facts[index..])?;
+                books.with_ledger(|ledger| *ledger = Ledger::new(recorded.limits));
+            }
+            Fact::AttemptStarted { .. } => {
+                let fuel = repeat_attempt(sandbox, &books, &recorded, &facts[index..]).await?;
+                replayed.attempts += 1;
+                replayed.fuel += fuel;
+            }
+            _ => {}
+        }
     }
     Ok(replayed)
 }
 
 impl Recorded {
-    fn from_facts(facts: &[Fact]) -> Result<Self, String> {
+    /// What was asked for until then, and what it was resolved to from there on, first of all.
+    fn from_facts(until: &[Fact], from: &[Fact]) -> Result<Self, String> {
         let mut accepted: Option<(Agent, Arc<str>, Amounts)> = None;
-        let mut resolved: Option<(SkillName, Digest, Ring, Powers)> = None;
-        for fact in facts {
+        for fact in until {
             match fact {
                 Fact::TaskAccepted { agent, input, limits, .. } => {
                     accepted = Some((agent.clone(), Arc::clone(input), *limits));
                 }
-                Fact::TaskResolved { skill, component, ring, powers, .. } => {
-                    resolved = Some((skill.clone(), *component, *ring, *powers));
+                Fact::TaskDecided { decision: Decision::Amend { input: amended }, .. } => {
+                    accepted.iter_mut().for_each(|(_, input, _)| *input = Arc::clone(amended));
                 }
                 _ => {}
             }
         }
+        let resolved = from.iter().find_map(|fact| match fact {
+            Fact::TaskResolved { skill, component, ring, powers, .. } => {
+                Some((skill.clone(), *component, *ring, *powers))
+            }
+            _ => None,
+        });
         let (agent, input, limits) = accepted.ok_or("the record does not say what was asked for")?;
         let (skill, component, ring, powers) = resolved.ok_or("the task was refused: nothing ran")?;
         let authority = Arc::new(Authority::new(agent, skill, ring, powers, &Arc::default()));

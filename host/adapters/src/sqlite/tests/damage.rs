@@ -34,7 +34,7 @@ fn what_is_not_ours_is_refused_and_left_as_it_is() {
 #[test]
 fn a_store_of_a_newer_ringfence_is_refused_by_its_number() {
     let folder = Folder::new();
-    assert_eq!(folder.open().disturb("PRAGMA user_version = 2"), Ok(()));
+    assert_eq!(folder.open().disturb("PRAGMA user_version = 3"), Ok(()));
     let why = "written by a newer Ringfence: schema 3; this one knows 2";
     assert_eq!(folder.refusal(), StoreError::Damaged(why.into()));
 }

@@ -11,6 +11,7 @@ pub(super) mod skills;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 pub use crate::content::Content;
 
@@ -82,6 +83,29 @@ pub trait Call: Serialize + Send + Sync + 'static {
 
     /// What it cost, given its answer, beside one step.
     fn used(&self, answer: &Self::Answer) -> Amounts;
+}
+
+/// Whether a value can be the answer to a call of this name, for a person who says what became of one.
+///
+/// # Errors
+/// Why it cannot.
+pub fn check_answer(call: &str, answer: &Value) -> Result<(), String> {
+    fn fits<C: Call>(call: &str, answer: &Value) -> Option<Result<(), String>> {
+        let read = || serde_json::from_value::<C::Answer>(answer.clone());
+        (call == C::NAME).then(|| read().map(drop).map_err(|why| why.to_string()))
+    }
+    let known = [
+        fits::<files::FilesDelete>(call, answer),
+        fits::<files::FilesWrite>(call, answer),
+        fits::<http::HttpSend>(call, answer),
+        fits::<memory::MemoryCompareAndSet>(call, answer),
+        fits::<skills::SkillsRun>(call, answer),
+    ];
+    known
+        .into_iter()
+        .flatten()
+        .next()
+        .unwrap_or_else(|| Err(format!("nobody needs to say what became of `{call}`")))
 }
 
 /// A call that the host answers by itself.

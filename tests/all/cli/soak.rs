@@ -1,0 +1,128 @@
+//! Workers that are killed outright, again and again, while their tasks have effects on a server that counts them.
+//!
+//! `RINGFENCE_KILLS=500` makes it a long run; `RINGFENCE_SEED` repeats one.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Operator;
+use super::durable::{Worker, asking, operator_for};
+use crate::servers::{RawServer, ok};
+
+/// How many workers are killed where nobody says otherwise.
+const KILLS: u32 = 8;
+
+/// How many tasks there are for each kill.
+const TASKS: u32 = 5;
+
+/// Numbers that follow from a seed.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self, below: u64) -> u64 {
+        // The constants of Knuth's MMIX.
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[test]
+fn workers_that_are_killed_lose_no_task_and_have_no_effect_twice() {
+    let kills = number("RINGFENCE_KILLS").map_or(KILLS, |kills| u32::try_from(kills).unwrap());
+    let seed = number("RINGFENCE_SEED").unwrap_or(u64::from(std::process::id()));
+    let mut numbers = Numbers(seed);
+    let server = RawServer::start(|_, stream| {
+        std::thread::sleep(Duration::from_millis(15));
+        ok(stream, "done");
+    });
+    let operator = operator_for(&server);
+    let mut tasks = Vec::new();
+    for kill in 0..kills {
+        for one in 0..TASKS {
+            let task = format!("t-{kill}-{one}");
+            let paths = [
+                ("POST", format!("keyed/{task}")),
+                ("POST", format!("once/{task}")),
+                ("GET", format!("keyed/{task}")),
+            ];
+            let requests: Vec<(&str, &str)> =
+                paths.iter().map(|(method, path)| (*method, path.as_str())).collect();
+            let input = asking(&server, &requests);
+            operator.does(&[
+                "task",
+                "submit",
+                "friend-asks-the-web",
+                "--ring",
+                "2",
+                "--id",
+                &task,
+                "--input",
+                &input,
+            ]);
+            tasks.push(task);
+        }
+        let worker = Worker::start(&operator);
+        std::thread::sleep(Duration::from_millis(40 + numbers.next(160)));
+        worker.kill();
+        if kill % 4 == 0 {
+            operator.does(&["audit", "verify"]);
+        }
+    }
+    operator.does(&["work", "--idle"]);
+    settle(&operator, &server, seed);
+    check(&operator, &server, &tasks, seed);
+}
+
+/// A person looks at the server for each request whose end nobody saw, and says what became of it.
+fn settle(operator: &Operator, server: &RawServer, seed: u64) {
+    let (waiting, _) = operator.json(&["inbox"]);
+    for item in waiting.as_array().unwrap() {
+        assert_eq!(item["state"], "suspended", "seed {seed}: {item}");
+        let task = item["task"].as_str().unwrap();
+        let arrived = server.requests().iter().any(|one| one.starts_with(&format!("POST /once/{task} ")));
+        match arrived {
+            true => operator.does(&[
+                "inbox",
+                "settle",
+                task,
+                "--answer",
+                r#"{"status":200,"headers":[],"body":{"text":"done"}}"#,
+            ]),
+            false => operator.does(&["inbox", "retry", task]),
+        };
+    }
+    operator.does(&["work", "--idle"]);
+}
+
+/// Every task completed once; no request that must not come twice did, and those that may came with the same key.
+fn check(operator: &Operator, server: &RawServer, tasks: &[String], seed: u64) {
+    let (listed, _) = operator.json(&["task", "list", "--most", "100000"]);
+    let completed = listed.as_array().unwrap().iter().filter(|task| task["status"] == "completed").count();
+    assert_eq!(completed, tasks.len(), "seed {seed}: {listed:#}");
+    let mut keys: HashMap<String, Vec<String>> = HashMap::new();
+    for request in server.requests().iter().filter(|request| request.starts_with("POST")) {
+        let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+        let key = request.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
+        keys.entry(path).or_default().push(key.expect("a key").to_owned());
+    }
+    for task in tasks {
+        let once = keys.get(&format!("/once/{task}")).map_or(0, Vec::len);
+        assert_eq!(once, 1, "seed {seed}: {task} asked once");
+        let keyed = keys.get(&format!("/keyed/{task}")).expect("it asked");
+        assert!(keyed.iter().all(|key| *key == keyed[0]), "seed {seed}: {task}: {keyed:?}");
+        let (records, _) = operator.json(&["audit", "log", task]);
+        let ends = records.as_array().unwrap().iter().filter(|record| record["kind"] == "task.ended").count();
+        assert_eq!(ends, 1, "seed {seed}: {task} ended once");
+        assert_eq!(
+            records.as_array().and_then(|all| all.last()).map(|last| &last["kind"]),
+            Some(&Value::from("task.ended"))
+        );
+    }
+    operator.does(&["audit", "verify"]);
+}
