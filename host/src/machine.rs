@@ -29,7 +29,7 @@ pub(crate) fn check_handles() -> Result<(), Error> {
 /// `R0001` if the machine has no threads to give.
 pub fn runtime() -> Result<Runtime, Error> {
     /// On the scale from -20 to 19 of `nice`.
-    const STANDING_BACK: i32 = 5;
+    const STANDING_BACK: i32 = 10;
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.enable_all().event_interval(4).on_thread_start(|| {
         // On Linux this is the thread's own. Where it is not allowed the worker stays as it is.

@@ -165,7 +165,7 @@ impl TaskId {
     }
 
     /// The id of what a task has another skill do: always the same for the same call of the same attempt, whose first event
-    /// has this sequence. It sorts beside the task's own.
+    /// has this sequence. It sorts beside the task's own, in the order of the calls.
     #[must_use]
     pub fn errand(&self, attempt: u64, call: u64) -> Self {
         /// The bits of a UUID of version 7 that hold its time.
@@ -173,7 +173,9 @@ impl TaskId {
         let own = self.as_str().strip_prefix("t-").and_then(|hex| u128::from_str_radix(hex, 16).ok());
         let hash = Digest::of(format!("{self} {attempt} {call}").as_bytes());
         let hash = u128::from_be_bytes(*hash.as_bytes().first_chunk().expect("32 bytes hold 16"));
-        Self::from_number(own.unwrap_or(hash) & TIME | hash & !TIME)
+        let sixteen = |number: u64| u128::from(number & 0xffff);
+        let place = sixteen(attempt) << 64 | sixteen(call) << 48;
+        Self::from_number(own.unwrap_or(hash) & TIME | place | hash & (u128::MAX >> 80))
     }
 }
 
@@ -248,6 +250,19 @@ mod tests {
             assert!(text.parse::<SkillName>().is_err(), "{text:?}");
         }
         assert!("word-count2".parse::<SkillName>().is_ok());
+    }
+
+    #[test]
+    fn errands_sort_beside_their_task_in_the_order_of_their_calls() {
+        let task = TaskId::from_number(0x01a1_ff4c_82d1_70b7_a27b_b7aa_5b28_3017);
+        let errands: Vec<_> = (1..20).map(|call| task.errand(4, call)).collect();
+        assert!(
+            errands.is_sorted() && errands.iter().all(|errand| errand.as_str()[..14] == task.as_str()[..14])
+        );
+        assert!(task.errand(4, 19) < task.errand(5, 1));
+        let other: TaskId = "t-one".parse().expect("an id");
+        assert_ne!(other.errand(4, 1), task.errand(4, 1));
+        assert_eq!(other.errand(4, 1), other.errand(4, 1));
     }
 
     #[test]

@@ -155,3 +155,15 @@ pub(crate) fn attack_memory_waits_for_an_answer() {
     assert_dropped_in_a_call(true, "call.unknown");
     assert_dropped_in_a_call(false, "call.ended");
 }
+
+#[test]
+pub(crate) fn attack_clock_sleeps_for_an_hour() {
+    let world = World::new();
+    world.load("attack_clock_sleeps_for_an_hour");
+    let order = world.order("attack_clock_sleeps_for_an_hour", "{}");
+    let wall = limited(world.again(&order), &[(Limit::WallMs, 200)]);
+    assert_attack_fails(&world, wall, &out_of_time(&CALLED));
+    let asleep = world.order("attack_clock_sleeps_for_an_hour", "{}");
+    let task = asleep.task.clone();
+    assert_killed(&world, asleep, &CALLED, |world| world.has_event(&task, "call"));
+}
