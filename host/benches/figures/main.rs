@@ -4,6 +4,7 @@
 mod bare;
 mod calls;
 mod crowds;
+mod durable;
 mod errands;
 mod grants;
 mod kills;
@@ -23,13 +24,14 @@ fn main() {
     }
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let runtime = ringfence::machine::runtime().expect("a runtime");
-    let groups: [(&str, Group); 7] = [
+    let groups: [(&str, Group); 8] = [
         ("runs", runs::measure),
         ("calls", calls::measure),
         ("errands", errands::measure),
         ("grants", grants::measure),
         ("kills", kills::measure),
         ("crowds", crowds::measure),
+        ("durable", durable::measure),
         ("process", process::measure),
     ];
     println!("| figure | to reach | measured |\n|---|---|---|");

@@ -62,7 +62,8 @@ impl World {
     }
 }
 
-struct Forgetful;
+/// A log that takes everything and keeps nothing.
+pub(crate) struct Forgetful;
 
 impl EventLog for Forgetful {
     fn append(&self, _: Vec<Record>) -> Receipt {

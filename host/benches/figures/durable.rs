@@ -1,0 +1,155 @@
+//! What it costs that a task outlives its host, and how fast it comes back.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::{StreamExt, stream};
+use ringfence_adapters::sqlite::SqliteStore;
+use ringfence_core::audit::{Fact, Record, TraceId};
+use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::limit::Limit;
+use ringfence_core::pipeline::Order;
+use ringfence_core::stores::{EventLog, StreamWriter};
+use tokio::runtime::Runtime;
+
+use crate::sample::{Figure, Sample, ratio};
+use crate::world::{Forgetful, World};
+
+const HELLO: &str = r#"{"name":"Ada"}"#;
+/// How many tasks wait for the disk at once.
+const AT_ONCE: usize = 256;
+
+pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
+    let world = runtime.block_on(World::new(&["hello", "attack_clock_is_read_a_million_times"]));
+    let durable = runtime.block_on(tasks(&world));
+    vec![
+        durable,
+        chained(&world),
+        verified(&world),
+        runtime.block_on(replayed(&world)),
+        runtime.block_on(resumed(&world)),
+    ]
+}
+
+/// Accepted, run, and the outcome on the disk; over the same rows written by nobody but the store.
+async fn tasks(world: &World) -> Figure {
+    const MANY: usize = 10_000;
+    let orders: Vec<Order> = (0..MANY).map(|_| world.order("hello", HELLO)).collect();
+    let names: Vec<StreamName> = orders.iter().map(|order| StreamName::task(&order.task)).collect();
+    let began = Instant::now();
+    let done = stream::iter(orders).map(|order| {
+        let host = Arc::clone(&world.running.host);
+        // On a task of its own: on all cores.
+        tokio::spawn(async move { host.run(order).await.durable().await })
+    });
+    done.buffer_unordered(AT_ONCE).for_each(async |done| done.expect("no panic").expect("a log")).await;
+    let governed = MANY as f64 / began.elapsed().as_secs_f64();
+    let log = &world.running.store.log;
+    let batches: Vec<Vec<Record>> =
+        names.iter().map(|name| log.read(name, 1, usize::MAX).expect("a task")).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    let plain = SqliteStore::open(&folder.path().join("plain.db")).expect("a store");
+    let began = Instant::now();
+    let written = stream::iter(batches).map(|batch| plain.append(batch).durable());
+    written.buffer_unordered(AT_ONCE).for_each(async |done| done.expect("a log")).await;
+    let base = MANY as f64 / began.elapsed().as_secs_f64();
+    Figure {
+        what: "durable tasks a second (`hello`, 256 at once), over the same rows through the same store",
+        to_reach: "≥ 0.5",
+        measured: format!("{:.2} ({governed:.0} over {base:.0})", governed / base),
+    }
+}
+
+fn chained(world: &World) -> Figure {
+    const MANY: u32 = 200_000;
+    let store = &world.running.store;
+    let stream = StreamName::task(&store.entropy.task_id());
+    let clock = Arc::clone(&store.clock);
+    let log = StreamWriter::create(Arc::new(Forgetful), clock, stream, "bench".into(), TraceId(1));
+    let fact =
+        Fact::Printed { stream: "stdout".into(), text: "a line of text that a skill has printed".into() };
+    let began = Instant::now();
+    (0..MANY).for_each(|_| log.append(black_box(&fact)));
+    let took = began.elapsed();
+    let payload = fact.to_json();
+    let began = Instant::now();
+    for _ in 0..MANY {
+        black_box(ringfence_core::ids::Digest::of(black_box(&payload)));
+    }
+    let bare = began.elapsed();
+    let rate = f64::from(MANY) / took.as_secs_f64();
+    Figure {
+        what: "encode and chain events, one thread, store excluded",
+        to_reach: "≥ 500,000/s",
+        measured: format!("{rate:.0}/s; {:.1} × the payload's BLAKE3 alone", ratio(took, bare)),
+    }
+}
+
+fn verified(world: &World) -> Figure {
+    let began = Instant::now();
+    let verified = ringfence::app::verify(&world.running.store).expect("a whole log");
+    let rate = verified.events as f64 / began.elapsed().as_secs_f64();
+    Figure {
+        what: "`audit verify`, read from the store",
+        to_reach: "≥ 500,000 events/s per core",
+        measured: format!("{rate:.0}/s in all ({} events)", verified.events),
+    }
+}
+
+async fn replayed(world: &World) -> Figure {
+    let (mut first, mut again) = (Sample::default(), Sample::default());
+    for _ in 0..500 {
+        let order = world.order("hello", HELLO);
+        let task = order.task.clone();
+        let began = Instant::now();
+        ringfence::app::run(&world.running, order).await.expect("a run");
+        first.push(began.elapsed());
+        let began = Instant::now();
+        ringfence::replay::replay(&world.running, &task).await.expect("the same");
+        again.push(began.elapsed());
+    }
+    Figure {
+        what: "replay over the first run (`hello`, durable)",
+        to_reach: "≤ 1.2",
+        measured: format!(
+            "{:.2} ({:.1?} over {:.1?})",
+            ratio(again.median(), first.median()),
+            again.median(),
+            first.median()
+        ),
+    }
+}
+
+/// A task that had made 10,000 calls when its host was gone goes on in another store, to its end.
+async fn resumed(world: &World) -> Figure {
+    let mut order = world.order("attack-clock-is-read-a-million-times", "{}");
+    order.limits = order.limits.with(Limit::Steps, 10_000);
+    let task = order.task.clone();
+    ringfence::app::run(&world.running, order).await.expect("a run");
+    let records = world.running.store.log.read(&StreamName::task(&task), 1, usize::MAX).expect("a task");
+    let calls = records.iter().filter(|record| record.event.kind == "call").count();
+    assert_eq!(calls, 10_000, "it made them all");
+    let cut =
+        records.iter().position(|record| record.event.kind == "call.stopped").expect("then it was stopped");
+    let mut sample = Sample::default();
+    for _ in 0..10 {
+        sample.push(resume(&records[..cut], &task).await);
+    }
+    Figure {
+        what: "resume of a task with 10,000 journalled calls, to its end",
+        to_reach: "≤ 100 ms",
+        measured: format!("{:.1?}", sample.median()),
+    }
+}
+
+async fn resume(records: &[Record], task: &TaskId) -> Duration {
+    let world = World::new(&["attack_clock_is_read_a_million_times"]).await;
+    world.running.store.log.append(records.to_vec()).durable().await.expect("a log");
+    let began = Instant::now();
+    let emitted = world.running.host.resume(task).await.expect("it goes on");
+    emitted.durable().await.expect("a log");
+    let took = began.elapsed();
+    assert!(emitted.outcome.limit.is_some(), "{:?}", emitted.outcome);
+    took
+}
