@@ -18,6 +18,8 @@ mod guests;
 mod harness;
 mod replay;
 mod servers;
+#[path = "../simulation/mod.rs"]
+mod simulation;
 mod sticky;
 mod validation;
 mod web;

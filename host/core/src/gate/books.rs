@@ -158,6 +158,15 @@ impl Books {
         serde_json::from_value(self.lock().effects.answer(key)?.clone()).ok()
     }
 
+    /// Whether an earlier attempt began the same effect, and nobody saw its end.
+    pub(super) fn is_unknown(&self, key: &Key) -> bool {
+        self.lock().effects.is_unknown(key)
+    }
+
+    pub(super) fn note_unknown(&self, key: Key) {
+        self.lock().effects.note_unknown(key);
+    }
+
     pub(super) fn note_effect(&self, key: Key, answer: &Value) {
         self.lock().effects.note(key, answer.clone());
     }

@@ -221,7 +221,7 @@ impl Gate {
             Next::Begun { .. } => return Err(Unresolved { number: fact.number, name: C::NAME }.into()),
             Next::Live => {}
         }
-        self.decide(&call, &fact, reservation)?.map_or_else(Err, |(_, reservation)| {
+        self.decide(&call, &fact, false, reservation)?.map_or_else(Err, |(_, reservation)| {
             let answer = call.answer(&mut self.inputs, self.fuel);
             let recorded = serde_json::to_value(&answer).expect("answers serialise");
             self.books.settle(reservation, &call.used(&answer).with(Limit::Steps, 1));
@@ -254,6 +254,10 @@ impl Gate {
         let key = self.key(&call, &fact);
         let begun = match self.recorded::<C>(&fact)? {
             Next::Ended(recorded) => {
+                if let (Some(key), Ok(answer)) = (key, &recorded) {
+                    // A later attempt that asks for the same is answered like this one.
+                    self.books.note_effect(key, &serde_json::to_value(answer).expect("answers serialise"));
+                }
                 return self.repeat(&call, reservation, recorded).map(Opened::Recorded);
             }
             Next::Begun { wanted } => Some(wanted),
@@ -264,17 +268,21 @@ impl Gate {
         {
             return self.answer_from_before(&call, fact, reservation, answer).map(Opened::Recorded);
         }
-        let (through, reservation) = self.decide(&call, &fact, reservation)??;
         let number = fact.number;
-        match begun {
-            None => self.books.log().append(&Fact::CallBegun { call: fact }),
-            Some(wanted) if wanted || is_harmless(&call, through.as_ref()) => {}
-            Some(_) => {
-                self.books.with_ledger(|ledger| ledger.refund(reservation));
-                return Err(Unresolved { number, name: C::NAME }.into());
+        // Begun in this attempt or in one before, and nobody saw its end.
+        let unknown = begun.is_some() || key.as_ref().is_some_and(|key| self.books.is_unknown(key));
+        if unknown && begun != Some(true) && !self.may_be_repeated(&call) {
+            if begun.is_none() {
+                self.books.log().append(&Fact::CallBegun { call: fact });
             }
+            self.books.with_ledger(|ledger| ledger.refund(reservation));
+            return Err(Unresolved { number, name: C::NAME }.into());
         }
-        let again = if begun.is_some() { Again::Yes } else { Again::No };
+        let (through, reservation) = self.decide(&call, &fact, begun.is_some(), reservation)??;
+        if begun.is_none() {
+            self.books.log().append(&Fact::CallBegun { call: fact });
+        }
+        let again = if unknown { Again::Yes } else { Again::No };
         let (authority, books) = (Arc::clone(&self.authority), Arc::clone(&self.books));
         Ok(Opened::Permit(Permit::mint(
             call,
@@ -352,22 +360,39 @@ impl Gate {
         &mut self,
         call: &C,
         fact: &CallFact,
+        has_begun: bool,
         reservation: Reservation,
     ) -> Result<Result<(Option<Through>, Reservation), Stop>, Stop> {
         if C::VIRTUAL {
             return Ok(Ok((None, reservation)));
         }
-        let ask = Ask { capability: C::CAPABILITY, effect: call.effect(), scope: call.scope() };
-        match decide(&ask, &self.authority) {
+        match self.verdict(call) {
             Verdict::Allow(through) => Ok(Ok((through, reservation))),
             Verdict::Deny(denial) => {
                 self.books.settle(reservation, &call.cost().fixed.with(Limit::Steps, 1));
                 self.books.note_denial(C::NAME, &denial);
                 let refusal = Refusal::new(denial.kind, denial.why);
                 let answer = Answered::Error(refusal.clone());
-                self.books.log().append(&Fact::CallDenied { call: fact.clone(), code: Code::R0107, answer });
+                self.books.log().append(&match has_begun {
+                    // It was allowed when it began, and is not any more.
+                    true => Fact::CallEnded { number: fact.number, answer },
+                    false => Fact::CallDenied { call: fact.clone(), code: Code::R0107, answer },
+                });
                 Ok(Err(Stop::Tell(refusal)))
             }
+        }
+    }
+
+    fn verdict<C: Call>(&self, call: &C) -> Verdict {
+        let ask = Ask { capability: C::CAPABILITY, effect: call.effect(), scope: call.scope() };
+        decide(&ask, &self.authority)
+    }
+
+    /// Whether making it once more is as good as making it once, under the grants that hold now.
+    fn may_be_repeated<C: Call>(&self, call: &C) -> bool {
+        match self.verdict(call) {
+            Verdict::Allow(through) => is_harmless(call, through.as_ref()),
+            Verdict::Deny(_) => is_harmless(call, None),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Effects that are done once, however often an attempt that asks for them is run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -45,17 +45,31 @@ impl Occurrences {
     }
 }
 
-/// The effects that a task's attempts have had so far, with their answers.
+/// The effects that a task's attempts have had so far.
 #[derive(Debug, Default)]
-pub(super) struct Effects(HashMap<Key, Value>);
+pub(super) struct Effects {
+    /// Those that ended, with their answers.
+    answers: HashMap<Key, Value>,
+    /// Those that began, and nobody saw their end.
+    unknown: HashSet<Key>,
+}
 
 impl Effects {
     pub(super) fn note(&mut self, key: Key, answer: Value) {
-        self.0.insert(key, answer);
+        self.unknown.remove(&key);
+        self.answers.insert(key, answer);
+    }
+
+    pub(super) fn note_unknown(&mut self, key: Key) {
+        self.unknown.insert(key);
     }
 
     pub(super) fn answer(&self, key: &Key) -> Option<&Value> {
-        self.0.get(key)
+        self.answers.get(key)
+    }
+
+    pub(super) fn is_unknown(&self, key: &Key) -> bool {
+        self.unknown.contains(key)
     }
 
     /// The effects among the facts of an attempt that is over.
@@ -70,12 +84,16 @@ impl Effects {
                 }
                 // Answered from an attempt before: it counts, and is known already.
                 Fact::Call { call, .. } => drop(occurrences.next(call)),
-                Fact::CallEnded { number, answer: Answered::Answer(answer) } => {
-                    begun.remove(number).into_iter().for_each(|key| self.note(key, answer.clone()));
+                Fact::CallEnded { number, answer } => {
+                    let key = begun.remove(number);
+                    if let (Some(key), Answered::Answer(answer)) = (key, answer) {
+                        self.note(key, answer.clone());
+                    }
                 }
                 _ => {}
             }
         }
+        begun.into_values().for_each(|key| self.note_unknown(key));
     }
 }
 

@@ -265,6 +265,7 @@ impl<C: Call> Drop for Underway<C> {
     fn drop(&mut self) {
         if let Some(reservation) = self.0.reservation.take() {
             self.0.books.with_ledger(|ledger| ledger.charge(reservation));
+            self.0.key.into_iter().for_each(|key| self.0.books.note_unknown(key));
             self.0.books.log().append(&Fact::CallUnknown { number: self.0.number });
             self.0.books.log().hand_over();
         }
