@@ -105,7 +105,10 @@ async fn append(store: &Store, work: &Work, decision: Decision, by: &str, reason
 /// `R0431` if somebody works on it, and the store's.
 pub async fn refuse(store: &Store, task: &TaskId, by: &str) -> Result<(), Error> {
     let work = store.queue.work(task)?;
-    let idle = |work: &Work| !matches!(work.state, WorkState::Held { .. });
+    let idle = |work: &Work| match &work.state {
+        WorkState::Held { host } => !crate::alive::is_alive(&store.data, host),
+        _ => true,
+    };
     let Some(work) = work.filter(idle) else {
         return Err(Error::new(Code::R0431, format!("the task `{task}` is not one that waits")));
     };

@@ -53,7 +53,11 @@ impl Worker {
     ) -> Result<(), Error> {
         tokio::pin!(stop);
         loop {
-            let held = self.claim()?;
+            // What cannot be read now is read again: the tasks that run here are not to suffer for it.
+            let held = self.claim().unwrap_or_else(|error| {
+                tracing::warn!(%error, "the store cannot be looked at");
+                usize::MAX
+            });
             if until == Until::Idle && held == 0 && self.at_work.is_empty() {
                 return Ok(());
             }
@@ -83,8 +87,13 @@ impl Worker {
         done: Result<(TaskId, Result<Emitted, Error>), tokio::task::JoinError>,
         show: &mut impl FnMut(&Emitted),
     ) -> Result<(), Error> {
-        let (task, done) =
-            done.map_err(|why| Error::new(Code::R0001, "a task's thread panicked").because(why))?;
+        let (task, done) = match done {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, "a task's thread panicked");
+                return Ok(());
+            }
+        };
         self.mine.remove(&task);
         match done {
             Ok(emitted) => show(&emitted),
@@ -106,20 +115,27 @@ impl Worker {
         let now = Instant::now();
         self.hearts.look(&queue.beats()?, &holders.into_iter().collect::<Vec<_>>(), now);
         let data = &self.running.store.data;
+        // What this process holds and does not run any more it has lost like any other: its log could not be written.
+        let has_lost = |task: &TaskId, host: &str| match host == own {
+            true => !self.running.host.switches.runs(task),
+            false => self.hearts.has_stopped(data, host, now),
+        };
         let (lost, kept): (Vec<_>, Vec<_>) = held
             .into_iter()
-            .filter(|(task, host)| *host != own && !self.mine.contains(task))
-            .partition(|(_, host)| self.hearts.has_stopped(data, host, now));
+            .filter(|(task, _)| !self.mine.contains(task))
+            .partition(|(task, host)| has_lost(task, host));
         let lost = lost.into_iter().map(|(task, _)| task);
         // More than there is room for: others may be after the same ones.
-        let ready = queue.ready(self.concurrency.saturating_mul(2).max(16))?;
-        let mut open: Vec<TaskId> = lost.chain(ready).filter(|task| !self.mine.contains(task)).collect();
-        let waiting = open.len();
-        if open.len() > room && room > 0 {
-            // Two workers that begin at the same end would meet at every task.
-            let turn = usize::try_from(std::process::id()).unwrap_or(0) % open.len();
-            open.rotate_left(turn);
+        let mut ready = queue.ready(self.concurrency.saturating_mul(2).max(16))?;
+        ready.retain(|task| !self.mine.contains(task));
+        if ready.len() > room {
+            // Two workers that begin at the same end would meet at every task; and the oldest comes first most often.
+            let turn = self.running.store.entropy.seed()[0];
+            let among = ready.len().min(room.saturating_mul(2).max(1));
+            ready[..among].rotate_left(usize::from(turn) % among);
         }
+        let open: Vec<TaskId> = lost.filter(|task| !self.mine.contains(task)).chain(ready).collect();
+        let waiting = open.len();
         for task in open.into_iter().take(room) {
             self.mine.insert(task.clone());
             let running = Arc::clone(&self.running);

@@ -40,7 +40,11 @@ impl Server {
             assert_eq!(once, wanted(Step::Once(path)), "seed {seed}: /once/{path}: {script:?}\n{told}");
             let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
             let keys: HashSet<_> = asked.get(&format!("/keyed/{path}")).into_iter().flatten().collect();
-            assert_eq!(keys.len(), wanted(Step::Keyed(path)), "seed {seed}: /keyed/{path}: {script:?}\n{told}");
+            assert_eq!(
+                keys.len(),
+                wanted(Step::Keyed(path)),
+                "seed {seed}: /keyed/{path}: {script:?}\n{told}"
+            );
         }
     }
 }

@@ -164,18 +164,16 @@ impl TaskId {
         Self(format!("t-{number:032x}").into())
     }
 
-    /// The id of what a task has another skill do: always the same for the same call of the same attempt, whose first event
-    /// has this sequence. It sorts beside the task's own, in the order of the calls.
+    /// The id of what a task has another skill do: always the same for the same errand, the how-manieth of its kind it may be
+    /// in an attempt. It sorts beside the task's own.
     #[must_use]
-    pub fn errand(&self, attempt: u64, call: u64) -> Self {
+    pub fn errand(&self, kind: &Digest, occurrence: u64) -> Self {
         /// The bits of a UUID of version 7 that hold its time.
         const TIME: u128 = u128::MAX << 80;
         let own = self.as_str().strip_prefix("t-").and_then(|hex| u128::from_str_radix(hex, 16).ok());
-        let hash = Digest::of(format!("{self} {attempt} {call}").as_bytes());
+        let hash = Digest::of(format!("{self} {kind} {occurrence}").as_bytes());
         let hash = u128::from_be_bytes(*hash.as_bytes().first_chunk().expect("32 bytes hold 16"));
-        let sixteen = |number: u64| u128::from(number & 0xffff);
-        let place = sixteen(attempt) << 64 | sixteen(call) << 48;
-        Self::from_number(own.unwrap_or(hash) & TIME | place | hash & (u128::MAX >> 80))
+        Self::from_number(own.unwrap_or(hash) & TIME | hash & !TIME)
     }
 }
 
@@ -253,16 +251,15 @@ mod tests {
     }
 
     #[test]
-    fn errands_sort_beside_their_task_in_the_order_of_their_calls() {
+    fn errands_sort_beside_their_task_and_are_always_the_same() {
         let task = TaskId::from_number(0x01a1_ff4c_82d1_70b7_a27b_b7aa_5b28_3017);
-        let errands: Vec<_> = (1..20).map(|call| task.errand(4, call)).collect();
-        assert!(
-            errands.is_sorted() && errands.iter().all(|errand| errand.as_str()[..14] == task.as_str()[..14])
-        );
-        assert!(task.errand(4, 19) < task.errand(5, 1));
-        let other: TaskId = "t-one".parse().expect("an id");
-        assert_ne!(other.errand(4, 1), task.errand(4, 1));
-        assert_eq!(other.errand(4, 1), other.errand(4, 1));
+        let (one, other) = (Digest::of(b"hello {}"), Digest::of(b"hello 1"));
+        let ids = [task.errand(&one, 1), task.errand(&one, 2), task.errand(&other, 1)];
+        assert!(ids.iter().all(|errand| errand.as_str()[..14] == task.as_str()[..14]), "{ids:?}");
+        assert!(ids[0] != ids[1] && ids[0] != ids[2]);
+        let named: TaskId = "t-one".parse().expect("an id");
+        assert_ne!(named.errand(&one, 1), task.errand(&one, 1));
+        assert_eq!(named.errand(&one, 1), named.errand(&one, 1));
     }
 
     #[test]

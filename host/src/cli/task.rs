@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use futures::{StreamExt, TryStreamExt, stream};
+use futures::{StreamExt, stream};
 use ringfence_core::audit::Decision;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::KillTarget;
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::order::{Ordered, read_input};
 use super::tasks::Tasks;
 use super::{Global, operator, progress, task_file, time};
+use crate::alive::is_alive;
 use crate::text::plain_line;
 use crate::{app, inbox, replay, show};
 
@@ -114,21 +115,28 @@ impl Submit {
         let submitted = stream::iter(&orders)
             .map(|order| running.host.submit(order))
             .buffered(AT_ONCE)
-            .try_collect::<Vec<_>>()
+            .collect::<Vec<_>>()
             .await;
         bar.finish_and_clear();
-        let submitted = submitted?;
         let word = |submitted| match submitted {
             Submitted::New => "new",
             Submitted::Known => "known",
         };
-        let pairs = orders.iter().zip(submitted);
-        if global.json {
-            let pairs = pairs.map(|(order, how)| json!({ "task": order.task, "submitted": word(how) }));
-            show::data(Value::from_iter(pairs))?;
-        } else {
-            for (order, _) in pairs {
-                show::data(&order.task)?;
+        // What is in the store is said even where not all of it came there.
+        let (mut shown, mut failed) = (Vec::new(), None);
+        for (order, submitted) in orders.iter().zip(submitted) {
+            match submitted {
+                Ok(how) if global.json => shown.push(json!({ "task": order.task, "submitted": word(how) })),
+                Ok(_) => show::data(&order.task)?,
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        match failed {
+            None if global.json => show::data(Value::from(shown))?,
+            None => {}
+            Some(error) => {
+                shown.iter().try_for_each(show::data)?;
+                return Err(error);
             }
         }
         Ok(ExitCode::SUCCESS)
@@ -172,8 +180,14 @@ async fn cancel(task: &TaskId, global: &Global) -> Result<ExitCode, Error> {
             let error = Error::new(Code::R0431, format!("the task `{task}` is over, or there is none"));
             return Err(error.hint("see all: ringfence tasks"));
         }
-        Some(WorkState::Held { .. }) => {
-            app::kill(store, &KillTarget::Task(task.clone()), &operator(), Duration::from_secs(5)).await?;
+        Some(WorkState::Held { host }) if is_alive(&store.data, &host) => {
+            let target = KillTarget::Task(task.clone());
+            let killed = app::kill(store, &target, &operator(), Duration::from_secs(5)).await?;
+            if !killed.still_running.is_empty() {
+                return Err(Error::new(Code::R0508, format!("the task `{task}` has not ended yet"))
+                    .because(format!("the host {host} that has it does not answer"))
+                    .hint("its lease runs out in ten seconds; then cancel it again"));
+            }
         }
         Some(_) => {
             inbox::refuse(store, task, &operator()).await?;

@@ -32,7 +32,7 @@ fn answers(emitted: &Emitted) -> Vec<String> {
 fn children(world: &World, task: &TaskId) -> Vec<TaskId> {
     let tasks = ringfence::app::tasks(&world.running.store, usize::MAX).unwrap();
     let mut children: Vec<_> = tasks.into_iter().filter(|line| line.parent.as_ref() == Some(task)).collect();
-    children.reverse();
+    children.sort_by_key(|line| line.accepted);
     children.into_iter().map(|line| line.task).collect()
 }
 

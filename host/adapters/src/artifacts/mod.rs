@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::BoxFuture;
 use ringfence_core::artifact::{Artifact, MediaRange};
 use ringfence_core::audit::{Fact, TraceId};
-use ringfence_core::gate::{Artifacts, ArtifactsSave, Permit, Settled};
+use ringfence_core::gate::{Again, Artifacts, ArtifactsSave, Permit, Settled};
 use ringfence_core::governance::Authority;
 use ringfence_core::ids::{Agent, Digest, StreamName, TaskId};
 use ringfence_core::refusal::{Refusal, RefusalKind};
@@ -60,6 +60,7 @@ struct New {
     authority: Authority,
     trace: TraceId,
     wanted: Wanted,
+    again: Again,
 }
 
 impl ArtifactsOverLog {
@@ -109,9 +110,11 @@ impl Artifacts for ArtifactsOverLog {
                 return underway.settle(Err(denied));
             }
             let bytes = call.bytes().to_vec();
-            let (authority, trace) = (underway.authority().clone(), underway.trace());
+            let (authority, trace, again) =
+                (underway.authority().clone(), underway.trace(), underway.again());
             let shelf = Arc::clone(&self.shelf);
-            let work = move |wanted| shelf.keep(&New { artifact, bytes, task, authority, trace, wanted });
+            let work =
+                move |wanted| shelf.keep(&New { artifact, bytes, task, authority, trace, wanted, again });
             blocking::work(underway, work).await
         })
     }
@@ -125,6 +128,9 @@ impl Shelf {
         let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
         let envelope = Envelope { actor: &agent.text(), ring: Some(*ring), trace: new.trace };
         let stream = StreamName::artifacts(agent);
+        if new.again == Again::Yes && self.has(new).map_err(|error| failed(&error))? {
+            return Ok(new.artifact.clone());
+        }
         let mut is_kept = false;
         let decide = || -> Result<Fact, End> {
             let (number, total_bytes) = self.with(agent, &new.artifact)?;
@@ -143,6 +149,19 @@ impl Shelf {
             Err(End::Refused(refusal)) => Err(refusal),
             Err(End::Failed(error)) => Err(failed(&error)),
         }
+    }
+
+    /// Whether a host that is gone has kept it already, not long ago.
+    fn has(&self, new: &New) -> Result<bool, StoreError> {
+        /// Others may have handed things over since.
+        const LOOKED_AT: u64 = 10_000;
+        let stream = StreamName::artifacts(&new.authority.agent);
+        let from = self.log.head(&stream)?.sequence.saturating_sub(LOOKED_AT);
+        let facts = read_facts(&*self.log, &stream, from)?;
+        Ok(facts.iter().any(|(_, fact)| {
+            matches!(fact, Fact::ArtifactSaved { task, artifact, .. }
+                if *task == new.task && *artifact == new.artifact)
+        }))
     }
 
     /// How many artifacts the caller has with this one, and of how many bytes.

@@ -111,6 +111,9 @@ pub enum Fact {
         #[serde(flatten)]
         answer: Answered,
     },
+    /// An effect that was begun before, and whose end nobody saw, is about to happen once more.
+    #[serde(rename = "call.repeated")]
+    CallRepeated { number: u64 },
     /// An effect begun whose end nobody saw.
     #[serde(rename = "call.unknown")]
     CallUnknown { number: u64 },
@@ -413,6 +416,7 @@ impl Fact {
             Self::CallStopped { .. } => "call.stopped",
             Self::CallBegun { .. } => "call.begun",
             Self::CallEnded { .. } => "call.ended",
+            Self::CallRepeated { .. } => "call.repeated",
             Self::CallUnknown { .. } => "call.unknown",
             Self::Printed { .. } => "output.printed",
             Self::TaskWaiting { .. } => "task.waiting",

@@ -1,6 +1,6 @@
 //! What a task's attempts share and what outlives them: the ledger, the log, the switch.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -31,8 +31,8 @@ pub struct Books {
     pages: Mutex<Pages>,
     /// The books of the task that asked for this one.
     parent: Option<Arc<Books>>,
-    /// The sequence of the event with which the attempt began.
-    attempt: AtomicU64,
+    /// Whether an attempt of the task was made before.
+    has_past: AtomicBool,
 }
 
 struct Pages {
@@ -64,7 +64,7 @@ impl Books {
             printed_before: 0,
             artifacts: Vec::new(),
         };
-        Self { log, switch, clock, pages: Mutex::new(pages), parent: None, attempt: AtomicU64::new(0) }
+        Self { log, switch, clock, pages: Mutex::new(pages), parent: None, has_past: AtomicBool::new(false) }
     }
 
     /// The same for a task that another one asked for.
@@ -123,15 +123,15 @@ impl Books {
         std::mem::take(&mut self.lock().provider_failed)
     }
 
-    /// Notes which attempt it is, by the sequence of the event with which it began.
-    pub fn set_attempt(&self, sequence: u64) {
-        self.attempt.store(sequence, Ordering::Relaxed);
+    /// Notes that an attempt of the task was made before, here or by a process that is gone.
+    pub fn set_past(&self) {
+        self.has_past.store(true, Ordering::Relaxed);
     }
 
-    /// Which attempt it is.
+    /// Whether an attempt of the task was made before: then what it asks for may be there.
     #[must_use]
-    pub fn attempt(&self) -> u64 {
-        self.attempt.load(Ordering::Relaxed)
+    pub fn has_past(&self) -> bool {
+        self.has_past.load(Ordering::Relaxed)
     }
 
     /// Takes up what the task did before this process came to it: the effects of attempts that are over.

@@ -33,7 +33,9 @@ impl Gate {
                 part
             };
             let (fuel, memory) = (part(&mut fuel_left), part(&mut memory_left));
-            ready.push(match self.open(SkillsRun { skill, input, fuel, memory, parts }) {
+            let mut errand = SkillsRun { skill, input, fuel, memory, parts, occurrence: 0 };
+            errand.occurrence = self.occurrences.next_of("skills.run", errand.kind());
+            ready.push(match self.open(errand) {
                 Ok(Opened::Permit(permit)) => Ready::Go(permit),
                 Ok(Opened::Recorded(answer)) => Ready::Known(Ok(answer)),
                 Err(Stop::Tell(refusal)) => Ready::Known(Err(refusal)),

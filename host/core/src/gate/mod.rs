@@ -279,9 +279,11 @@ impl Gate {
             return Err(Unresolved { number, name: C::NAME }.into());
         }
         let (through, reservation) = self.decide(&call, &fact, begun.is_some(), reservation)??;
-        if begun.is_none() {
-            self.books.log().append(&Fact::CallBegun { call: fact });
-        }
+        self.books.log().append(&match begun {
+            None => Fact::CallBegun { call: fact },
+            // So that a host that has lost the task cannot let it out.
+            Some(_) => Fact::CallRepeated { number },
+        });
         let again = if unknown { Again::Yes } else { Again::No };
         let (authority, books) = (Arc::clone(&self.authority), Arc::clone(&self.books));
         Ok(Opened::Permit(Permit::mint(

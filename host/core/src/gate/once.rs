@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::{Call, Gate, Repetition, Stop};
-use crate::audit::{Answered, CallFact, Fact};
+use crate::audit::{Answered, CallFact, Decision, Fact};
 use crate::governance::{Reservation, Through};
 use crate::ids::{Digest, TaskId};
 use crate::limit::Limit;
@@ -39,7 +39,11 @@ pub(super) struct Occurrences(HashMap<(String, Digest), u64>);
 
 impl Occurrences {
     fn next(&mut self, call: &CallFact) -> u64 {
-        let count = self.0.entry((call.call.to_string(), call.arguments_hash)).or_default();
+        self.next_of(&call.call, call.arguments_hash)
+    }
+
+    pub(super) fn next_of(&mut self, call: &str, hash: Digest) -> u64 {
+        let count = self.0.entry((call.to_owned(), hash)).or_default();
         *count += 1;
         *count
     }
@@ -76,11 +80,20 @@ impl Effects {
     pub(super) fn restore(&mut self, task: &TaskId, facts: &[Fact]) {
         let mut occurrences = Occurrences::default();
         let mut begun = HashMap::new();
+        let mut suspended = None;
         for fact in facts {
             match fact {
                 Fact::CallBegun { call } => {
                     let occurrence = occurrences.next(call);
                     begun.insert(call.number, Key::new(task, &call.call, &call.arguments_hash, occurrence));
+                }
+                Fact::TaskSuspended { call, .. } => suspended = Some(*call),
+                // A person has said what became of it.
+                Fact::TaskDecided { decision: Decision::Settle { answer }, .. } => {
+                    let key = suspended.take().and_then(|call| begun.remove(&call));
+                    if let (Some(key), Answered::Answer(answer)) = (key, answer) {
+                        self.note(key, answer.clone());
+                    }
                 }
                 // Answered from an attempt before: it counts, and is known already.
                 Fact::Call { call, .. } => drop(occurrences.next(call)),

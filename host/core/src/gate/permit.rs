@@ -112,7 +112,8 @@ impl<C: Call> Permit<C> {
     /// # Errors
     /// The call is over already: its intent could not be written down, or the run was stopped meanwhile.
     pub async fn begin(mut self) -> Result<Underway<C>, Settled<C>> {
-        if !matches!(self.call().effect(), Effect::Read | Effect::Local) {
+        let changes = !matches!(self.call().effect(), Effect::Read | Effect::Local);
+        if changes || self.0.again == Again::Yes {
             let books = Arc::clone(&self.0.books);
             if let Err(error) = books.flush().await {
                 return Err(Settled(Err(Stop::Trap(TrapReason::LogFailed(error)))));
@@ -201,12 +202,6 @@ impl<C: Call> Underway<C> {
     #[must_use]
     pub const fn again(&self) -> Again {
         self.0.again
-    }
-
-    /// The number of the call, from 1.
-    #[must_use]
-    pub const fn number(&self) -> u64 {
-        self.0.number
     }
 
     /// The books of the task that asks.

@@ -59,13 +59,23 @@ impl Crowd {
     /// A caller wants to run something.
     #[must_use]
     pub fn enter(self: &Arc<Self>, caller: &Agent) -> Entered {
+        self.enter_behind(caller, self.limits.waiting)
+    }
+
+    /// The same however long the line is.
+    #[must_use]
+    pub fn stand_in_line(self: &Arc<Self>, caller: &Agent) -> Entered {
+        self.enter_behind(caller, usize::MAX)
+    }
+
+    fn enter_behind(self: &Arc<Self>, caller: &Agent, most: usize) -> Entered {
         let mut state = self.lock();
         state.line.retain(|(_, waiting)| !waiting.is_canceled());
         if state.take(caller, self.limits) {
             return Entered::Seated(self.seat(caller.clone()));
         }
         let ahead = state.line.len();
-        if ahead >= self.limits.waiting {
+        if ahead >= most {
             return Entered::Full;
         }
         let (sender, seat) = oneshot::channel();

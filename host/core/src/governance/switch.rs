@@ -138,6 +138,12 @@ impl Switches {
         OnBoard { board: Arc::clone(self), task, switch }
     }
 
+    /// Whether a task is at work in this process.
+    #[must_use]
+    pub fn runs(&self, task: &TaskId) -> bool {
+        self.lock().contains_key(task)
+    }
+
     /// Stops what a kill aims at, and says how many runs that were.
     pub fn kill(&self, target: &KillTarget, by: &str) -> usize {
         let aimed: Vec<Arc<StopSwitch>> = {

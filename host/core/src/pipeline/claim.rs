@@ -42,6 +42,8 @@ pub(super) struct Claimed {
     pub(super) chain: Vec<SkillName>,
     pub(super) place: OnBoard,
     pub(super) began: Duration,
+    /// How long hosts that are gone had been at work on it.
+    pub(super) worked: Duration,
     /// Its room among all that run, if it is not within another task.
     pub(super) seat: Option<Seat>,
 }
@@ -70,12 +72,14 @@ pub(super) fn take_over(
     head: Head,
     claim: u32,
     ledger: Ledger,
+    worked: Duration,
     asking: Option<Asking>,
 ) -> Box<Claimed> {
     let trace = asking.as_ref().map_or_else(|| trace_of(&order.task), |asking| asking.books.log().trace());
     let log = writer(host, &order, trace, head);
     log.append(&Fact::TaskClaimed { host: Arc::clone(&host.id), claim });
-    take(host, order, log, ledger, asking)
+    let claimed = take(host, order, log, ledger, asking);
+    Box::new(Claimed { worked, ..*claimed })
 }
 
 pub(super) fn writer(host: &Host, order: &Order, trace: TraceId, head: Head) -> StreamWriter {
@@ -97,7 +101,15 @@ fn take(
     let place = host.switches.enter(order.task.clone());
     let books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));
     let (chain, parent) = asking.map_or_else(Default::default, |asking| (asking.chain, Some(asking.books)));
-    Box::new(Claimed { order, books: Arc::new(books.within(parent)), chain, place, began, seat: None })
+    Box::new(Claimed {
+        order,
+        books: Arc::new(books.within(parent)),
+        chain,
+        place,
+        began,
+        worked: Duration::ZERO,
+        seat: None,
+    })
 }
 
 impl Order {
@@ -125,6 +137,6 @@ pub(super) fn trace_of(task: &TaskId) -> TraceId {
 impl Claimed {
     /// How long the task has been at work.
     pub(super) fn elapsed(&self) -> Duration {
-        self.books.clock().monotonic().saturating_sub(self.began)
+        self.books.clock().monotonic().saturating_sub(self.began).saturating_add(self.worked)
     }
 }

@@ -66,8 +66,8 @@ async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<Skill
     let chain = authority.chain.iter().chain([&authority.skill]).cloned().collect();
     let asking = Asking { books: Arc::clone(underway.books()), chain };
     let resumed = match underway.again() {
-        Again::No => Ok(None),
-        Again::Yes => host.resume_errand(&order, asking.clone()).await,
+        Again::No if !underway.books().has_past() => Ok(None),
+        again => host.resume_errand(&order, again, asking.clone()).await,
     };
     let (claimed, history) = match resumed {
         Ok(None) => (claim(host, order, Some(asking)), None),
@@ -78,7 +78,7 @@ async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<Skill
         }
         Err(error) => return underway.settle(Err(Refusal::new(RefusalKind::Failed, error.to_string()))),
     };
-    let mut orphan = Orphan(Some(Arc::clone(&claimed.books)));
+    let mut orphan = Orphan(Some(Arc::clone(&claimed.books)), Arc::clone(underway.books()));
     let emitted = match history {
         None => host.run_anew(pool::within(claimed)).await,
         Some(history) => host.go_on_with(claimed, *history, Pool::Within).await,
@@ -96,7 +96,7 @@ async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<Skill
 fn errand(underway: &Underway<SkillsRun>) -> TaskId {
     let books = underway.books();
     let asking = books.log().stream().as_task().expect("a skill is run in a task");
-    asking.errand(books.attempt(), underway.number())
+    asking.errand(&underway.call().kind(), underway.call().occurrence)
 }
 
 /// What a task within another one used that had ended before this process came to it.
@@ -140,11 +140,16 @@ fn output_of(outcome: &Outcome) -> Result<String, Refusal> {
 }
 
 /// A task whose asker may vanish in the middle of it, by a kill: then it has ended too, and its log says so.
-struct Orphan(Option<Arc<Books>>);
+///
+/// Where its asker only lost its host, it stays open, and goes on with the asker.
+struct Orphan(Option<Arc<Books>>, Arc<Books>);
 
 impl Drop for Orphan {
     fn drop(&mut self) {
         let Some(books) = self.0.take() else { return };
+        if self.1.switch().reason().is_none() && books.switch().reason().is_none() {
+            return;
+        }
         books.end_printing();
         let error = Error::new(Code::R0202, "it was ended with the task that asked for it");
         let used = books.with_ledger(|ledger| Used {

@@ -30,8 +30,6 @@ pub(super) struct Begun {
     pub(super) memory: u64,
     pub(super) engine: Arc<str>,
     pub(super) violations: Vec<Violation>,
-    /// The sequence of the event that says so.
-    pub(super) sequence: u64,
     /// The calls that it has made already, if it was begun by a process that is gone.
     pub(super) journal: Option<Journal>,
 }
@@ -41,7 +39,7 @@ pub(super) async fn execute(host: &Host, mut resolved: Resolved) -> Executed {
     let books = &resolved.claimed.books;
     let (fuel, memory) =
         books.with_ledger(|ledger| (ledger.left(Limit::Fuel), ledger.allowed(Limit::MemoryBytes)));
-    let mut begun = Begun {
+    let begun = Begun {
         attempt: resolved.attempts + 1,
         seed: Digest::from_bytes(host.entropy.seed()),
         start: host.clock.now(),
@@ -49,7 +47,6 @@ pub(super) async fn execute(host: &Host, mut resolved: Resolved) -> Executed {
         memory,
         engine: Arc::clone(host.sandbox.fingerprint()),
         violations: std::mem::take(&mut resolved.violations),
-        sequence: 0,
         journal: None,
     };
     books.log().append(&Fact::AttemptStarted {
@@ -61,7 +58,6 @@ pub(super) async fn execute(host: &Host, mut resolved: Resolved) -> Executed {
         engine: Arc::clone(&begun.engine),
         violations: begun.violations.clone(),
     });
-    begun.sequence = books.log().sequence();
     go_on(host, resolved, begun).await
 }
 
@@ -69,7 +65,9 @@ pub(super) async fn execute(host: &Host, mut resolved: Resolved) -> Executed {
 pub(super) async fn go_on(host: &Host, mut resolved: Resolved, begun: Begun) -> Executed {
     resolved.attempts = begun.attempt;
     let books = Arc::clone(&resolved.claimed.books);
-    books.set_attempt(begun.sequence);
+    if begun.attempt > 1 {
+        books.set_past();
+    }
     let nothing = |end| Ran { end, fuel: Fuel(0), memory: Bytes(0) };
     if begun.engine != *host.sandbox.fingerprint() {
         let (was, is) = (&begun.engine, host.sandbox.fingerprint());

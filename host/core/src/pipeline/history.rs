@@ -1,6 +1,7 @@
 //! What a task's log says of how far it has come.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use semver::Version;
 
@@ -11,7 +12,7 @@ use crate::capability::Powers;
 use crate::error::{Code, Error};
 use crate::gate::Journal;
 use crate::ids::{Digest, SkillName, TaskId};
-use crate::limit::Amounts;
+use crate::limit::{Amounts, Limit};
 use crate::ring::Ring;
 use crate::units::Timestamp;
 
@@ -54,11 +55,14 @@ pub(super) struct RecordedSkill {
 
 /// An attempt that has begun and not ended.
 pub(super) struct Open {
-    sequence: u64,
     started: Fact,
     /// Every fact since, with its time.
     facts: Vec<(Timestamp, Fact)>,
     repeat: Option<u64>,
+    /// When its latest event was written.
+    latest: Timestamp,
+    /// How long hosts were at work on it.
+    worked: Duration,
 }
 
 impl History {
@@ -80,7 +84,7 @@ impl History {
                         Self::begin(task, fact).ok_or_else(|| damaged("it does not begin with a task"))?,
                     )
                 }
-                Some(history) => history.take(fact, record.event.time, record.event.sequence),
+                Some(history) => history.take(fact, record.event.time),
             }
         }
         let last = records.last().ok_or_else(|| {
@@ -115,15 +119,27 @@ impl History {
         })
     }
 
-    fn take(&mut self, fact: Fact, time: Timestamp, sequence: u64) {
+    fn take(&mut self, fact: Fact, time: Timestamp) {
+        if let Some(open) = &mut self.open {
+            let since = Duration::from_micros(time.0.saturating_sub(open.latest.0));
+            if !matches!(fact, Fact::TaskClaimed { .. } | Fact::TaskDecided { .. }) {
+                open.worked += since;
+            }
+            open.latest = time;
+        }
         match fact {
-            Fact::TaskClaimed { claim, .. } => self.claims = claim,
+            Fact::TaskClaimed { claim, .. } => {
+                self.claims = claim;
+                // A decision is for the one who claimed the task after it, and for nobody later.
+                self.open.iter_mut().for_each(|open| open.repeat = None);
+            }
             Fact::TaskResolved { skill, version, component, ring, powers } => {
                 self.resolved = Some(RecordedSkill { skill, version, component, ring, powers });
             }
             started @ Fact::AttemptStarted { .. } => {
                 (self.last_end, self.decided) = (None, None);
-                self.open = Some(Open { sequence, started, facts: Vec::new(), repeat: None });
+                let (facts, worked) = (Vec::new(), Duration::ZERO);
+                self.open = Some(Open { started, facts, repeat: None, latest: time, worked });
             }
             Fact::AttemptEnded { attempt, end, used, .. } => {
                 self.attempts = attempt;
@@ -152,6 +168,12 @@ impl History {
         }
     }
 
+    /// How long it was at work, in milliseconds, without the time in which nobody had it.
+    pub(super) fn worked_ms(&self) -> u64 {
+        let open = self.open.as_ref().map_or(0, |open| open.worked.as_micros());
+        self.used[Limit::WallMs].saturating_add(u64::try_from(open / 1_000).unwrap_or(u64::MAX))
+    }
+
     fn decide(&mut self, decision: Decision, by: String, reason: String, time: Timestamp) {
         let was_suspended = std::mem::take(&mut self.suspended);
         self.claims = 0;
@@ -175,6 +197,12 @@ impl History {
             (Decision::Settle { .. } | Decision::Refuse, _) => self.ended = None,
         }
         self.decided = Some((decision, by));
+    }
+
+    /// Begins what failed anew, for the task that asks for it once more.
+    pub(super) fn restart(&mut self) {
+        self.claims = 0;
+        self.begin_anew();
     }
 
     /// From the start, with a ledger on which nothing is used. What attempts did before is not done again.
@@ -205,17 +233,7 @@ impl Open {
             });
         let journal = Journal::from_facts(self.facts.iter().map(|(_, fact)| fact));
         let journal = Some(journal.to_be_resumed(self.repeat, sleeping_since));
-        Some(Begun {
-            attempt,
-            seed,
-            start,
-            fuel,
-            memory,
-            engine,
-            violations,
-            sequence: self.sequence,
-            journal,
-        })
+        Some(Begun { attempt, seed, start, fuel, memory, engine, violations, journal })
     }
 }
 

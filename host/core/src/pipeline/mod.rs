@@ -33,7 +33,7 @@ use crate::ring::Ring;
 use crate::sandbox::Sandbox;
 use crate::stores::EventLog;
 use crate::system::{Clock, Entropy};
-use pool::Pooled;
+use pool::{Patience, Pooled};
 use resolve::Resolved;
 use validate::Judged;
 
@@ -89,7 +89,7 @@ impl Host {
     /// Runs a task to its end. Whatever happens is an outcome; its events are handed to the log, and
     /// [`Emitted::durable`] waits until they are there.
     pub async fn run(&self, order: Order) -> Emitted {
-        match pool::pool(self, claim::claim(self, order, None)).await {
+        match pool::pool(self, claim::claim(self, order, None), Patience::Bounded).await {
             Ok(pooled) => self.run_anew(pooled).await,
             Err(over) => emit::emit(over),
         }

@@ -23,8 +23,21 @@ pub(super) const fn within(claimed: Box<Claimed>) -> Pooled {
     Pooled(claimed)
 }
 
-pub(super) async fn pool(host: &Host, mut claimed: Box<Claimed>) -> Result<Pooled, Over> {
-    match host.crowd.enter(&claimed.order.agent) {
+/// How long a task waits for its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// As long as its wall time, in a line that is not too long: somebody waits for it.
+    Bounded,
+    /// For ever: it has waited in the store, and a worker took no more than it has room for.
+    Endless,
+}
+
+pub(super) async fn pool(host: &Host, mut claimed: Box<Claimed>, patience: Patience) -> Result<Pooled, Over> {
+    let entered = match patience {
+        Patience::Bounded => host.crowd.enter(&claimed.order.agent),
+        Patience::Endless => host.crowd.stand_in_line(&claimed.order.agent),
+    };
+    match entered {
         Entered::Seated(seat) => claimed.seat = Some(seat),
         Entered::Full => {
             return Err(busy(claimed, "the line is full of tasks that wait for their turn".into()));
@@ -32,8 +45,14 @@ pub(super) async fn pool(host: &Host, mut claimed: Box<Claimed>) -> Result<Poole
         Entered::InLine { ahead, seat } => {
             claimed.books.log().append(&Fact::TaskWaiting { ahead });
             claimed.books.log().hand_over();
-            match wait(&claimed, seat).await {
-                Waited::Seated(seat) => claimed.seat = Some(seat),
+            match wait(&claimed, seat, patience).await {
+                Waited::Seated(seat) => {
+                    claimed.seat = Some(seat);
+                    if patience == Patience::Endless {
+                        // The wait was the host's, and none of the task's time.
+                        claimed.began = claimed.books.clock().monotonic();
+                    }
+                }
                 Waited::TimeUp => {
                     let wall = Duration::from_millis(claimed.order.limits[Limit::WallMs]);
                     return Err(busy(claimed, format!("its turn did not come within its {wall:?}")));
@@ -51,10 +70,13 @@ enum Waited {
     Stopped,
 }
 
-async fn wait(claimed: &Claimed, seat: oneshot::Receiver<Seat>) -> Waited {
+async fn wait(claimed: &Claimed, seat: oneshot::Receiver<Seat>, patience: Patience) -> Waited {
     let books = &claimed.books;
     let wall = Duration::from_millis(claimed.order.limits[Limit::WallMs]);
-    let time_up = books.clock().sleep(wall.saturating_sub(claimed.elapsed()));
+    let time_up = match patience {
+        Patience::Bounded => books.clock().sleep(wall.saturating_sub(claimed.elapsed())),
+        Patience::Endless => Box::pin(std::future::pending()),
+    };
     let stopped = Stopped::watch(books.switch());
     match select(stopped, select(seat, time_up)).await {
         Either::Right((Either::Left((Ok(seat), _)), _)) => Waited::Seated(seat),

@@ -58,9 +58,12 @@ pub async fn replay(
             Fact::TaskEnded { .. } => is_over = true,
             // A person has had it begun anew, with a ledger on which nothing is used.
             Fact::TaskDecided { decision: Decision::Retry | Decision::Amend { .. }, .. } if is_over => {
+                is_over = false;
                 recorded = Recorded::from_facts(&facts[..=index], &facts[index..])?;
                 books.with_ledger(|ledger| *ledger = Ledger::new(recorded.limits));
             }
+            // Its hosts were lost, and a person had the task begun anew: it has no end to compare with.
+            Fact::AttemptStarted { .. } if !has_end(&facts[index + 1..]) => {}
             Fact::AttemptStarted { .. } => {
                 let fuel = repeat_attempt(sandbox, &books, &recorded, &facts[index..]).await?;
                 replayed.attempts += 1;
@@ -70,6 +73,13 @@ pub async fn replay(
         }
     }
     Ok(replayed)
+}
+
+/// Whether an attempt ended, and not only the next one.
+fn has_end(behind: &[Fact]) -> bool {
+    let next =
+        behind.iter().find(|fact| matches!(fact, Fact::AttemptStarted { .. } | Fact::AttemptEnded { .. }));
+    matches!(next, Some(Fact::AttemptEnded { .. }))
 }
 
 impl Recorded {

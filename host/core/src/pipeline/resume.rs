@@ -1,16 +1,19 @@
 //! Resume: a task is put into the log for whichever host comes first, and goes on from its log where its host is gone.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::blame::Failing;
 use super::claim::{self, Asking, Claimed};
 use super::emit::{Over, emit};
 use super::execute::go_on;
 use super::history::History;
+use super::pool::Patience;
 use super::validate::{conclude, validate};
 use super::{Emitted, Host, Order, Step, pool, resolve};
 use crate::audit::{Answered, Decision, Fact, Head, Status};
 use crate::error::{Code, Error};
+use crate::gate::Again;
 use crate::governance::Ledger;
 use crate::ids::{StreamName, TaskId};
 use crate::limit::Limit;
@@ -90,6 +93,7 @@ impl Host {
     pub(super) async fn resume_errand(
         &self,
         order: &Order,
+        again: Again,
         asking: Asking,
     ) -> Result<Option<Resumed>, Error> {
         let records = self.log.read(&StreamName::task(&order.task), 1, usize::MAX)?;
@@ -97,10 +101,28 @@ impl Host {
             return Ok(None);
         }
         let mut history = History::read(&order.task, &records)?;
-        if let Some(outcome) = history.ended.take() {
-            return Ok(Some(Resumed::Ended(outcome)));
+        if history.parent != asking.books.log().stream().as_task() {
+            return Err(Error::new(
+                Code::R0502,
+                format!("the task `{}` is another one's errand", order.task),
+            ));
         }
+        history.order.ring = history.order.ring.least_privileged(order.ring);
+        let anew = match history.ended.take() {
+            // It was asked for in an earlier attempt, and failed: what it did is not done again.
+            Some(outcome) if again == Again::No && outcome.status != Status::Completed => true,
+            Some(outcome) => return Ok(Some(Resumed::Ended(outcome))),
+            None => false,
+        };
+        if anew {
+            history.restart();
+        }
+        let by = order.agent.to_string();
         let claimed = self.take_over(&history, Some(asking));
+        if anew {
+            let reason = "the task that asked for it asks again".to_owned();
+            claimed.books.log().append(&Fact::TaskDecided { decision: Decision::Retry, by, reason });
+        }
         claimed.books.flush().await?;
         Ok(Some(Resumed::Open(claimed, Box::new(history))))
     }
@@ -108,7 +130,9 @@ impl Host {
     pub(super) fn take_over(&self, history: &History, asking: Option<Asking>) -> Box<Claimed> {
         let ledger = Ledger::new(history.order.limits).after(history.used);
         let claim = history.claims.saturating_add(1);
-        let claimed = claim::take_over(self, history.order.clone(), history.head, claim, ledger, asking);
+        let (order, worked) = (history.order.clone(), Duration::from_millis(history.worked_ms()));
+        let claimed = claim::take_over(self, order, history.head, claim, ledger, worked, asking);
+        claimed.books.set_past();
         history.past.iter().for_each(|attempt| claimed.books.restore_effects(attempt));
         claimed
     }
@@ -119,7 +143,8 @@ impl Host {
         mut history: History,
         room: Pool,
     ) -> Emitted {
-        if history.claims >= MAX_CLAIMS && history.decided.is_none() {
+        let is_settled = matches!(history.decided, Some((Decision::Settle { .. } | Decision::Refuse, _)));
+        if history.claims >= MAX_CLAIMS && !is_settled {
             return emit(claimed_too_often(claimed, history.claims));
         }
         match history.decided.take() {
@@ -128,7 +153,7 @@ impl Host {
             _ => {}
         }
         let pooled = match room {
-            Pool::Wait => pool::pool(self, claimed).await,
+            Pool::Wait => pool::pool(self, claimed, Patience::Endless).await,
             Pool::Within => Ok(pool::within(claimed)),
         };
         let pooled = match pooled {

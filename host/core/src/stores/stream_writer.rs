@@ -93,12 +93,6 @@ impl StreamWriter {
         }
     }
 
-    /// The sequence of the last event that was appended.
-    #[must_use]
-    pub fn sequence(&self) -> u64 {
-        self.lock().head.sequence
-    }
-
     /// Hands all that was appended to the log, without waiting for it.
     pub fn hand_over(&self) {
         self.hand_over_locked(&mut self.lock());

@@ -105,6 +105,9 @@ impl<'a> Walk<'a, '_, '_> {
     }
 
     fn star(&mut self, name: &str, value: Option<&'a Value>, rest: &[Segment]) {
+        if !self.budget.spend(name.len() as u64 / 64) {
+            return;
+        }
         self.stars.push(name.to_owned());
         self.step(name, value, rest);
         self.stars.pop();
@@ -122,6 +125,10 @@ impl<'a> Walk<'a, '_, '_> {
     }
 
     fn find(&mut self, value: Option<&'a Value>) {
+        let length = self.path.len() + self.stars.iter().map(String::len).sum::<usize>();
+        if !self.budget.spend(length as u64 / 64) {
+            return;
+        }
         self.found.push(Place { path: self.path.clone(), stars: self.stars.clone(), value });
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Call;
 use crate::capability::Capability;
 use crate::governance::{Cost, Scope};
-use crate::ids::TaskId;
+use crate::ids::{Digest, TaskId};
 use crate::limit::{Amounts, Limit};
 use crate::refusal::Refusal;
 use crate::ring::Effect;
@@ -27,6 +27,18 @@ pub struct SkillsRun {
     /// How many there are that what is left is parted among, itself and those that come after it.
     #[serde(skip)]
     pub parts: u32,
+    /// The how-manieth of the same errands in its attempt it is.
+    #[serde(skip)]
+    pub occurrence: u64,
+}
+
+impl SkillsRun {
+    /// What makes it the same errand: which skill, and what for.
+    #[must_use]
+    pub fn kind(&self) -> Digest {
+        // No reference holds a line break.
+        Digest::of([self.skill.as_bytes(), b"\n", self.input.as_bytes()].concat().as_slice())
+    }
 }
 
 /// What became of a skill that was run for another.
