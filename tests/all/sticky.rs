@@ -41,6 +41,17 @@ impl EventLog for FailsOnce {
     fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
         self.log.streams(prefix)
     }
+    fn last_streams(
+        &self,
+        prefix: &str,
+        before: Option<&StreamName>,
+        most: usize,
+    ) -> Result<Vec<StreamName>, StoreError> {
+        self.log.last_streams(prefix, before, most)
+    }
+    fn feed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Record)>, StoreError> {
+        self.log.feed(after, limit)
+    }
     fn version(&self) -> Result<u64, StoreError> {
         self.log.version()
     }

@@ -61,6 +61,8 @@ pub async fn event_log(log: &dyn EventLog) {
     a_batch_is_appended_as_a_whole_or_not_at_all(log).await;
     a_prefix_lists_exactly_what_begins_with_it(log).await;
     the_version_changes_with_every_append(log).await;
+    the_last_streams_come_last_first(log).await;
+    the_feed_has_every_event_once_in_the_order_of_the_commits(log).await;
 }
 
 async fn appended_records_are_read_back_in_order(log: &dyn EventLog) {
@@ -166,6 +168,66 @@ async fn the_version_changes_with_every_append(log: &dyn EventLog) {
         assert_eq!(log.append(vec![next]).durable().await, Ok(()));
         assert_ne!(log.version(), Ok(before));
     }
+}
+
+async fn the_last_streams_come_last_first(log: &dyn EventLog) {
+    for name in ["newest/b", "newest/c", "newest/a", "newestx"] {
+        let first = record(&stream(name), Head::default(), b"x");
+        assert_eq!(log.append(vec![first]).durable().await, Ok(()));
+    }
+    let last = |before: Option<&str>, most| {
+        let names = log.last_streams("newest/", before.map(stream).as_ref(), most).expect("streams");
+        names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(last(None, 2), ["newest/c", "newest/b"], "the last come first");
+    assert_eq!(last(Some("newest/b"), 9), ["newest/a"], "a page goes on behind the one before");
+    assert_eq!(last(Some("zzz"), 9).len(), 3, "a name behind all is no limit");
+    assert_eq!(last(Some("newest/a"), 9), [""; 0], "there is nothing before the first");
+    assert_eq!(last(None, 0), [""; 0]);
+}
+
+async fn the_feed_has_every_event_once_in_the_order_of_the_commits(log: &dyn EventLog) {
+    let places = |found: &[(u64, Record)]| {
+        let place = |(_, record): &(u64, Record)| (record.event.stream.to_string(), record.event.sequence);
+        found.iter().map(place).collect::<Vec<_>>()
+    };
+    let before = log.feed(0, usize::MAX).expect("a feed");
+    assert!(before.is_sorted_by(|one, next| one.0 < next.0), "positions only grow");
+    let mut expected = Vec::new();
+    for name in log.streams("").expect("streams") {
+        expected.extend((1..=log.head(&name).expect("a head").sequence).map(|at| (name.to_string(), at)));
+    }
+    let mut found = places(&before);
+    found.sort();
+    assert_eq!(found, expected, "every event of every stream stands in the feed once");
+
+    let (one, other) = (stream("feed/z"), stream("feed/a"));
+    let ones = records(&one, Head::default(), [b"1".as_slice(), b"2", b"3", b"4"]);
+    let others = records(&other, Head::default(), [b"1".as_slice(), b"2"]);
+    for batch in [&ones[..3], &others[..1], &ones[3..], &others[1..]] {
+        assert_eq!(log.append(batch.to_vec()).durable().await, Ok(()));
+        let again = log.append(batch.to_vec()).durable().await;
+        assert!(matches!(again, Err(StoreError::Conflict(_))), "what is refused leaves nothing in the feed");
+    }
+    let mut order = ones[..3].to_vec();
+    order.extend([&others[0], &ones[3], &others[1]].map(Clone::clone));
+    let end = before.last().map_or(0, |(position, _)| *position);
+    let new = log.feed(end, usize::MAX).expect("a feed");
+    let records: Vec<_> = new.iter().map(|(_, record)| record.clone()).collect();
+    assert_eq!(records, order, "what was committed later comes later, with its payload");
+    for page in 1..=4 {
+        let (mut cursor, mut found) = (end, Vec::new());
+        loop {
+            let next = log.feed(cursor, page).expect("a page");
+            let Some((last, _)) = next.last() else { break };
+            assert!(next.len() <= page && *last > cursor, "a page is no longer than it may be, and goes on");
+            cursor = *last;
+            found.extend(next);
+        }
+        assert_eq!(found, new, "pages of {page} miss nothing and repeat nothing");
+    }
+    assert_eq!(log.feed(u64::MAX, 9), Ok(vec![]), "there is nothing behind the end");
+    assert_eq!(log.feed(end, 0), Ok(vec![]));
 }
 
 /// Every promise of the projections.

@@ -81,6 +81,12 @@ impl EventLog for Forgetful {
     fn streams(&self, _: &str) -> Result<Vec<StreamName>, StoreError> {
         Ok(Vec::new())
     }
+    fn last_streams(&self, _: &str, _: Option<&StreamName>, _: usize) -> Result<Vec<StreamName>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn feed(&self, _: u64, _: usize) -> Result<Vec<(u64, Record)>, StoreError> {
+        Ok(Vec::new())
+    }
     fn version(&self) -> Result<u64, StoreError> {
         Ok(0)
     }

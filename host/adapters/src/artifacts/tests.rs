@@ -46,6 +46,17 @@ impl EventLog for Watched {
     fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
         self.store.streams(prefix)
     }
+    fn last_streams(
+        &self,
+        prefix: &str,
+        before: Option<&StreamName>,
+        most: usize,
+    ) -> Result<Vec<StreamName>, StoreError> {
+        self.store.last_streams(prefix, before, most)
+    }
+    fn feed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Record)>, StoreError> {
+        self.store.feed(after, limit)
+    }
     fn version(&self) -> Result<u64, StoreError> {
         EventLog::version(&self.store)
     }

@@ -21,6 +21,8 @@ pub struct InMemoryStore {
 #[derive(Debug, Default)]
 struct Tables {
     streams: BTreeMap<StreamName, Vec<Record>>,
+    /// Where each event is, in the order of their commits.
+    feed: Vec<(StreamName, u64)>,
     writes: u64,
     blobs: HashMap<Digest, Vec<u8>>,
     state: BTreeMap<String, Versioned>,
@@ -58,6 +60,7 @@ impl Tables {
         let stream = first.event.stream.clone();
         batch::follow(self.head(&stream), &records)?;
         records.iter().for_each(|record| self.follow(record));
+        self.feed.extend(records.iter().map(|record| (stream.clone(), record.event.sequence)));
         self.streams.entry(stream).or_default().extend(records);
         self.writes += 1;
         Ok(())
@@ -142,6 +145,29 @@ impl EventLog for InMemoryStore {
     fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
         let tables = self.lock();
         Ok(tables.streams.keys().filter(|name| name.as_str().starts_with(prefix)).cloned().collect())
+    }
+
+    fn last_streams(
+        &self,
+        prefix: &str,
+        before: Option<&StreamName>,
+        most: usize,
+    ) -> Result<Vec<StreamName>, StoreError> {
+        let tables = self.lock();
+        let names = tables.streams.keys().rev().filter(|name| name.as_str().starts_with(prefix));
+        let names = names.filter(|name| before.is_none_or(|before| *name < before));
+        Ok(names.take(most).cloned().collect())
+    }
+
+    /// Sequences begin at 1 and have no gaps, so each says where its record is.
+    fn feed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Record)>, StoreError> {
+        let tables = self.lock();
+        let places = (1..).zip(&tables.feed).skip(usize::try_from(after).unwrap_or(usize::MAX));
+        let found = places.filter_map(|(position, (stream, sequence))| {
+            let index = usize::try_from(sequence.checked_sub(1)?).ok()?;
+            Some((position, tables.streams.get(stream)?.get(index)?.clone()))
+        });
+        Ok(found.take(limit).collect())
     }
 
     fn version(&self) -> Result<u64, StoreError> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ringfence_core::audit::{Event, Record};
 use ringfence_core::ids::StreamName;
 use ringfence_core::stores::StoreError;
-use rusqlite::{Connection, OpenFlags, OptionalExtension};
+use rusqlite::{Connection, OpenFlags};
 
 use super::error::store_error;
 use super::{rows, schema};
@@ -53,25 +53,20 @@ impl StoreLook {
         Ok(Self { connection, schema })
     }
 
+    /// Looks at every page, however many there are.
+    ///
+    /// # Errors
+    /// `Damaged` where one is not as it should be.
+    pub fn check_every_page(&self) -> Result<(), StoreError> {
+        schema::check_every_page(&self.connection)
+    }
+
     /// The names of the last streams in order that begin with a prefix, at most so many, the last first.
     ///
     /// # Errors
     /// Why they cannot be read.
     pub fn last_streams(&self, prefix: &str, most: usize) -> Result<Vec<StreamName>, StoreError> {
-        let mut names = Vec::new();
-        let mut before = format!("{prefix}\u{10ffff}");
-        while names.len() < most {
-            let sql = "SELECT stream FROM events WHERE stream < ? ORDER BY stream DESC LIMIT 1";
-            let mut statement = self.connection.prepare_cached(sql).map_err(store_error)?;
-            let found = statement.query_row([&before], |row| row.get::<_, String>(0));
-            let Some(name) = found.optional().map_err(store_error)? else { break };
-            if !name.starts_with(prefix) {
-                break;
-            }
-            names.push(name.parse().map_err(|why| StoreError::Damaged(format!("a stream's name: {why}")))?);
-            before = name;
-        }
-        Ok(names)
+        rows::last_streams(&self.connection, prefix, None, most)
     }
 
     /// Records of a stream in order, from a sequence on, at most `limit`.

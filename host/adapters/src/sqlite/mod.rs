@@ -4,6 +4,8 @@
 //! the end of each stream is checked inside the transaction, and the primary key is the last line of defence.
 
 mod error;
+mod feed;
+mod hygiene;
 mod look;
 mod queue;
 mod rows;
@@ -25,6 +27,7 @@ use ringfence_core::stores::{
 };
 use rusqlite::{Connection, OptionalExtension};
 
+pub use self::hygiene::{Check, Compared, Finding, Index, Migrated, copy, migrate, try_migration};
 pub use self::look::StoreLook;
 
 use self::error::store_error;
@@ -130,9 +133,22 @@ impl EventLog for SqliteStore {
         let mut found = next("SELECT stream FROM events WHERE stream >= ? ORDER BY stream LIMIT 1", prefix)?;
         while let Some(name) = found.filter(|name| name.starts_with(prefix)) {
             found = next("SELECT stream FROM events WHERE stream > ? ORDER BY stream LIMIT 1", &name)?;
-            names.push(name.parse().map_err(|why| StoreError::Damaged(format!("a stream's name: {why}")))?);
+            names.push(rows::stream_name(&name)?);
         }
         Ok(names)
+    }
+
+    fn last_streams(
+        &self,
+        prefix: &str,
+        before: Option<&StreamName>,
+        most: usize,
+    ) -> Result<Vec<StreamName>, StoreError> {
+        rows::last_streams(&self.reader(), prefix, before, most)
+    }
+
+    fn feed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Record)>, StoreError> {
+        feed::read(&self.reader(), after, limit)
     }
 
     /// Changes with every commit but the reader's own, which makes none: this process's writes count too.

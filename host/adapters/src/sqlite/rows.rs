@@ -112,6 +112,43 @@ pub(super) fn read(
     Ok(records)
 }
 
+/// The last streams in order that begin with a prefix and stand before a name. One look-up for each.
+pub(super) fn last_streams(
+    connection: &Connection,
+    prefix: &str,
+    before: Option<&StreamName>,
+    most: usize,
+) -> Result<Vec<StreamName>, StoreError> {
+    let sql = "SELECT stream FROM events WHERE stream < ? ORDER BY stream DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+    let behind_all = format!("{prefix}\u{10ffff}");
+    let mut before = before.map_or(behind_all.as_str(), StreamName::as_str).min(&behind_all).to_owned();
+    let mut names = Vec::new();
+    while names.len() < most {
+        let found = statement.query_row([&before], |row| row.get::<_, String>(0));
+        let Some(name) = found.optional().map_err(store_error)?.filter(|name| name.starts_with(prefix))
+        else {
+            break;
+        };
+        names.push(stream_name(&name)?);
+        before = name;
+    }
+    Ok(names)
+}
+
+/// The first stream in order behind a name.
+pub(super) fn next_stream(connection: &Connection, behind: &str) -> Result<Option<StreamName>, StoreError> {
+    let sql = "SELECT stream FROM events WHERE stream > ? ORDER BY stream LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+    let found = statement.query_row([behind], |row| row.get::<_, String>(0));
+    found.optional().map_err(store_error)?.map(|name| stream_name(&name)).transpose()
+}
+
+/// A stream's name as it was kept.
+pub(super) fn stream_name(name: &str) -> Result<StreamName, StoreError> {
+    name.parse().map_err(|why| StoreError::Damaged(format!("a stream's name: {why}")))
+}
+
 fn event(stream: &StreamName, row: &Row<'_>) -> Result<Event, StoreError> {
     let bytes = |index| row.get_ref(index)?.as_blob().map_err(rusqlite::Error::from);
     let digest_at = |index, what| digest(bytes(index).map_err(store_error)?, what);

@@ -11,7 +11,7 @@ use ringfence_core::stores::StoreError;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::store_error;
-use super::work;
+use super::{feed, work};
 
 /// The newest schema that this Ringfence knows. Older ones are brought up to it when the file is opened.
 pub(super) const SCHEMA: i64 = 2;
@@ -25,7 +25,7 @@ const CHECKED_BYTES: i64 = 1 << 20;
 /// The smallest page of any database, in bytes.
 const SMALLEST: u64 = 512;
 
-const TABLES: &str = "
+pub(super) const TABLES: &str = "
     CREATE TABLE events(
         stream TEXT NOT NULL,
         sequence INTEGER NOT NULL,
@@ -44,8 +44,9 @@ const TABLES: &str = "
     CREATE TABLE state(key TEXT PRIMARY KEY NOT NULL, value BLOB, revision INTEGER NOT NULL) STRICT;
 ";
 
-/// The index of what is not over, as of schema 2.
-pub(super) const WORK: &str = "
+/// The indexes as of schema 2: of what is not over, and of the order in which events were committed. A row of the feed is a
+/// batch of one stream; its position is that of the batch's last event, and the others have those before.
+pub(super) const INDEXES: &str = "
     CREATE TABLE work(
         task TEXT PRIMARY KEY NOT NULL,
         state TEXT NOT NULL,
@@ -54,6 +55,12 @@ pub(super) const WORK: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX work_by_state ON work(state, since, task);
     CREATE TABLE hosts(id TEXT PRIMARY KEY NOT NULL, beats INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE feed(
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        stream TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL
+    ) STRICT;
     PRAGMA user_version = 2;
 ";
 
@@ -79,7 +86,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn connect(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(store_error)?;
     connection.busy_timeout(PATIENCE).map_err(store_error)?;
@@ -141,7 +148,7 @@ fn prepare(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "cell_size_check", true).map_err(store_error)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(store_error)?;
     if version < SCHEMA {
-        migrate(&connection)?;
+        migrate(&connection, Last::Commit)?;
     }
     check_pages(&connection)?;
     check_tables(&connection, SCHEMA)?;
@@ -169,23 +176,38 @@ pub(super) fn check_version(connection: &Connection) -> Result<i64, StoreError> 
 }
 
 /// Brings the file from its schema to the newest, in one transaction: all of it or nothing.
-fn migrate(connection: &Connection) -> Result<(), StoreError> {
+pub(super) fn migrate(connection: &Connection, last: Last) -> Result<i64, StoreError> {
     connection.execute_batch("BEGIN IMMEDIATE").map_err(store_error)?;
     let made = check_version(connection).and_then(|version| {
         if version == 0 {
             connection.execute_batch(TABLES).map_err(store_error)?;
         }
         if version < 2 {
-            connection.execute_batch(WORK).map_err(store_error)?;
+            connection.execute_batch(INDEXES).map_err(store_error)?;
             work::rebuild(connection)?;
+            feed::rebuild(connection)?;
         }
-        Ok(())
+        check_tables(connection, SCHEMA)?;
+        Ok(version)
     });
-    let made = made.and_then(|()| connection.execute_batch("COMMIT").map_err(store_error));
+    let end = match last {
+        Last::Commit => "COMMIT",
+        Last::RollBack => "ROLLBACK",
+    };
+    let made = made.and_then(|from| connection.execute_batch(end).map(|()| from).map_err(store_error));
     if made.is_err() && !connection.is_autocommit() {
         connection.execute_batch("ROLLBACK").map_err(store_error)?;
     }
     made
+}
+
+/// What is done in the end with a migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Last {
+    /// It is kept.
+    Commit,
+    /// It was a trial.
+    RollBack,
 }
 
 /// Looks at every page of a small file. A large one is checked as it is read.
@@ -194,19 +216,24 @@ pub(super) fn check_pages(connection: &Connection) -> Result<(), StoreError> {
     if number("PRAGMA page_count")?.saturating_mul(number("PRAGMA page_size")?) > CHECKED_BYTES {
         return Ok(());
     }
+    check_every_page(connection)
+}
+
+pub(super) fn check_every_page(connection: &Connection) -> Result<(), StoreError> {
     let found: String =
         connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(store_error)?;
     if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
 }
 
 pub(super) fn check_tables(connection: &Connection, version: i64) -> Result<(), StoreError> {
-    let known = if version < 2 { 3 } else { 5 };
+    let known = if version < 2 { 3 } else { 6 };
     let tables = [
         "SELECT stream, sequence, kind, time, actor, ring, trace, payload_hash, previous, hash, payload FROM events",
         "SELECT hash, bytes FROM blobs",
         "SELECT key, value, revision FROM state",
         "SELECT task, state, host, since FROM work",
         "SELECT id, beats FROM hosts",
+        "SELECT position, stream, first, last FROM feed",
     ];
     for sql in &tables[..known] {
         let missing = |why: rusqlite::Error| match store_error(why) {

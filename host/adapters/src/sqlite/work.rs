@@ -1,7 +1,7 @@
 //! The index of the tasks that are not over: written with the events that it follows, in the same transaction.
 
 use ringfence_core::audit::Record;
-use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::ids::TaskId;
 use ringfence_core::stores::{StoreError, Work, WorkChange, WorkState};
 use ringfence_core::units::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
@@ -37,7 +37,7 @@ pub(super) fn follow(connection: &Connection, records: &[Record]) -> Result<(), 
     opened.map_or(Ok(()), |state| open(connection, &task, &state, time))
 }
 
-fn open(
+pub(super) fn open(
     connection: &Connection,
     task: &TaskId,
     state: &WorkState,
@@ -71,8 +71,7 @@ pub(super) fn rebuild(connection: &Connection) -> Result<(), StoreError> {
     let mut streams = statement.query([]).map_err(store_error)?;
     while let Some(row) = streams.next().map_err(store_error)? {
         let name: String = row.get(0).map_err(store_error)?;
-        let stream: StreamName =
-            name.parse().map_err(|why| StoreError::Damaged(format!("a stream's name: {why}")))?;
+        let stream = rows::stream_name(&name)?;
         follow(connection, &rows::read(connection, &stream, 1, usize::MAX)?)?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use rusqlite::{Connection, params};
 
 use super::error::store_error;
 use super::queue::Queue;
-use super::{rows, work};
+use super::{feed, rows, work};
 use crate::batch;
 
 /// How many streams' ends are remembered.
@@ -170,6 +170,7 @@ impl Writer {
         let next = batch::follow(head, records)?;
         records.iter().try_for_each(|record| rows::insert(&self.connection, record))?;
         work::follow(&self.connection, records)?;
+        feed::follow(&self.connection, stream, head.sequence + 1, next.sequence)?;
         self.heads.insert(stream.clone(), next);
         Ok(())
     }

@@ -38,6 +38,26 @@ pub trait EventLog: Send + Sync {
     /// Why they cannot be read.
     fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError>;
 
+    /// The last streams in order whose names begin with a prefix and stand before a name, the last first, at most `most`.
+    /// It costs what it gives, however many streams there are.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    fn last_streams(
+        &self,
+        prefix: &str,
+        before: Option<&StreamName>,
+        most: usize,
+    ) -> Result<Vec<StreamName>, StoreError>;
+
+    /// Records of all streams in the order in which they were committed, behind a position, at most `limit`, each with its
+    /// own position. Positions only grow and are never given again; what is committed later has a larger one, whichever
+    /// process wrote it, so who goes on from the last position that it saw misses nothing.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    fn feed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Record)>, StoreError>;
+
     /// A number that changes when another process has written; cheap to ask often.
     ///
     /// # Errors

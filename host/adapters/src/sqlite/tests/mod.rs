@@ -1,6 +1,7 @@
 //! What the embedded store promises beyond the promises of every store: other handles, full disks, shared commits.
 
 mod damage;
+mod hygiene;
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,0 +1,265 @@
+//! Files of an older schema, copies of a store that is written to, and indexes that somebody has altered.
+
+use ringfence_core::audit::Fact;
+use ringfence_core::ids::Agent;
+use ringfence_core::ring::Ring;
+use ringfence_core::stores::{StreamWriter, WorkState};
+
+use super::*;
+use crate::sqlite::schema::TABLES;
+use crate::system::SystemClock;
+
+/// Writes the acceptance of a task that waits to be claimed, and something that came after.
+async fn submit(store: &Arc<SqliteStore>, task: &str) {
+    let task: TaskId = task.parse().expect("a task");
+    let agent: Agent = "ada".parse().expect("an agent");
+    let log: Arc<dyn EventLog> = Arc::clone(store) as _;
+    let clock = Arc::new(SystemClock::new());
+    let writer = StreamWriter::create(log, clock, StreamName::task(&task), agent.text(), Default::default());
+    writer.append(&Fact::TaskAccepted {
+        skill: "hello".into(),
+        agent,
+        ring: Ring::Sandboxed,
+        input: "null".into(),
+        limits: ringfence_core::limit::Amounts::NONE,
+        max_corrections: 0,
+        host: "".into(),
+        parent: None,
+        only: None,
+    });
+    assert_eq!(writer.flush().await, Ok(()));
+    writer.append(&Fact::TaskWaiting { ahead: 1 });
+    assert_eq!(writer.flush().await, Ok(()));
+}
+
+/// A store of schema 1, as its Ringfence left it, with what `submit` writes.
+async fn of_schema_1(folder: &Folder, tasks: &[&str]) {
+    let newer = Folder::new();
+    let store = Arc::new(newer.open());
+    for task in tasks {
+        submit(&store, task).await;
+    }
+    drop(store);
+    let old = Connection::open(folder.file()).expect("a database");
+    old.execute_batch(TABLES).expect("its tables");
+    old.execute("ATTACH ? AS newer", [newer.file().to_str()]).expect("both");
+    let copied = "INSERT INTO events SELECT * FROM newer.events; INSERT INTO blobs SELECT * FROM newer.blobs;
+         PRAGMA user_version = 1;";
+    old.execute_batch(copied).expect("its rows");
+}
+
+fn bytes(folder: &Folder) -> Vec<u8> {
+    fs::read(folder.file()).expect("bytes")
+}
+
+fn places(store: &SqliteStore) -> Vec<(u64, String)> {
+    let place = |(position, record): (u64, Record)| {
+        (position, format!("{}/{}", record.event.stream, record.event.sequence))
+    };
+    store.feed(0, usize::MAX).expect("a feed").into_iter().map(place).collect()
+}
+
+#[tokio::test]
+async fn a_store_of_schema_1_is_brought_to_schema_2_with_all_that_is_in_it() {
+    let folder = Folder::new();
+    of_schema_1(&folder, &["t-b", "t-a"]).await;
+    let before = bytes(&folder);
+    assert_eq!(try_migration(&folder.file()), Ok(Migrated { from: 1, to: 2 }));
+    assert!(bytes(&folder) == before, "a trial changes nothing");
+    assert_eq!(try_migration(&folder.file()), Ok(Migrated { from: 1, to: 2 }), "it is still of schema 1");
+    assert_eq!(migrate(&folder.file()), Ok(Migrated { from: 1, to: 2 }));
+    assert_eq!(migrate(&folder.file()), Ok(Migrated { from: 2, to: 2 }));
+    let store = folder.open();
+    let waiting = store.ready(9).expect("an index");
+    assert_eq!(waiting.iter().map(TaskId::as_str).collect::<Vec<_>>(), ["t-b", "t-a"], "as they came");
+    let expected = ["task/t-b/1", "task/t-b/2", "task/t-a/1", "task/t-a/2"].map(str::to_owned);
+    assert_eq!(places(&store), (1..).zip(expected).collect::<Vec<_>>());
+    drop(store);
+    assert_eq!(
+        Check::open(&folder.file()).and_then(|check| check.compare()).map(|it| it.findings),
+        Ok(vec![])
+    );
+}
+
+#[tokio::test]
+async fn a_store_of_schema_1_is_also_brought_up_by_being_opened() {
+    let folder = Folder::new();
+    of_schema_1(&folder, &["t-a"]).await;
+    let store = Arc::new(folder.open());
+    submit(&store, "t-b").await;
+    let expected = ["task/t-a/1", "task/t-a/2", "task/t-b/1", "task/t-b/2"].map(str::to_owned);
+    assert_eq!(places(&store), (1..).zip(expected).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_migration_of_a_damaged_or_newer_store_is_refused() {
+    let folder = Folder::new();
+    assert_eq!(folder.open().disturb("DROP TABLE feed"), Ok(()));
+    for done in [migrate(&folder.file()), try_migration(&folder.file())] {
+        assert!(matches!(done, Err(StoreError::Damaged(_))), "{done:?}");
+    }
+    let folder = Folder::new();
+    assert_eq!(folder.open().disturb("PRAGMA user_version = 3"), Ok(()));
+    for done in [migrate(&folder.file()), try_migration(&folder.file())] {
+        assert!(matches!(&done, Err(StoreError::Damaged(why)) if why.contains("newer")), "{done:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_is_the_store_at_one_moment_while_it_is_written_to() {
+    let folder = Folder::new();
+    let store = Arc::new(folder.open());
+    for number in 0..50 {
+        submit(&store, &format!("t-{number}")).await;
+    }
+    let copy = folder.0.path().join("copy.db");
+    let copying = {
+        let (from, into) = (folder.file(), copy.clone());
+        fs::write(&into, b"").expect("an empty file");
+        std::thread::spawn(move || super::super::copy(&from, &into))
+    };
+    let mut number = 50;
+    while !copying.is_finished() {
+        submit(&store, &format!("t-{number}")).await;
+        number += 1;
+    }
+    assert_eq!(copying.join().expect("no panic"), Ok(()));
+    let compared = Check::open(&copy).and_then(|check| check.compare()).expect("a store");
+    assert_eq!(compared.findings, []);
+    assert!(compared.streams >= 50, "{compared:?}");
+    let copied = SqliteStore::open(&copy).expect("a store");
+    let (there, here) = (places(&copied), places(&store));
+    assert_eq!(there[..], here[..there.len()], "it is what was committed first");
+    // Positions go on where they were.
+    submit(&Arc::new(copied), "t-next").await;
+}
+
+/// What is found after this was done to a store, as index and stream.
+async fn found_after(how: &str) -> Vec<(Index, String)> {
+    let folder = Folder::new();
+    let store = Arc::new(folder.open());
+    for task in ["t-a", "t-b", "t-c"] {
+        submit(&store, task).await;
+    }
+    let before = (places(&store), store.ready(9));
+    assert_eq!(store.disturb(how), Ok(()));
+    let check = Check::open(&folder.file()).expect("it opens");
+    let compared = check.compare().expect("it is compared");
+    assert_eq!((compared.streams, compared.events), (3, 6));
+    assert_eq!(check.compare().as_ref(), Ok(&compared), "a look mends nothing");
+    assert_eq!(check.repair(&compared.findings), Ok(()));
+    assert_eq!(check.compare().map(|compared| compared.findings), Ok(vec![]), "{how}");
+    assert_eq!(store.ready(9), before.1, "{how}");
+    let events = |places: Vec<(u64, String)>| {
+        let mut events: Vec<_> = places.into_iter().map(|(_, event)| event).collect();
+        events.sort();
+        events
+    };
+    let last = before.0.last().map_or(0, |(position, _)| *position);
+    assert_eq!(events(places(&store)), events(before.0), "each event stands in it once: {how}");
+    submit(&store, "t-new").await;
+    let new: Vec<_> = places(&store).into_iter().filter(|(_, event)| event.contains("t-new")).collect();
+    assert!(new.len() == 2 && new.iter().all(|(position, _)| *position > last), "{how}: {new:?}");
+    compared.findings.into_iter().map(|finding| (finding.index, finding.stream)).collect()
+}
+
+#[tokio::test]
+async fn a_row_of_the_work_that_is_gone_invented_or_altered_is_found_and_mended() {
+    let wrong = |stream: &str| vec![(Index::Work, stream.to_owned())];
+    assert_eq!(found_after("DELETE FROM work WHERE task = 't-b'").await, wrong("task/t-b"));
+    assert_eq!(
+        found_after("INSERT INTO work VALUES ('t-nobody', 'ready', NULL, 1)").await,
+        wrong("task/t-nobody")
+    );
+    assert_eq!(
+        found_after("UPDATE work SET state = 'held', host = 'h' WHERE task = 't-c'").await,
+        wrong("task/t-c")
+    );
+    assert_eq!(found_after("UPDATE work SET state = 'x' WHERE task = 't-c'").await, wrong("task/t-c"));
+    assert_eq!(found_after("UPDATE work SET since = 7 WHERE task = 't-a'").await, wrong("task/t-a"));
+}
+
+#[tokio::test]
+async fn a_row_of_the_feed_that_is_gone_invented_or_moved_is_found_and_mended() {
+    let wrong = |stream: &str| vec![(Index::Feed, stream.to_owned())];
+    assert_eq!(
+        found_after("DELETE FROM feed WHERE stream = 'task/t-b' AND first = 2").await,
+        wrong("task/t-b")
+    );
+    assert_eq!(found_after("DELETE FROM feed WHERE stream = 'task/t-a'").await, wrong("task/t-a"));
+    let invented = "INSERT INTO feed(stream, first, last) VALUES ('task/t-zzz', 1, 1)";
+    assert_eq!(found_after(invented).await, wrong("task/t-zzz"));
+    let twice = "INSERT INTO feed(stream, first, last) VALUES ('task/t-a', 1, 2)";
+    assert_eq!(found_after(twice).await, wrong("task/t-a"));
+    let beyond = "INSERT INTO feed(stream, first, last) VALUES ('task/t-c', 3, 9)";
+    assert_eq!(found_after(beyond).await, wrong("task/t-c"));
+    let within = "UPDATE feed SET first = 1 WHERE stream = 'task/t-b' AND first = 2";
+    assert_eq!(found_after(within).await, wrong("task/t-b"));
+    assert_eq!(found_after("DELETE FROM feed").await.len(), 3);
+}
+
+#[tokio::test]
+async fn what_callers_keep_is_held_against_the_events_that_wrote_it() {
+    let folder = Folder::new();
+    let store = Arc::new(folder.open());
+    let agent: Agent = "ada".parse().expect("an agent");
+    let log: Arc<dyn EventLog> = Arc::clone(&store) as _;
+    let writer = StreamWriter::create(
+        log,
+        Arc::new(SystemClock::new()),
+        StreamName::memory(&agent),
+        agent.text(),
+        Default::default(),
+    );
+    for (key, value) in [("a", Some("one")), ("b", Some("two")), ("a", None), ("b", Some("three"))] {
+        let value = value.map(|value| ringfence_core::content::Content(value.as_bytes().to_vec()));
+        writer.append(&Fact::MemoryWritten { key: key.into(), value });
+    }
+    assert_eq!(writer.flush().await, Ok(()));
+    let check = Check::open(&folder.file()).expect("it opens");
+    let found = || check.compare().expect("compared").findings;
+    assert_eq!(found(), [], "what nobody has looked at since is behind, which is no fault");
+    let there =
+        [("memory/ada/a", None, 3), ("memory/ada/b", Some("three"), 4), ("memory-cursor/ada", Some(""), 4)];
+    for (key, value, revision) in there {
+        let value = value.map(|value| value.as_bytes().to_vec());
+        assert_eq!(store.advance(key, Versioned { value, revision }), Ok(()));
+    }
+    assert_eq!(found(), []);
+    for how in [
+        "DELETE FROM state WHERE key = 'memory/ada/a'",
+        "UPDATE state SET value = x'00' WHERE key = 'memory/ada/b'",
+        "UPDATE state SET revision = 2 WHERE key = 'memory/ada/b'",
+        "INSERT INTO state VALUES ('memory/ada/c', x'00', 1)",
+        "INSERT INTO state VALUES ('memory/eve/c', x'00', 1)",
+    ] {
+        assert_eq!(store.disturb(how), Ok(()));
+        let wrong = found();
+        assert!(wrong.len() == 1 && wrong[0].index == Index::Memory, "{how}: {wrong:?}");
+        assert_eq!(check.repair(&wrong), Ok(()));
+        assert_eq!(found(), [], "{how}");
+        let kept = StateStore::get(&*store, "memory/ada/b");
+        assert_eq!(kept, Ok(Some(Versioned { value: Some(b"three".to_vec()), revision: 4 })), "{how}");
+        assert_eq!(store.list("memory/").map(|keys| keys.len()), Ok(1), "{how}");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_chain_is_found_and_left() {
+    let folder = Folder::new();
+    let store = Arc::new(folder.open());
+    submit(&store, "t-a").await;
+    assert_eq!(store.disturb("UPDATE events SET actor = 'eve' WHERE sequence = 2"), Ok(()));
+    let check = Check::open(&folder.file()).expect("it opens");
+    let found = check.compare().expect("compared").findings;
+    assert!(found.len() == 1 && found[0].index == Index::Chain, "{found:?}");
+    assert_eq!(check.repair(&found), Ok(()));
+    assert_eq!(check.compare().map(|compared| compared.findings), Ok(found), "it is not mended");
+    assert_eq!(
+        store.ready(9).map(|ready| ready.into_iter().map(|task| task.to_string()).collect()),
+        Ok(vec!["t-a".to_owned()])
+    );
+    assert!(
+        matches!(store.work(&"t-a".parse().expect("a task")), Ok(Some(work)) if work.state == WorkState::Ready)
+    );
+}
