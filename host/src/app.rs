@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_core::audit::{Fact, Outcome, Record, TraceId, Verifier};
+use ringfence_core::audit::{Fact, Record, TraceId, Verifier};
 use ringfence_core::capability::Powers;
 use ringfence_core::contract::Description;
 use ringfence_core::error::{Code, Error};
@@ -15,13 +15,15 @@ use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::registry::{LoadResult, Loaded, Ordered};
 use ringfence_core::ring::Ring;
 use ringfence_core::sandbox::{Job, Request};
-use ringfence_core::stores::{Envelope, StreamWriter, WorkState, append_shared, read_facts};
+use ringfence_core::stores::{Envelope, StreamWriter, append_shared, read_facts};
 use ringfence_core::units::{Bytes, Fuel, Timestamp};
 use ringfence_engine::Prepared;
 use semver::Version;
 
-use crate::alive::is_alive;
+use crate::tasks::{self, fact};
 use crate::wiring::{Running, Store, scratch_log};
+
+pub use crate::tasks::{TaskLine, TaskState, running, task, tasks};
 
 /// A skill that was looked at.
 #[derive(Debug, Clone)]
@@ -96,86 +98,6 @@ pub async fn run(running: &Running, order: Order) -> Result<Emitted, Error> {
     Ok(emitted)
 }
 
-/// A task as it is listed.
-#[derive(Debug, Clone)]
-pub struct TaskLine {
-    /// Which.
-    pub task: TaskId,
-    /// What was asked for.
-    pub skill: Arc<str>,
-    /// Who asked.
-    pub agent: Agent,
-    /// For which other task, if for one.
-    pub parent: Option<TaskId>,
-    /// When.
-    pub accepted: Timestamp,
-    /// How it stands.
-    pub state: TaskState,
-}
-
-/// How a task stands.
-#[derive(Debug, Clone)]
-pub enum TaskState {
-    /// A live process works on it.
-    Running,
-    /// The process that worked on it is gone; a worker goes on with it.
-    Abandoned,
-    /// It waits to be claimed.
-    Ready,
-    /// It waits for a person.
-    Suspended,
-    /// It is over.
-    Ended(Box<Outcome>),
-}
-
-/// Tasks, the latest first, at most `most`.
-///
-/// # Errors
-/// The store's.
-pub fn tasks(store: &Store, most: usize) -> Result<Vec<TaskLine>, Error> {
-    let mut streams = store.log.streams("task/")?;
-    streams.reverse();
-    let lines = streams.iter().take(most).filter_map(|stream| task_line(store, stream).transpose());
-    lines.collect()
-}
-
-fn task_line(store: &Store, stream: &StreamName) -> Result<Option<TaskLine>, Error> {
-    let Some(task) = stream.as_task() else { return Ok(None) };
-    let Some(first) = store.log.read(stream, 1, 1)?.into_iter().next() else { return Ok(None) };
-    let Some(Fact::TaskAccepted { skill, agent, parent, .. }) = fact(&first) else { return Ok(None) };
-    let head = store.log.head(stream)?;
-    let last = store.log.read(stream, head.sequence, 1)?;
-    let state = match last.first().and_then(fact) {
-        Some(Fact::TaskEnded { outcome }) => TaskState::Ended(outcome),
-        _ => state_of(store, parent.as_ref().unwrap_or(&task))?,
-    };
-    Ok(Some(TaskLine { task, skill, agent, parent, accepted: first.event.time, state }))
-}
-
-/// How a task stands that is not over, or one within it: as the outermost does.
-fn state_of(store: &Store, task: &TaskId) -> Result<TaskState, Error> {
-    let mut outermost = task.clone();
-    loop {
-        if let Some(work) = store.queue.work(&outermost)? {
-            return Ok(match work.state {
-                WorkState::Held { host } if is_alive(&store.data, &host) => TaskState::Running,
-                WorkState::Ready => TaskState::Ready,
-                WorkState::Suspended => TaskState::Suspended,
-                WorkState::Held { .. } | WorkState::Failed => TaskState::Abandoned,
-            });
-        }
-        let first = store.log.read(&StreamName::task(&outermost), 1, 1)?;
-        match first.first().and_then(fact) {
-            Some(Fact::TaskAccepted { parent: Some(parent), .. }) => outermost = parent,
-            _ => return Ok(TaskState::Abandoned),
-        }
-    }
-}
-
-fn fact(record: &Record) -> Option<Fact> {
-    serde_json::from_slice(record.payload.as_deref()?).ok()
-}
-
 /// What became of a kill.
 #[derive(Debug, Clone, Default)]
 pub struct Killed {
@@ -218,12 +140,12 @@ pub async fn kill(store: &Store, target: &KillTarget, by: &str, wait: Duration) 
 
 /// The tasks at work that a kill aims at. One that cannot be read is taken for one of them.
 fn aimed_at(store: &Store, target: &KillTarget) -> Result<Vec<TaskId>, Error> {
-    let streams = match target {
-        KillTarget::Task(task) => vec![StreamName::task(task)],
-        KillTarget::Skill(_) | KillTarget::Version(..) | KillTarget::All => store.log.streams("task/")?,
+    let tasks = match target {
+        KillTarget::Task(task) => vec![task.clone()],
+        KillTarget::Skill(_) | KillTarget::Version(..) | KillTarget::All => tasks::at_work(store)?,
     };
-    let at_work = streams.iter().filter_map(StreamName::as_task).filter(|task| !is_over(store, task));
-    let aimed = at_work.filter(|task| match (target, task_line(store, &StreamName::task(task))) {
+    let at_work = tasks.into_iter().filter(|task| !is_over(store, task));
+    let aimed = at_work.filter(|task| match (target, tasks::task(store, task)) {
         (_, Err(_)) => true,
         (_, Ok(None)) => false,
         (KillTarget::Skill(name), Ok(Some(line))) => {

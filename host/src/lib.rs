@@ -23,6 +23,7 @@ mod quantity;
 pub mod replay;
 pub mod report;
 mod show;
+mod tasks;
 mod text;
 pub mod wiring;
 pub mod work;

@@ -16,6 +16,7 @@ mod embedding;
 mod fuzz;
 mod guests;
 mod harness;
+mod listing;
 mod replay;
 mod servers;
 #[path = "../simulation/mod.rs"]

@@ -33,18 +33,18 @@ impl Tasks {
 
     pub(super) fn run(self, global: &Global) -> Result<ExitCode, Error> {
         let store = global.store()?;
-        let most = if self.running || self.task.is_some() { usize::MAX } else { self.most };
-        let mut lines = app::tasks(&store, most)?;
-        if self.running {
-            lines.retain(|line| matches!(line.state, TaskState::Running));
-        }
-        if let Some(task) = &self.task {
-            lines.retain(|line| line.task == *task);
-            if lines.is_empty() {
-                return Err(Error::new(Code::R0414, format!("there is no task `{task}`"))
-                    .hint("see all: ringfence tasks"));
+        let lines = match &self.task {
+            Some(task) => {
+                let line = app::task(&store, task)?.ok_or_else(|| {
+                    Error::new(Code::R0414, format!("there is no task `{task}`"))
+                        .hint("see all: ringfence tasks")
+                })?;
+                let is_asked_for = !self.running || matches!(line.state, TaskState::Running);
+                is_asked_for.then_some(line).into_iter().collect()
             }
-        }
+            None if self.running => app::running(&store)?,
+            None => app::tasks(&store, self.most)?,
+        };
         if global.json {
             show::data(Value::from_iter(lines.iter().map(to_json)))?;
             return Ok(ExitCode::SUCCESS);

@@ -136,3 +136,36 @@ fn an_interrupt_at_the_terminal_kills_the_run() {
     host.said().failed("R0202", 4).saying("by interrupt");
     assert_eq!(operator.json(&["tasks", &task]).0[0]["status"], "stopped");
 }
+
+#[test]
+fn what_runs_within_another_task_is_listed_as_running_and_found_by_a_kill() {
+    let operator = Operator::new();
+    operator.load("attack_clock_sleeps");
+    operator.load("friend_asks_others");
+    let input = serde_json::json!({ "errands": [
+        { "skill": "attack-clock-sleeps", "input": r#"{"nanoseconds":50000000000}"# },
+    ]});
+    operator.does(&[
+        "task",
+        "submit",
+        "friend-asks-others",
+        "--id",
+        "t-p",
+        "--timeout",
+        "5m",
+        "--input",
+        &input.to_string(),
+    ]);
+    let mut command = operator.plain(env!("CARGO_BIN_EXE_ringfence").as_ref());
+    let child = command.arg("work").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let host = Host(Some(child.unwrap()));
+    let patient = Instant::now() + PATIENCE;
+    while running(&operator).len() < 2 {
+        assert!(Instant::now() < patient, "both run");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let within = running(&operator).into_iter().find(|task| task != "t-p").unwrap();
+    assert_eq!(operator.json(&["task", "show", &within]).0[0]["parent"], "t-p");
+    assert_eq!(operator.does(&["kill", "skill:attack-clock-sleeps"]), format!("{within}\n"));
+    drop(host);
+}

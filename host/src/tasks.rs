@@ -1,0 +1,166 @@
+//! Tasks as they are listed: the newest, those at work, or one. What each of these costs does not grow with the store.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use ringfence_core::audit::{Fact, Outcome, Record};
+use ringfence_core::error::Error;
+use ringfence_core::ids::{Agent, StreamName, TaskId};
+use ringfence_core::stores::WorkState;
+use ringfence_core::units::Timestamp;
+
+use crate::alive::is_alive;
+use crate::wiring::Store;
+
+/// A task as it is listed.
+#[derive(Debug, Clone)]
+pub struct TaskLine {
+    /// Which.
+    pub task: TaskId,
+    /// What was asked for.
+    pub skill: Arc<str>,
+    /// Who asked.
+    pub agent: Agent,
+    /// For which other task, if for one.
+    pub parent: Option<TaskId>,
+    /// When.
+    pub accepted: Timestamp,
+    /// How it stands.
+    pub state: TaskState,
+}
+
+/// How a task stands.
+#[derive(Debug, Clone)]
+pub enum TaskState {
+    /// A live process works on it.
+    Running,
+    /// The process that worked on it is gone; a worker goes on with it.
+    Abandoned,
+    /// It waits to be claimed.
+    Ready,
+    /// It waits for a person.
+    Suspended,
+    /// It is over.
+    Ended(Box<Outcome>),
+}
+
+/// How many are looked up at once.
+const PAGE: usize = 1_000;
+
+/// Tasks, the latest first, at most `most`.
+///
+/// # Errors
+/// The store's.
+pub fn tasks(store: &Store, most: usize) -> Result<Vec<TaskLine>, Error> {
+    let mut lines = Vec::new();
+    let mut before = None;
+    while lines.len() < most {
+        let page = store.log.last_streams("task/", before.as_ref(), PAGE.min(most - lines.len()))?;
+        let Some(last) = page.last() else { break };
+        before = Some(last.clone());
+        for stream in &page {
+            lines.extend(task_line(store, stream)?);
+        }
+    }
+    Ok(lines)
+}
+
+/// The tasks that a live process works on, the latest first.
+///
+/// # Errors
+/// The store's.
+pub fn running(store: &Store) -> Result<Vec<TaskLine>, Error> {
+    let mut lines = Vec::new();
+    for at_work in at_work(store)?.iter().rev() {
+        lines.extend(task(store, at_work)?.filter(|line| matches!(line.state, TaskState::Running)));
+    }
+    Ok(lines)
+}
+
+/// One task, if it is there.
+///
+/// # Errors
+/// The store's.
+pub fn task(store: &Store, task: &TaskId) -> Result<Option<TaskLine>, Error> {
+    task_line(store, &StreamName::task(task))
+}
+
+/// The tasks that hosts have, and those within them, in order. The hosts may be gone, and the tasks over by now.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn at_work(store: &Store) -> Result<Vec<TaskId>, Error> {
+    let mut unseen: Vec<TaskId> = store.queue.held()?.into_iter().map(|(task, _)| task).collect();
+    let mut found = BTreeSet::new();
+    while let Some(task) = unseen.pop() {
+        unseen.extend(asked_for(store, &task)?);
+        found.insert(task);
+    }
+    Ok(found.into_iter().collect())
+}
+
+/// The tasks that a task has asked for: their ids follow from the calls that asked.
+fn asked_for(store: &Store, task: &TaskId) -> Result<Vec<TaskId>, Error> {
+    let stream = StreamName::task(task);
+    let (mut asked, mut attempt, mut seen) = (Vec::new(), 0, 0);
+    loop {
+        let page = store.log.read(&stream, seen + 1, PAGE)?;
+        for record in &page {
+            seen = record.event.sequence;
+            match &*record.event.kind {
+                "attempt.started" => attempt = seen,
+                "call.begun" => {
+                    if let Some(Fact::CallBegun { call }) = fact(record)
+                        && call.call == "skills.run"
+                    {
+                        let errand = task.errand(attempt, call.number);
+                        if store.log.head(&StreamName::task(&errand))?.sequence > 0 {
+                            asked.push(errand);
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        if page.len() < PAGE {
+            return Ok(asked);
+        }
+    }
+}
+
+fn task_line(store: &Store, stream: &StreamName) -> Result<Option<TaskLine>, Error> {
+    let Some(task) = stream.as_task() else { return Ok(None) };
+    let Some(first) = store.log.read(stream, 1, 1)?.into_iter().next() else { return Ok(None) };
+    let Some(Fact::TaskAccepted { skill, agent, parent, .. }) = fact(&first) else { return Ok(None) };
+    let head = store.log.head(stream)?;
+    let last = store.log.read(stream, head.sequence, 1)?;
+    let state = match last.first().and_then(fact) {
+        Some(Fact::TaskEnded { outcome }) => TaskState::Ended(outcome),
+        _ => state_of(store, parent.as_ref().unwrap_or(&task))?,
+    };
+    Ok(Some(TaskLine { task, skill, agent, parent, accepted: first.event.time, state }))
+}
+
+/// How a task stands that is not over, or one within it: as the outermost does.
+fn state_of(store: &Store, task: &TaskId) -> Result<TaskState, Error> {
+    let mut outermost = task.clone();
+    loop {
+        if let Some(work) = store.queue.work(&outermost)? {
+            return Ok(match work.state {
+                WorkState::Held { host } if is_alive(&store.data, &host) => TaskState::Running,
+                WorkState::Ready => TaskState::Ready,
+                WorkState::Suspended => TaskState::Suspended,
+                WorkState::Held { .. } | WorkState::Failed => TaskState::Abandoned,
+            });
+        }
+        let first = store.log.read(&StreamName::task(&outermost), 1, 1)?;
+        match first.first().and_then(fact) {
+            Some(Fact::TaskAccepted { parent: Some(parent), .. }) => outermost = parent,
+            _ => return Ok(TaskState::Abandoned),
+        }
+    }
+}
+
+pub(crate) fn fact(record: &Record) -> Option<Fact> {
+    serde_json::from_slice(record.payload.as_deref()?).ok()
+}
