@@ -201,7 +201,7 @@ fn engine(
     WasmSandbox::start(&settings, compiler, Arc::clone(&store.blobs))
 }
 
-fn in_store(why: StoreError, config: &Config) -> Error {
+pub(crate) fn in_store(why: StoreError, config: &Config) -> Error {
     let error = Error::from(why);
     let place = config.data.join("ringfence.db").display().to_string();
     Error { message: format!("{}: {place}", error.message), ..error }

@@ -90,6 +90,7 @@ codes! {
     R0509 = Failed, "the bytes of an artifact are lost";
     R0510 = Failed, "the task waits for a person";
     R0511 = Failed, "the task was claimed too often";
+    R0512 = Failed, "an index of the store differs from its log";
 }
 
 /// How a process ends. The number is its exit code.

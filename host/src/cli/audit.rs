@@ -79,10 +79,9 @@ fn to_json(record: &Record) -> Value {
     event
 }
 
-fn line(record: &Record) -> String {
+/// A record's payload in one line, cut where it is long.
+pub(super) fn shown_payload(record: &Record) -> String {
     const WIDEST: usize = 400;
-    let event = &record.event;
-    let ring = event.ring.map_or_else(|| "-".to_owned(), |ring| ring.to_string());
     let mut payload = payload(record);
     if let Some(object) = payload.as_object_mut() {
         object.remove("kind");
@@ -92,11 +91,17 @@ fn line(record: &Record) -> String {
         shown.truncate(end);
         shown.push('…');
     }
+    shown
+}
+
+fn line(record: &Record) -> String {
+    let event = &record.event;
+    let ring = event.ring.map_or_else(|| "-".to_owned(), |ring| ring.to_string());
     format!(
         "{:>4}  {}  {:<16} ring {ring}  {}",
         event.sequence,
         time(event.time),
         plain_line(&event.kind),
-        shown
+        shown_payload(record)
     )
 }

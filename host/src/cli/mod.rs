@@ -7,6 +7,7 @@ mod children;
 mod completions;
 mod demo;
 mod doctor;
+mod events;
 mod explain;
 mod history;
 mod inbox;
@@ -20,6 +21,7 @@ mod pin;
 mod rules;
 pub(crate) mod run;
 mod skills;
+mod store;
 mod task;
 mod task_file;
 mod tasks;
@@ -104,6 +106,10 @@ enum Verb {
     Kill(kill::Kill),
     /// Read and check the audit log
     Audit(audit::Audit),
+    /// Read what happens in all tasks and streams, in one order, from a cursor on
+    Events(events::Events),
+    /// Migrate, back up and check the store
+    Store(store::Store),
     /// Check this machine and this host, and say what to do; writes nothing
     Doctor(doctor::Doctor),
     /// Show all of it: a run, refusals, a limit, a kill, a correction, the log
@@ -206,6 +212,8 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Artifacts(verb) => verb.run(global),
         Verb::Kill(verb) => verb.run(global).await,
         Verb::Audit(verb) => verb.run(global),
+        Verb::Events(verb) => verb.run(global).await,
+        Verb::Store(verb) => verb.run(global),
         Verb::Doctor(verb) => verb.run(global),
         Verb::Demo(verb) => verb.run(global).await,
         Verb::Completions(verb) => verb.run(),

@@ -39,7 +39,7 @@ impl Work {
     }
 }
 
-async fn told_to_stop() {
+pub(super) async fn told_to_stop() {
     let terminated = async {
         match signal(SignalKind::terminate()) {
             Ok(mut terminated) => drop(terminated.recv().await),

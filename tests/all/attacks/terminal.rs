@@ -100,7 +100,7 @@ fn a_skill_that_was_asked_for_by_several_lines_forges_none() {
     let said = operator.say(&["run", forged]);
     said.failed("R0401", 2);
     assert!(!said.err.lines().any(|line| line.starts_with("t-0000")), "{}", said.err);
-    for verb in [&["tasks"][..], &["audit", "log", &operator.streams()[0]]] {
+    for verb in [&["tasks"][..], &["events"], &["audit", "log", &operator.streams()[0]]] {
         let listed = operator.does(verb);
         assert!(!listed.lines().any(|line| line.starts_with("t-0000")), "{listed}");
     }

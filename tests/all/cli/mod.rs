@@ -7,6 +7,7 @@ mod damage;
 mod disk;
 mod doctor;
 mod durable;
+mod events;
 mod explain;
 mod folders;
 mod handles;
@@ -21,6 +22,7 @@ pub(crate) mod registry;
 mod rules;
 mod shells;
 mod soak;
+mod store;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

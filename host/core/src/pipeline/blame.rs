@@ -99,7 +99,8 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0508
         | Code::R0509
         | Code::R0510
-        | Code::R0511 => Blame::Host,
+        | Code::R0511
+        | Code::R0512 => Blame::Host,
     }
 }
 
