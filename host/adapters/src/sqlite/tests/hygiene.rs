@@ -1,5 +1,7 @@
 //! Files of an older schema, copies of a store that is written to, and indexes that somebody has altered.
 
+use std::collections::BTreeSet;
+
 use ringfence_core::audit::Fact;
 use ringfence_core::ids::Agent;
 use ringfence_core::ring::Ring;
@@ -85,6 +87,8 @@ async fn a_store_of_schema_1_is_brought_to_schema_2_with_all_that_is_in_it() {
 async fn a_store_of_schema_1_is_also_brought_up_by_being_opened() {
     let folder = Folder::new();
     of_schema_1(&folder, &["t-a"]).await;
+    let clock_went_back = "UPDATE events SET time = 1 WHERE sequence = 2";
+    Connection::open(folder.file()).and_then(|old| old.execute(clock_went_back, [])).expect("altered");
     let store = Arc::new(folder.open());
     submit(&store, "t-b").await;
     let expected = ["task/t-a/1", "task/t-a/2", "task/t-b/1", "task/t-b/2"].map(str::to_owned);
@@ -134,6 +138,16 @@ async fn a_copy_is_the_store_at_one_moment_while_it_is_written_to() {
     submit(&Arc::new(copied), "t-next").await;
 }
 
+/// The positions of the feed's rows, and the largest that was ever given.
+fn positions(folder: &Folder) -> (BTreeSet<i64>, i64) {
+    let file = Connection::open(folder.file()).expect("a database");
+    let mut rows = file.prepare("SELECT position FROM feed").expect("rows");
+    let there =
+        rows.query_map([], |row| row.get(0)).expect("rows").map(|position| position.expect("a number"));
+    let highest = file.query_row("SELECT seq FROM sqlite_sequence", [], |row| row.get(0)).expect("a number");
+    (there.collect(), highest)
+}
+
 /// What is found after this was done to a store, as index and stream.
 async fn found_after(how: &str) -> Vec<(Index, String)> {
     let folder = Folder::new();
@@ -142,7 +156,8 @@ async fn found_after(how: &str) -> Vec<(Index, String)> {
         submit(&store, task).await;
     }
     let before = (places(&store), store.ready(9));
-    assert_eq!(store.disturb(how), Ok(()));
+    how.split(';').for_each(|how| assert_eq!(store.disturb(how), Ok(())));
+    let (known, highest) = positions(&folder);
     let check = Check::open(&folder.file()).expect("it opens");
     let compared = check.compare().expect("it is compared");
     assert_eq!((compared.streams, compared.events), (3, 6));
@@ -155,11 +170,14 @@ async fn found_after(how: &str) -> Vec<(Index, String)> {
         events.sort();
         events
     };
-    let last = before.0.last().map_or(0, |(position, _)| *position);
     assert_eq!(events(places(&store)), events(before.0), "each event stands in it once: {how}");
     submit(&store, "t-new").await;
-    let new: Vec<_> = places(&store).into_iter().filter(|(_, event)| event.contains("t-new")).collect();
-    assert!(new.len() == 2 && new.iter().all(|(position, _)| *position > last), "{how}: {new:?}");
+    let (there, _) = positions(&folder);
+    let new: Vec<_> = there.difference(&known).collect();
+    assert!(
+        new.len() >= 2 && new.iter().all(|new| **new > highest),
+        "no position is given again: {how}: {new:?}"
+    );
     compared.findings.into_iter().map(|finding| (finding.index, finding.stream)).collect()
 }
 
@@ -195,6 +213,10 @@ async fn a_row_of_the_feed_that_is_gone_invented_or_moved_is_found_and_mended() 
     assert_eq!(found_after(beyond).await, wrong("task/t-c"));
     let within = "UPDATE feed SET first = 1 WHERE stream = 'task/t-b' AND first = 2";
     assert_eq!(found_after(within).await, wrong("task/t-b"));
+    // Its first event would have the position of the last one of another stream.
+    let crooked = "DELETE FROM feed WHERE stream = 'task/t-b' AND first = 2;
+                   UPDATE feed SET last = 2 WHERE stream = 'task/t-b'";
+    assert_eq!(found_after(crooked).await, wrong("task/t-b"));
     assert_eq!(found_after("DELETE FROM feed").await.len(), 3);
 }
 
