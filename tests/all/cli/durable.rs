@@ -351,6 +351,8 @@ fn a_worker_that_was_frozen_and_comes_back_has_lost_its_task_and_does_nothing_mo
     ]);
     let frozen = Worker::start(&operator);
     until("it has asked", || server.requests().len() == 1);
+    // Frozen in the middle of a commit it would hold the file's lock, and nobody could write.
+    until("what it has begun is on record", || kinds(&operator, "t-z").contains(&"call.begun".to_owned()));
     signal(&frozen, "-STOP");
     // Its lease runs out although its process is there.
     let worker = Worker::start(&operator);
