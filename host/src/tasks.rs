@@ -47,19 +47,24 @@ pub enum TaskState {
 /// How many are looked up at once.
 const PAGE: usize = 1_000;
 
-/// Tasks, the latest first, at most `most`.
+/// How many streams in a row are passed that nothing can be said of any more, before it is taken that no others follow.
+const MOST_PASSED: usize = 10 * PAGE;
+
+/// Tasks, the latest first, at most `most`. One whose acceptance was purged is left out.
 ///
 /// # Errors
 /// The store's.
 pub fn tasks(store: &Store, most: usize) -> Result<Vec<TaskLine>, Error> {
     let mut lines = Vec::new();
-    let mut before = None;
-    while lines.len() < most {
+    let (mut before, mut passed) = (None, 0);
+    while lines.len() < most && passed < MOST_PASSED {
         let page = store.log.last_streams("task/", before.as_ref(), PAGE.min(most - lines.len()))?;
         let Some(last) = page.last() else { break };
         before = Some(last.clone());
         for stream in &page {
-            lines.extend(task_line(store, stream)?);
+            let line = task_line(store, stream)?;
+            passed = if line.is_some() { 0 } else { passed + 1 };
+            lines.extend(line);
         }
     }
     Ok(lines)
