@@ -14,6 +14,7 @@ use ringfence_adapters::http_client::{HttpSettings, Secrets};
 use ringfence_core::artifact::MediaRange;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::CrowdLimits;
+use ringfence_core::ids::Digest;
 use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::pipeline::Policy;
 use serde::Deserialize;
@@ -159,7 +160,9 @@ impl Config {
             Some(data) => std::path::absolute(data).map_err(|why| broken(path).because(why))?,
             None => folder.join(parsed.data.as_deref().unwrap_or(Path::new(".ringfence"))),
         };
-        Self::check(parsed, Some(path.to_owned()), &folder, data)
+        let mut config = Self::check(parsed, Some(path.to_owned()), &folder, data)?;
+        config.policy.digest = Some(Digest::of(text.as_bytes()));
+        Ok(config)
     }
 
     fn check(parsed: File, file: Option<PathBuf>, folder: &Path, data: PathBuf) -> Result<Self, Error> {
@@ -222,6 +225,8 @@ impl Config {
         let secrets = self.secrets.iter().filter_map(web::SecretSource::file);
         let own = [self.data.as_path(), &cache].into_iter().chain(self.file.as_deref()).chain(secrets);
         let own = own.chain(self.rule_files.iter().map(PathBuf::as_path));
+        let keys = crate::keys::folder().ok();
+        let own = own.chain(keys.as_deref());
         let own: Vec<PathBuf> = own.map(policy::resolved).collect();
         for grant in self.policy.grants.grants().iter().flat_map(|grant| &grant.files) {
             let granted = policy::resolved(&grant.folder);

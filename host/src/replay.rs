@@ -8,8 +8,8 @@ use ringfence_core::gate::Journal;
 use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::pipeline::{self, Replayed};
 
-use crate::app;
 use crate::wiring::{Running, Store, scratch_log};
+use crate::{app, proofs};
 use serde_json::{Value, json};
 
 /// What a skill saw of the outside, up to a call: each call with its arguments and its answer, in order.
@@ -38,11 +38,16 @@ pub fn seen(store: &Store, task: &TaskId, until: u64) -> Result<Vec<Value>, Erro
 /// `R0504` if the record was altered, `R0505` naming the call at which run and record part.
 pub async fn replay(running: &Running, task: &TaskId) -> Result<Replayed, Error> {
     let stream = StreamName::task(task);
-    let mut verifier = Verifier::new(stream.clone());
+    let purged = proofs::purged_until(&running.store, &stream)?;
+    let mut verifier = Verifier::new(stream.clone()).purged_until(purged);
     for record in app::records(&running.store, &stream)? {
         verifier
             .take(&record)
             .map_err(|broken| Error::new(Code::R0504, "the audit log was altered").because(broken))?;
+        if record.payload.is_none() {
+            return Err(Error::new(Code::R0505, format!("{task} was purged: its payloads are gone"))
+                .hint("its events and their hashes are there: ringfence audit log TASK"));
+        }
     }
     let facts = app::facts(&running.store, task)?;
     let clock = Arc::clone(&running.store.clock);

@@ -1,10 +1,11 @@
 //! Tasks as they are listed: the newest, those at work, or one. What each of these costs does not grow with the store.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ringfence_core::audit::{Fact, Outcome, Record};
 use ringfence_core::error::Error;
+use ringfence_core::gate::SkillsRun;
 use ringfence_core::ids::{Agent, StreamName, TaskId};
 use ringfence_core::stores::WorkState;
 use ringfence_core::units::Timestamp;
@@ -107,18 +108,23 @@ pub(crate) fn at_work(store: &Store) -> Result<Vec<TaskId>, Error> {
 /// The tasks that a task has asked for: their ids follow from the calls that asked.
 fn asked_for(store: &Store, task: &TaskId) -> Result<Vec<TaskId>, Error> {
     let stream = StreamName::task(task);
-    let (mut asked, mut attempt, mut seen) = (Vec::new(), 0, 0);
+    let (mut asked, mut occurrences, mut seen) = (Vec::new(), HashMap::new(), 0);
     loop {
         let page = store.log.read(&stream, seen + 1, PAGE)?;
         for record in &page {
             seen = record.event.sequence;
             match &*record.event.kind {
-                "attempt.started" => attempt = seen,
+                "attempt.started" => occurrences.clear(),
                 "call.begun" => {
                     if let Some(Fact::CallBegun { call }) = fact(record)
                         && call.call == "skills.run"
                     {
-                        let errand = task.errand(attempt, call.number);
+                        let arguments = serde_json::to_value(&call.arguments).unwrap_or_default();
+                        let text = |key: &str| arguments[key].as_str().unwrap_or_default().to_owned();
+                        let kind = SkillsRun::kind_of(&text("skill"), &text("input"));
+                        let occurrence: &mut u64 = occurrences.entry(kind).or_default();
+                        *occurrence += 1;
+                        let errand = task.errand(&kind, *occurrence);
                         if store.log.head(&StreamName::task(&errand))?.sequence > 0 {
                             asked.push(errand);
                         }

@@ -17,7 +17,7 @@ use ringfence_core::gate::Outside;
 use ringfence_core::governance::{Crowd, CrowdLimits, Switches};
 use ringfence_core::pipeline::{Delegation, Host};
 use ringfence_core::registry::Registry;
-use ringfence_core::stores::{BlobStore, EventLog, StateStore, StoreError, WorkQueue};
+use ringfence_core::stores::{BlobStore, EventLog, PayloadPurge, StateStore, StoreError, WorkQueue};
 use ringfence_core::system::{Clock, Entropy};
 use ringfence_engine::{Compiler, Settings, WasmSandbox};
 
@@ -36,6 +36,8 @@ pub struct Store {
     pub log: Arc<dyn EventLog>,
     /// Payloads and components.
     pub blobs: Arc<dyn BlobStore>,
+    /// The way to remove payloads for good.
+    pub purge: Arc<dyn PayloadPurge>,
     /// Projections.
     pub state: Arc<dyn StateStore>,
     /// The tasks that are not over.
@@ -81,12 +83,22 @@ pub fn open(config: &Config) -> Result<Store, Error> {
         data: config.data.clone(),
         log,
         blobs: Arc::clone(&sqlite) as _,
+        purge: Arc::clone(&sqlite) as _,
         state: Arc::clone(&sqlite) as _,
         queue: sqlite,
         clock,
         entropy: Arc::new(SystemEntropy),
         registry: Arc::new(registry),
     })
+}
+
+impl Store {
+    /// The same with another log and other blobs, which are gone with the process.
+    #[must_use]
+    pub fn with(self, memory: InMemoryStore) -> Self {
+        let memory = Arc::new(memory);
+        Self { log: Arc::clone(&memory) as _, blobs: memory, ..self }
+    }
 }
 
 /// Starts a host. `program` is this program's binary: it is started again, limited, to compile components.

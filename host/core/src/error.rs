@@ -79,6 +79,9 @@ codes! {
     R0421 = Asked, "a digest fits more than one component";
     R0430 = Asked, "another task has this id";
     R0431 = Asked, "the task is not in a state for that";
+    R0440 = Asked, "a checkpoint, a proof or a receipt cannot be read";
+    R0441 = Asked, "the key of the checkpoints cannot be used";
+    R0442 = Asked, "it cannot be purged";
     R0501 = Failed, "the store cannot be written";
     R0502 = Failed, "the store is damaged";
     R0503 = Failed, "the store is locked";
@@ -91,6 +94,8 @@ codes! {
     R0510 = Failed, "the task waits for a person";
     R0511 = Failed, "the task was claimed too often";
     R0512 = Failed, "an index of the store differs from its log";
+    R0520 = Failed, "a proof does not hold";
+    R0521 = Failed, "the log is not the one of the checkpoint";
 }
 
 /// How a process ends. The number is its exit code.

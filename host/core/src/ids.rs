@@ -111,7 +111,7 @@ name!(
 );
 name!(
     /// A sequence of events with one writer: `task/<id>`, `registry`, `control`, `memory/<agent>`,
-    /// `artifacts/<agent>`.
+    /// `artifacts/<agent>`, `checkpoints`.
     StreamName, "a stream name", check_stream
 );
 
@@ -148,6 +148,12 @@ impl StreamName {
     #[must_use]
     pub fn control() -> Self {
         Self("control".into())
+    }
+
+    /// The stream of signed checkpoints over all streams.
+    #[must_use]
+    pub fn checkpoints() -> Self {
+        Self("checkpoints".into())
     }
 
     /// The task whose stream this is, if it is one's.

@@ -8,7 +8,7 @@ use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::StreamName;
 use serde_json::{Value, json};
 
-use super::{Global, time};
+use super::{Global, proofs, records, time};
 use crate::text::plain_line;
 use crate::{app, show};
 
@@ -22,27 +22,34 @@ pub(super) struct Audit {
 enum AuditVerb {
     /// Show the streams, or the events of one
     Log {
-        /// A task, or a stream: registry, control, memory/AGENT, artifacts/AGENT
+        /// A task, or a stream: registry, control, checkpoints, memory/AGENT, artifacts/AGENT
         stream: Option<String>,
     },
-    /// Check that no event was altered, removed or moved
-    Verify,
+    /// Check that no event was altered, removed or moved, and what was signed
+    Verify(proofs::Verify),
+    /// Sign how far all streams have come
+    Checkpoint(proofs::CheckpointVerb),
+    /// Prove to others that an event is in the log
+    Prove(proofs::Prove),
+    /// Watch a log from another machine: check that a checkpoint continues the last one seen
+    Witness(proofs::Witness),
+    /// Write records, and the components that a replay needs, to a file
+    Export(records::Export),
+    /// Remove the payloads of tasks that are over; events, hashes and proofs stay
+    Purge(records::PurgeVerb),
 }
 
 impl Audit {
-    pub(super) fn run(self, global: &Global) -> Result<ExitCode, Error> {
-        let store = global.store()?;
+    pub(super) async fn run(self, global: &Global) -> Result<ExitCode, Error> {
         match self.verb {
-            AuditVerb::Verify => {
-                let app::Verified { streams, events } = app::verify(&store)?;
-                if global.json {
-                    show::data(json!({ "streams": streams, "events": events, "intact": true }))?;
-                } else {
-                    show::data(format_args!("{events} events in {streams} streams, unaltered"))?;
-                }
-            }
+            AuditVerb::Verify(verb) => verb.run(global)?,
+            AuditVerb::Checkpoint(verb) => verb.run(global).await?,
+            AuditVerb::Prove(verb) => verb.run(global).await?,
+            AuditVerb::Witness(verb) => verb.run(global)?,
+            AuditVerb::Export(verb) => verb.run(global)?,
+            AuditVerb::Purge(verb) => verb.run(global).await?,
             AuditVerb::Log { stream: None } => {
-                let streams = store.log.streams("")?;
+                let streams = global.store()?.log.streams("")?;
                 if global.json {
                     show::data(json!(streams))?;
                 } else {
@@ -50,13 +57,7 @@ impl Audit {
                 }
             }
             AuditVerb::Log { stream: Some(name) } => {
-                let name = if name.starts_with("t-") { format!("task/{name}") } else { name };
-                let stream: StreamName = name.parse().map_err(|why| {
-                    Error::new(Code::R0414, format!("{name:?} is no stream"))
-                        .because(why)
-                        .hint("see all: ringfence audit log")
-                })?;
-                let records = app::records(&store, &stream)?;
+                let records = app::records(&global.store()?, &stream_of(&name)?)?;
                 if global.json {
                     show::data(Value::from_iter(records.iter().map(to_json)))?;
                 } else {
@@ -66,6 +67,16 @@ impl Audit {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The stream of this name, or of the task of this id.
+pub(super) fn stream_of(name: &str) -> Result<StreamName, Error> {
+    let name = if name.starts_with("t-") { format!("task/{name}") } else { name.to_owned() };
+    name.parse().map_err(|why| {
+        Error::new(Code::R0414, format!("{name:?} is no stream"))
+            .because(why)
+            .hint("see all: ringfence audit log")
+    })
 }
 
 fn payload(record: &Record) -> Value {

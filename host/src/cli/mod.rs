@@ -18,6 +18,9 @@ mod man;
 mod new;
 mod order;
 mod pin;
+mod proofs;
+mod receipt;
+mod records;
 mod rules;
 pub(crate) mod run;
 mod skills;
@@ -33,6 +36,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Command, CommandFactory, Parser, Subcommand};
+use ringfence_adapters::in_memory::InMemoryStore;
 use ringfence_core::error::{Code, Error};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -104,12 +108,14 @@ enum Verb {
     Artifacts(artifacts::Artifacts),
     /// Stop what runs, wherever it is
     Kill(kill::Kill),
-    /// Read and check the audit log
+    /// Read, check and prove the audit log
     Audit(audit::Audit),
     /// Read what happens in all tasks and streams, in one order, from a cursor on
     Events(events::Events),
     /// Migrate, back up and check the store
     Store(store::Store),
+    /// Check a receipt of a task, without any store
+    Receipt(receipt::Receipt),
     /// Check this machine and this host, and say what to do; writes nothing
     Doctor(doctor::Doctor),
     /// Show all of it: a run, refusals, a limit, a kill, a correction, the log
@@ -211,9 +217,10 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Inbox(verb) => verb.run(global).await,
         Verb::Artifacts(verb) => verb.run(global),
         Verb::Kill(verb) => verb.run(global).await,
-        Verb::Audit(verb) => verb.run(global),
         Verb::Events(verb) => verb.run(global).await,
         Verb::Store(verb) => verb.run(global),
+        Verb::Audit(verb) => verb.run(global).await,
+        Verb::Receipt(verb) => verb.run(global),
         Verb::Doctor(verb) => verb.run(global),
         Verb::Demo(verb) => verb.run(global).await,
         Verb::Completions(verb) => verb.run(),
@@ -240,6 +247,13 @@ impl Global {
     pub(crate) fn start(&self) -> Result<Running, Error> {
         let config = self.config()?;
         let store = wiring::open(&config)?;
+        wiring::start(config, store, this_program()?)
+    }
+
+    /// A host whose log and blobs are these, and gone with it.
+    pub(crate) fn start_on(&self, memory: InMemoryStore) -> Result<Running, Error> {
+        let config = self.config()?;
+        let store = wiring::open(&config)?.with(memory);
         wiring::start(config, store, this_program()?)
     }
 

@@ -1,12 +1,12 @@
 //! `ringfence task`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use futures::{StreamExt, stream};
-use ringfence_core::audit::Decision;
+use ringfence_core::audit::{Decision, to_text};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::KillTarget;
 use ringfence_core::ids::{StreamName, TaskId};
@@ -15,11 +15,12 @@ use ringfence_core::stores::WorkState;
 use serde_json::{Value, json};
 
 use super::order::{Ordered, read_input};
+use super::proofs::{read_in, write_out};
 use super::tasks::Tasks;
 use super::{Global, operator, progress, task_file, time};
 use crate::alive::is_alive;
 use crate::text::plain_line;
-use crate::{app, inbox, replay, show};
+use crate::{app, inbox, proofs, replay, show};
 
 /// How many submissions are under way at once: they share their flushes.
 const AT_ONCE: usize = 512;
@@ -63,6 +64,17 @@ enum TaskVerb {
         /// Show what the skill saw up to this call
         #[arg(long, value_name = "CALL")]
         at: Option<u64>,
+        /// From a file of `audit export`, wherever that was written
+        #[arg(long, value_name = "FILE")]
+        from: Option<PathBuf>,
+    },
+    /// Write what ran, for whom, under which policy and with which effects; signed and proved
+    Receipt {
+        /// Which
+        task: TaskId,
+        /// Where to; stdout where nothing is said
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
     },
 }
 
@@ -94,7 +106,12 @@ impl Task {
                 show::note("decided; a worker goes on with it: ringfence work --idle");
                 Ok(ExitCode::SUCCESS)
             }
-            TaskVerb::Replay { task, at } => replay_one(&task, at, global).await,
+            TaskVerb::Replay { task, at, from } => replay_one(&task, at, from.as_deref(), global).await,
+            TaskVerb::Receipt { task, output } => {
+                let receipt = proofs::receipt(&global.store()?, &task, &operator()).await?;
+                write_out(output.as_deref(), &to_text(&receipt))?;
+                Ok(ExitCode::SUCCESS)
+            }
         }
     }
 }
@@ -197,8 +214,16 @@ async fn cancel(task: &TaskId, global: &Global) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn replay_one(task: &TaskId, at: Option<u64>, global: &Global) -> Result<ExitCode, Error> {
-    let running = global.start()?;
+async fn replay_one(
+    task: &TaskId,
+    at: Option<u64>,
+    from: Option<&Path>,
+    global: &Global,
+) -> Result<ExitCode, Error> {
+    let running = match from {
+        None => global.start()?,
+        Some(file) => global.start_on(proofs::import(&read_in(file)?).await?)?,
+    };
     let replayed = replay::replay(&running, task).await?;
     let seen = match at {
         Some(call) => replay::seen(&running.store, task, call)?,

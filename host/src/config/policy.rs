@@ -64,7 +64,7 @@ pub(super) fn policy(
         .iter()
         .map(|entry| grant(entry, parsed, folder).map_err(|why| format!("[[grant]]: {why}")));
     let grants = GrantBook::new(grants.collect::<Result<_, _>>()?);
-    Ok(Policy { grants: Arc::new(grants), rules, ceilings })
+    Ok(Policy { grants: Arc::new(grants), rules, ceilings, digest: None })
 }
 
 fn grant(entry: &GrantEntry, file: &File, folder: &Path) -> Result<Grant, String> {

@@ -17,7 +17,9 @@ mod output;
 mod policy;
 mod printed;
 mod projects;
+mod proofs;
 mod pure;
+mod receipts;
 pub(crate) mod registry;
 mod rules;
 mod shells;
@@ -91,8 +93,15 @@ impl Operator {
     /// Another program, in the same circumstances.
     pub(crate) fn plain(&self, program: &Path) -> std::process::Command {
         let mut command = std::process::Command::new(program);
-        for key in ["RINGFENCE_CONFIG", "RINGFENCE_LOG", "XDG_DATA_HOME", "XDG_CACHE_HOME", "RUST_BACKTRACE"]
-        {
+        for key in [
+            "RINGFENCE_CONFIG",
+            "RINGFENCE_LOG",
+            "XDG_DATA_HOME",
+            "XDG_CACHE_HOME",
+            "XDG_CONFIG_HOME",
+            "RINGFENCE_KEYS",
+            "RUST_BACKTRACE",
+        ] {
             command.env_remove(key);
         }
         command.current_dir(self.here()).env("HOME", self.folder.path()).env("USER", "ada");

@@ -7,6 +7,7 @@ mod error;
 mod feed;
 mod hygiene;
 mod look;
+mod purge;
 mod queue;
 mod rows;
 mod schema;
@@ -15,7 +16,8 @@ mod tests;
 mod work;
 mod writer;
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 
@@ -23,7 +25,7 @@ use ringfence_core::audit::{Event, Head, Record};
 use ringfence_core::ids::TaskId;
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::stores::{
-    BlobStore, EventLog, Receipt, StateStore, StoreError, Totals, Versioned, Work, WorkQueue,
+    BlobStore, EventLog, PayloadPurge, Receipt, StateStore, StoreError, Totals, Versioned, Work, WorkQueue,
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -37,6 +39,7 @@ use self::writer::{Done, Job};
 /// All three stores in one file. Readers see what is committed. Dropping it writes what still waits.
 #[derive(Debug)]
 pub struct SqliteStore {
+    path: PathBuf,
     queue: Arc<Queue<Job>>,
     reader: Mutex<Connection>,
     writer: Option<JoinHandle<()>>,
@@ -57,7 +60,7 @@ impl SqliteStore {
             .name("sqlite-writer".into())
             .spawn(move || writer::run(connection, &taken))
             .map_err(|why| StoreError::Unwritable(format!("no thread to write with: {why}")))?;
-        Ok(Self { queue, reader, writer: Some(writer) })
+        Ok(Self { path: path.to_owned(), queue, reader, writer: Some(writer) })
     }
 
     fn reader(&self) -> MutexGuard<'_, Connection> {
@@ -182,6 +185,12 @@ impl WorkQueue for SqliteStore {
 
     fn beats(&self) -> Result<Vec<(String, u64)>, StoreError> {
         work::beats(&self.reader())
+    }
+}
+
+impl PayloadPurge for SqliteStore {
+    fn purge(&self, purged: &[(StreamName, u64)], named: &BTreeSet<Digest>) -> Result<u64, StoreError> {
+        purge::purge(&self.path, purged, named)
     }
 }
 

@@ -41,7 +41,8 @@ impl<'de> Deserialize<'de> for TraceId {
 }
 
 /// One thing that happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Event {
     /// Where it belongs.
     pub stream: StreamName,
@@ -52,7 +53,7 @@ pub struct Event {
     /// When, by the host's wall clock; order comes from `sequence`.
     pub time: Timestamp,
     /// On whose behalf.
-    #[serde(serialize_with = "shared_text::serialize")]
+    #[serde(with = "shared_text")]
     pub actor: Arc<str>,
     /// In which ring.
     pub ring: Option<Ring>,

@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::checkpoint::{Leaf, SignedNote};
 use super::{json, shared_text};
 use crate::artifact::Artifact;
 use crate::capability::Powers;
 use crate::content::Content;
 use crate::contract::{Description, Violation, strict, strict_option};
 use crate::error::Code;
-use crate::ids::{Agent, Digest, SkillName, TaskId};
+use crate::ids::{Agent, Digest, SkillName, StreamName, TaskId};
 use crate::limit::{Amounts, Limit};
 use crate::ring::Ring;
 use crate::units::Timestamp;
@@ -61,7 +62,16 @@ pub enum Fact {
     TaskWaiting { ahead: usize },
     /// The decision at link time: which component runs, in which effective ring, with which powers.
     #[serde(rename = "task.resolved")]
-    TaskResolved { skill: SkillName, version: Version, component: Digest, ring: Ring, powers: Powers },
+    TaskResolved {
+        skill: SkillName,
+        version: Version,
+        component: Digest,
+        ring: Ring,
+        powers: Powers,
+        /// The hash of the text of the policy file that counted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy: Option<Digest>,
+    },
     /// An attempt begins: every input that the host makes for it.
     #[serde(rename = "attempt.started")]
     AttemptStarted {
@@ -169,6 +179,12 @@ pub enum Fact {
         number: u64,
         total_bytes: u64,
     },
+    /// How far all streams had come: the leaves that the tree got since the checkpoint before, and its signed root.
+    #[serde(rename = "checkpoint.signed")]
+    CheckpointSigned { leaves: Vec<Leaf>, note: SignedNote },
+    /// The payloads of a stream were removed, up to and with this event.
+    #[serde(rename = "payloads.purged")]
+    PayloadsPurged { stream: StreamName, until: u64 },
 }
 
 /// How a task goes on that waited for a person.
@@ -431,6 +447,8 @@ impl Fact {
             Self::KillOrdered { .. } => "kill.ordered",
             Self::MemoryWritten { .. } => "memory.written",
             Self::ArtifactSaved { .. } => "artifact.saved",
+            Self::CheckpointSigned { .. } => "checkpoint.signed",
+            Self::PayloadsPurged { .. } => "payloads.purged",
         }
     }
 }

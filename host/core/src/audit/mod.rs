@@ -1,13 +1,23 @@
-//! The log's events: what they say, how they are chained, and how the chain is checked.
+//! The log's events: what they say, how they are chained, how the chain is checked, and how it is proved to others.
 
 mod chain;
+mod checkpoint;
+mod checkpoints;
 mod event;
 mod fact;
 mod json;
+mod proof;
+mod receipt;
 mod shared_text;
+mod tree;
 
 pub use chain::{Broken, Verifier};
+pub use checkpoint::{Checkpoint, Leaf, PublicKey, SecretKey, SignedNote, TreeProofError};
+pub use checkpoints::Checkpoints;
 pub use event::{Event, Head, Record, TraceId};
 pub use fact::{
     Answered, Arguments, AttemptEnd, Blame, CallFact, Decision, Fact, LimitHit, Outcome, Status, Used,
 };
+pub use proof::{Continuation, Proof, ProofFormat, from_text, to_text};
+pub use receipt::{Became, Called, Ran, ReceiptFormat, Statement, TaskReceipt};
+pub use tree::{Tree, check_consistency, check_inclusion};

@@ -100,7 +100,12 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0509
         | Code::R0510
         | Code::R0511
-        | Code::R0512 => Blame::Host,
+        | Code::R0512
+        | Code::R0440
+        | Code::R0441
+        | Code::R0442
+        | Code::R0520
+        | Code::R0521 => Blame::Host,
     }
 }
 

@@ -133,7 +133,7 @@ impl History {
                 // A decision is for the one who claimed the task after it, and for nobody later.
                 self.open.iter_mut().for_each(|open| open.repeat = None);
             }
-            Fact::TaskResolved { skill, version, component, ring, powers } => {
+            Fact::TaskResolved { skill, version, component, ring, powers, .. } => {
                 self.resolved = Some(RecordedSkill { skill, version, component, ring, powers });
             }
             started @ Fact::AttemptStarted { .. } => {

@@ -27,7 +27,7 @@ pub use resume::{MAX_CLAIMS, Submitted};
 use crate::contract::{RuleSet, Validator};
 use crate::gate::Outside;
 use crate::governance::{Crowd, GrantBook, Switches};
-use crate::ids::SkillName;
+use crate::ids::{Digest, SkillName};
 use crate::registry::Registry;
 use crate::ring::Ring;
 use crate::sandbox::Sandbox;
@@ -46,6 +46,8 @@ pub struct Policy {
     pub rules: HashMap<SkillName, RuleSet>,
     /// The most privileged ring that a skill is ever run in, by skill.
     pub ceilings: HashMap<SkillName, Ring>,
+    /// The hash of the policy file's text, where there is a file.
+    pub digest: Option<Digest>,
 }
 
 impl Policy {

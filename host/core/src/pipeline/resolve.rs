@@ -64,6 +64,7 @@ pub(super) async fn resolve(host: &Host, Pooled(claimed): Pooled) -> Result<Reso
         component: skill.component,
         ring,
         powers: authority.powers,
+        policy: host.policy.digest,
     });
     Ok(resolved)
 }

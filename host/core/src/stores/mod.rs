@@ -4,6 +4,8 @@ mod event_log;
 mod stream_writer;
 mod work_queue;
 
+use std::collections::BTreeSet;
+
 use futures::channel::oneshot;
 
 pub use event_log::{Envelope, EventLog, append_shared, read_facts};
@@ -11,7 +13,7 @@ pub use stream_writer::StreamWriter;
 pub use work_queue::{Work, WorkChange, WorkQueue, WorkState};
 
 use crate::error::{Code, Error};
-use crate::ids::Digest;
+use crate::ids::{Digest, StreamName};
 
 /// Why a store did not do what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -90,6 +92,17 @@ pub trait BlobStore: Send + Sync {
     /// # Errors
     /// `Damaged` if they have another hash by now.
     fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// The way to remove payloads for good, which leaves every event and its hashes.
+pub trait PayloadPurge: Send + Sync {
+    /// Removes the payloads of each of these streams up to and with an event, and the blobs that held them, so that
+    /// nothing of them is left in the store's files. What another event or one of `named` names is kept. Doing it
+    /// twice is doing it once. Gives how many payloads are gone that were there.
+    ///
+    /// # Errors
+    /// Why some of it may still be there; then it is to be done again.
+    fn purge(&self, purged: &[(StreamName, u64)], named: &BTreeSet<Digest>) -> Result<u64, StoreError>;
 }
 
 /// A value with its revision.

@@ -36,8 +36,14 @@ impl SkillsRun {
     /// What makes it the same errand: which skill, and what for.
     #[must_use]
     pub fn kind(&self) -> Digest {
+        Self::kind_of(&self.skill, &self.input)
+    }
+
+    /// The same from what the log says of it.
+    #[must_use]
+    pub fn kind_of(skill: &str, input: &str) -> Digest {
         // No reference holds a line break.
-        Digest::of([self.skill.as_bytes(), b"\n", self.input.as_bytes()].concat().as_slice())
+        Digest::of([skill.as_bytes(), b"\n", input.as_bytes()].concat().as_slice())
     }
 }
 
@@ -57,6 +63,8 @@ impl Call for SkillsRun {
     const NAME: &'static str = "skills.run";
     // What it does to the world is decided where it does it.
     const EFFECT: Effect = Effect::Read;
+    /// From them follows which task it is run as.
+    const MAX_SHOWN_ARGUMENTS: usize = 64 << 10;
     type Answer = SkillsAnswer;
 
     fn scope(&self) -> Scope<'_> {

@@ -1,0 +1,97 @@
+//! Removes payloads for good: from the rows, from the blobs, and from what the file and its write-ahead log still hold of them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ringfence_core::ids::{Digest, StreamName};
+use ringfence_core::stores::StoreError;
+use rusqlite::{Connection, params};
+
+use super::error::store_error;
+use super::{rows, schema};
+
+/// How long others may read what is to go.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Works on a connection of its own: making the file anew is no part of any transaction.
+pub(super) fn purge(
+    path: &Path,
+    purged: &[(StreamName, u64)],
+    named: &BTreeSet<Digest>,
+) -> Result<u64, StoreError> {
+    let connection = schema::connect(path)?;
+    connection.pragma_update(None, "secure_delete", true).map_err(store_error)?;
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(store_error)?;
+    let gone = remove(&connection, purged, named)?;
+    connection.execute_batch("COMMIT").map_err(store_error)?;
+    // Pages that were split hold copies of what was in them: only a file that is made anew holds none.
+    connection.execute_batch("VACUUM").map_err(store_error)?;
+    empty_log(&connection)?;
+    Ok(gone)
+}
+
+fn remove(
+    connection: &Connection,
+    purged: &[(StreamName, u64)],
+    named: &BTreeSet<Digest>,
+) -> Result<u64, StoreError> {
+    let mut held = BTreeSet::new();
+    let mut gone = 0;
+    for (stream, until) in purged {
+        let row = params![stream.as_str(), rows::to_column(*until)?];
+        let sql = "SELECT payload_hash FROM events WHERE stream = ? AND sequence <= ? AND payload IS NULL";
+        let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+        let hashes = statement.query_map(row, |row| row.get::<_, [u8; 32]>(0)).map_err(store_error)?;
+        for hash in hashes {
+            held.insert(hash.map_err(store_error)?);
+        }
+        let sql =
+            "UPDATE events SET payload = NULL WHERE stream = ? AND sequence <= ? AND payload IS NOT NULL";
+        gone += connection.execute(sql, row).map_err(store_error)? as u64;
+    }
+    held.retain(|hash| !named.contains(&Digest::from_bytes(*hash)));
+    keep_what_others_name(connection, purged, &mut held)?;
+    for hash in held {
+        let sql = "DELETE FROM blobs WHERE hash = ?";
+        gone += connection.execute(sql, [&hash[..]]).map_err(store_error)? as u64;
+    }
+    Ok(gone)
+}
+
+/// Another event may have the same payload, and is not purged.
+fn keep_what_others_name(
+    connection: &Connection,
+    purged: &[(StreamName, u64)],
+    held: &mut BTreeSet<[u8; 32]>,
+) -> Result<(), StoreError> {
+    let purged: HashMap<&str, u64> = purged.iter().map(|(stream, until)| (stream.as_str(), *until)).collect();
+    let sql = "SELECT stream, sequence, payload_hash FROM events WHERE payload IS NULL";
+    let mut statement = connection.prepare(sql).map_err(store_error)?;
+    let mut events = statement.query([]).map_err(store_error)?;
+    while let Some(row) = events.next().map_err(store_error)? {
+        let stream = row.get_ref(0).and_then(|stream| Ok(stream.as_str()?)).map_err(store_error)?;
+        let sequence = rows::from_column(row.get(1).map_err(store_error)?, "sequence")?;
+        if purged.get(stream).is_none_or(|until| sequence > *until) {
+            held.remove(&row.get::<_, [u8; 32]>(2).map_err(store_error)?);
+        }
+    }
+    Ok(())
+}
+
+fn empty_log(connection: &Connection) -> Result<(), StoreError> {
+    let began = Instant::now();
+    loop {
+        let busy: i64 = connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+            .map_err(store_error)?;
+        if busy == 0 {
+            return Ok(());
+        }
+        if began.elapsed() > PATIENCE {
+            let why = "others read it: its write-ahead log still holds what was purged";
+            return Err(StoreError::Locked(why.into()));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,71 @@
+//! `ringfence audit export` and `purge`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ringfence_core::error::{Code, Error};
+use ringfence_core::ids::TaskId;
+use ringfence_core::units::Timestamp;
+use serde_json::json;
+
+use super::audit::stream_of;
+use super::{Global, operator};
+use crate::proofs::{self, Exported, Purge, Purged};
+use crate::{carried, show};
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// Tasks or streams; all where nothing is said
+    streams: Vec<String>,
+    /// Where to
+    #[arg(long, value_name = "FILE")]
+    output: PathBuf,
+}
+
+impl Export {
+    pub(super) fn run(self, global: &Global) -> Result<(), Error> {
+        let store = global.store()?;
+        let streams = if self.streams.is_empty() {
+            store.log.streams("")?
+        } else {
+            self.streams.iter().map(|name| stream_of(name)).collect::<Result<_, _>>()?
+        };
+        let mut text = Vec::new();
+        let Exported { records, components } = proofs::export(&store, &streams, &mut text)?;
+        carried::write(&self.output, &text)?;
+        if global.json {
+            return show::data(json!({ "records": records, "components": components }));
+        }
+        show::data(format_args!("{records} records and {components} components"))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PurgeVerb {
+    /// Which task, with all that it asked of others
+    #[arg(required_unless_present = "before", conflicts_with = "before")]
+    task: Option<TaskId>,
+    /// All tasks that ended before: 2026-01-31T00:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = read_time)]
+    before: Option<Timestamp>,
+}
+
+impl PurgeVerb {
+    pub(super) async fn run(self, global: &Global) -> Result<(), Error> {
+        let what = match (self.task, self.before) {
+            (Some(task), _) => Purge::Task(task),
+            (None, Some(time)) => Purge::Before(time),
+            (None, None) => return Err(Error::new(Code::R0414, "nothing to purge").hint("name a task")),
+        };
+        let Purged { tasks, payloads } = proofs::purge(&global.store()?, &what, &operator()).await?;
+        if global.json {
+            return show::data(json!({ "tasks": tasks, "payloads": payloads }));
+        }
+        show::data(format_args!("{payloads} payloads of {} tasks are gone; their proofs hold", tasks.len()))
+    }
+}
+
+fn read_time(text: &str) -> Result<Timestamp, String> {
+    let time: jiff::Timestamp = text.parse().map_err(|why: jiff::Error| why.to_string())?;
+    u64::try_from(time.as_microsecond()).map(Timestamp).map_err(|_| "it lies before 1970".into())
+}

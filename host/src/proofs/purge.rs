@@ -1,0 +1,128 @@
+//! Removes the payloads of tasks that are over. Their events and hashes stay, and with them every proof.
+
+use std::collections::BTreeSet;
+
+use ringfence_core::audit::{Fact, TraceId};
+use ringfence_core::error::{Code, Error};
+use ringfence_core::ids::{Digest, StreamName, TaskId};
+use ringfence_core::ring::Ring;
+use ringfence_core::stores::{Envelope, append_shared, read_facts};
+use ringfence_core::units::Timestamp;
+
+use super::fact;
+use super::verify::purges;
+use crate::wiring::Store;
+
+/// What is to be purged.
+#[derive(Debug, Clone)]
+pub enum Purge {
+    /// A task, and what it had others do.
+    Task(TaskId),
+    /// All tasks that ended before.
+    Before(Timestamp),
+}
+
+/// What was purged.
+#[derive(Debug, Clone, Default)]
+pub struct Purged {
+    /// The tasks whose payloads are gone.
+    pub tasks: Vec<TaskId>,
+    /// How many payloads.
+    pub payloads: u64,
+}
+
+/// Writes down what is purged, and then does it; a purge that was interrupted is finished by the next one.
+///
+/// # Errors
+/// `R0414` if there is no such task, `R0442` if it is not over, and the store's.
+pub async fn purge(store: &Store, what: &Purge, by: &str) -> Result<Purged, Error> {
+    let tasks = match what {
+        Purge::Task(task) => with_errands(store, task)?,
+        Purge::Before(time) => ended_before(store, *time)?,
+    };
+    let done = purges(store)?;
+    let envelope = Envelope { actor: &by.into(), ring: Some(Ring::System), trace: TraceId::default() };
+    for task in &tasks {
+        let stream = StreamName::task(task);
+        let until = store.log.head(&stream)?.sequence;
+        if done.iter().any(|(purged, to)| *purged == stream && *to >= until) {
+            continue;
+        }
+        let order = || Ok::<_, Error>(Fact::PayloadsPurged { stream: stream.clone(), until });
+        append_shared(&*store.log, &*store.clock, &StreamName::control(), envelope.clone(), order).await?;
+    }
+    let payloads = store.purge.purge(&purges(store)?, &named(store)?)?;
+    Ok(Purged { tasks, payloads })
+}
+
+/// A task and all that were asked by it, each of which must be over.
+fn with_errands(store: &Store, task: &TaskId) -> Result<Vec<TaskId>, Error> {
+    if store.log.head(&StreamName::task(task))?.sequence == 0 {
+        return Err(
+            Error::new(Code::R0414, format!("there is no task `{task}`")).hint("see all: ringfence tasks")
+        );
+    }
+    let parents = parents(store)?;
+    let mut tasks = vec![task.clone()];
+    let mut place = 0;
+    while let Some(asking) = tasks.get(place).cloned() {
+        let errands = parents.iter().filter(|(_, parent)| parent.as_ref() == Some(&asking));
+        tasks.extend(errands.map(|(task, _)| task.clone()));
+        place += 1;
+    }
+    match tasks.iter().find_map(|task| is_over(store, task).map(|over| (!over).then_some(task)).transpose()) {
+        None => Ok(tasks),
+        Some(Err(error)) => Err(error),
+        Some(Ok(task)) => Err(Error::new(Code::R0442, format!("`{task}` is not over"))
+            .hint("wait for it, or end it: ringfence task cancel TASK")),
+    }
+}
+
+/// Every task with the one that it runs for. One that was purged has lost that.
+fn parents(store: &Store) -> Result<Vec<(TaskId, Option<TaskId>)>, Error> {
+    let mut parents = Vec::new();
+    for stream in store.log.streams("task/")? {
+        let Some(task) = stream.as_task() else { continue };
+        let parent = match store.log.read(&stream, 1, 1)?.first().and_then(fact) {
+            Some(Fact::TaskAccepted { parent, .. }) => parent,
+            _ => None,
+        };
+        parents.push((task, parent));
+    }
+    Ok(parents)
+}
+
+fn ended_before(store: &Store, time: Timestamp) -> Result<Vec<TaskId>, Error> {
+    let mut tasks = Vec::new();
+    for stream in store.log.streams("task/")? {
+        let Some(task) = stream.as_task() else { continue };
+        let ended = store.log.last(&stream)?.is_some_and(|event| event.time < time);
+        if ended && is_over(store, &task)? {
+            tasks.push(task);
+        }
+    }
+    Ok(tasks)
+}
+
+/// Whether nothing more will be written to a task, and nobody may yet decide otherwise.
+fn is_over(store: &Store, task: &TaskId) -> Result<bool, Error> {
+    let last = store.log.last(&StreamName::task(task))?;
+    Ok(last.is_some_and(|event| event.kind == "task.ended") && store.queue.work(task)?.is_none())
+}
+
+/// What is kept for another reason than that an event has it as its payload: components and artifacts.
+fn named(store: &Store) -> Result<BTreeSet<Digest>, Error> {
+    let mut named = BTreeSet::new();
+    let mut streams = store.log.streams("artifacts/")?;
+    streams.push(StreamName::registry());
+    for stream in streams {
+        for (_, fact) in read_facts(&*store.log, &stream, 1)? {
+            match fact {
+                Fact::SkillLoaded { component, .. } => drop(named.insert(component)),
+                Fact::ArtifactSaved { artifact, .. } => drop(named.insert(artifact.hash)),
+                _ => {}
+            }
+        }
+    }
+    Ok(named)
+}
