@@ -77,6 +77,17 @@ impl EventLog for Disk {
     fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
         self.written.streams(prefix)
     }
+    fn last_streams(
+        &self,
+        prefix: &str,
+        before: Option<&StreamName>,
+        most: usize,
+    ) -> Result<Vec<StreamName>, StoreError> {
+        self.written.last_streams(prefix, before, most)
+    }
+    fn feed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Record)>, StoreError> {
+        self.written.feed(after, limit)
+    }
     fn version(&self) -> Result<u64, StoreError> {
         self.written.version()
     }

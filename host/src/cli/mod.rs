@@ -36,7 +36,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Command, CommandFactory, Parser, Subcommand};
-use ringfence_adapters::in_memory::InMemoryStore;
 use ringfence_core::error::{Code, Error};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -247,13 +246,6 @@ impl Global {
     pub(crate) fn start(&self) -> Result<Running, Error> {
         let config = self.config()?;
         let store = wiring::open(&config)?;
-        wiring::start(config, store, this_program()?)
-    }
-
-    /// A host whose log and blobs are these, and gone with it.
-    pub(crate) fn start_on(&self, memory: InMemoryStore) -> Result<Running, Error> {
-        let config = self.config()?;
-        let store = wiring::open(&config)?.with(memory);
         wiring::start(config, store, this_program()?)
     }
 

@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 use super::order::{Ordered, read_input};
 use super::proofs::{read_in, write_out};
 use super::tasks::Tasks;
-use super::{Global, operator, progress, task_file, time};
+use super::{Global, operator, progress, task_file, this_program, time};
 use crate::alive::is_alive;
 use crate::text::plain_line;
-use crate::{app, inbox, proofs, replay, show};
+use crate::{app, inbox, proofs, replay, show, wiring};
 
 /// How many submissions are under way at once: they share their flushes.
 const AT_ONCE: usize = 512;
@@ -222,7 +222,11 @@ async fn replay_one(
 ) -> Result<ExitCode, Error> {
     let running = match from {
         None => global.start()?,
-        Some(file) => global.start_on(proofs::import(&read_in(file)?).await?)?,
+        Some(file) => {
+            let (config, memory) = (global.config()?, proofs::import(&read_in(file)?).await?);
+            let store = wiring::open(&config)?.with(memory);
+            wiring::start(config, store, this_program()?)?
+        }
     };
     let replayed = replay::replay(&running, task).await?;
     let seen = match at {
