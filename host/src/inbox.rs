@@ -7,8 +7,8 @@ use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::ring::Ring;
 use ringfence_core::stores::{Envelope, Work, WorkState, append_shared};
 
-use crate::app;
 use crate::wiring::Store;
+use crate::{app, tasks};
 
 /// A task that waits for a person.
 #[derive(Debug, Clone)]
@@ -17,6 +17,8 @@ pub struct Item {
     pub work: Work,
     /// Everything that is recorded of it.
     pub facts: Vec<Fact>,
+    /// The tasks within it that wait too: it waits for them.
+    pub errands: Vec<TaskId>,
 }
 
 /// What waits for a person, the latest first, at most `most`.
@@ -33,12 +35,27 @@ pub fn items(store: &Store, most: usize) -> Result<Vec<Work>, Error> {
 /// `R0431` if it does not wait for a person, and the store's.
 pub fn item(store: &Store, task: &TaskId) -> Result<Item, Error> {
     let waits = |work: &Work| matches!(work.state, WorkState::Suspended | WorkState::Failed);
-    let Some(work) = store.queue.work(task)?.filter(waits) else {
+    let Some(work) = standing(store, task)?.filter(waits) else {
         return Err(Error::new(Code::R0431, format!("the task `{task}` does not wait for a person"))
             .hint("see what does: ringfence inbox"));
     };
     let facts = app::facts(store, task)?;
-    Ok(Item { work, facts })
+    let mut errands = Vec::new();
+    for errand in tasks::asked_for(store, task)? {
+        if standing(store, &errand)?.is_some_and(|work| work.state == WorkState::Suspended) {
+            errands.push(errand);
+        }
+    }
+    Ok(Item { work, facts, errands })
+}
+
+/// How a task stands that is not over. One within another is in no index: only whether it waits is known of it.
+fn standing(store: &Store, task: &TaskId) -> Result<Option<Work>, Error> {
+    if let Some(work) = store.queue.work(task)? {
+        return Ok(Some(work));
+    }
+    let last = store.log.last(&StreamName::task(task))?.filter(|event| event.kind == "task.suspended");
+    Ok(last.map(|event| Work { task: task.clone(), state: WorkState::Suspended, since: event.time }))
 }
 
 /// Decides on a task that waits for a person; it goes on from there as soon as a worker takes it.
@@ -71,7 +88,27 @@ pub async fn decide(
                 .hint(format!("see what it looks like: ringfence inbox show {task}"))
         })?;
     }
-    append(store, &item.work, decision, by, reason).await
+    append(store, &item.work, decision, by, reason).await?;
+    // Whoever asked for it waits for it alone, and goes on with it.
+    let mut asked_by = asker(&item.facts);
+    while let Some(asker_task) = asked_by {
+        let Some(work) = standing(store, &asker_task)?.filter(|work| work.state == WorkState::Suspended)
+        else {
+            break;
+        };
+        append(store, &work, Decision::Retry, by, &format!("`{task}`, which it waits for, was decided on"))
+            .await?;
+        asked_by = asker(&app::facts(store, &asker_task)?);
+    }
+    Ok(())
+}
+
+/// The task for which another one was asked for.
+fn asker(facts: &[Fact]) -> Option<TaskId> {
+    match facts.first() {
+        Some(Fact::TaskAccepted { parent, .. }) => parent.clone(),
+        _ => None,
+    }
 }
 
 /// What an answer to a call looks like.
@@ -91,7 +128,7 @@ async fn append(store: &Store, work: &Work, decision: Decision, by: &str, reason
     let trace = store.log.last(&stream)?.map(|event| event.trace).unwrap_or_default();
     let envelope = Envelope { actor: &by.into(), ring: Some(Ring::System), trace };
     let decided = Fact::TaskDecided { decision, by: by.to_owned(), reason: reason.to_owned() };
-    let still = || match store.queue.work(task)? {
+    let still = || match standing(store, task)? {
         Some(now) if now == *work => Ok(decided.clone()),
         _ => Err(Error::new(Code::R0507, format!("somebody else has decided on `{task}`"))),
     };

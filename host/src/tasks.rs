@@ -106,7 +106,7 @@ pub(crate) fn at_work(store: &Store) -> Result<Vec<TaskId>, Error> {
 }
 
 /// The tasks that a task has asked for: their ids follow from the calls that asked.
-fn asked_for(store: &Store, task: &TaskId) -> Result<Vec<TaskId>, Error> {
+pub(crate) fn asked_for(store: &Store, task: &TaskId) -> Result<Vec<TaskId>, Error> {
     let stream = StreamName::task(task);
     let (mut asked, mut occurrences, mut seen) = (Vec::new(), HashMap::new(), 0);
     loop {

@@ -2,7 +2,7 @@
 //! written, workers that come back, and a person who looks at the server before deciding.
 //!
 //! Everything of core is real: pipeline, gate, journal, log. The skill is a script, the disk is memory, and the server counts.
-//! `RINGFENCE_SEEDS=FIRST..END` makes it a long run; a seed that ever failed stands in [`FAILED_ONCE`].
+//! `RINGFENCE_SCHEDULES=FIRST..END` makes it a long run; a seed that ever failed stands in [`FAILED_ONCE`].
 
 mod disk;
 mod host;
@@ -29,7 +29,7 @@ const SEEDS: std::ops::Range<u64> = 0..400;
 const LIVES: u32 = 200;
 
 fn seeds() -> std::ops::Range<u64> {
-    let asked = std::env::var("RINGFENCE_SEEDS").ok();
+    let asked = std::env::var("RINGFENCE_SCHEDULES").ok();
     let range = asked.as_deref().and_then(|asked| asked.split_once(".."));
     let parsed = range.and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
     parsed.unwrap_or(SEEDS)

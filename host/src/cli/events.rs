@@ -50,16 +50,18 @@ impl Events {
     pub(super) async fn run(self, global: &Global) -> Result<ExitCode, Error> {
         let (store, as_json, follow) = (global.store()?, global.json, self.follow);
         let over = Arc::new(AtomicBool::new(false));
+        // Listened to before the first line. Without `--follow` an interrupt ends the process as any other.
+        let told_to_stop = follow.then(told_to_stop);
         // On a thread of its own: a reader that stops reading must not hold up the end.
         let mut reading = tokio::task::spawn_blocking({
             let over = Arc::clone(&over);
             move || self.read(&store, as_json, &over)
         });
         let bug = |why| Error::new(Code::R0001, "a bug in Ringfence").because(why);
-        if follow {
+        if let Some(told_to_stop) = told_to_stop {
             tokio::select! {
                 read = &mut reading => read.map_err(bug)??,
-                () = told_to_stop() => {}
+                () = told_to_stop => {}
                 () = show::listener_is_gone() => {}
             }
             over.store(true, Ordering::Relaxed);

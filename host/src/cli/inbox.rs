@@ -130,7 +130,7 @@ fn show_one(task: &TaskId, global: &Global) -> Result<ExitCode, Error> {
     if global.json {
         let facts = json!(item.facts);
         show::data(json!({
-            "task": task, "state": word(&item.work), "since": time(item.work.since), "why": why(&item),
+            "task": task, "state": word(&item.work), "since": time(item.work.since), "why": why(&item), "errands": item.errands,
             "possibilities": possibilities(&item), "facts": facts,
         }))?;
         return Ok(ExitCode::SUCCESS);
@@ -194,6 +194,11 @@ fn call_of(item: &Item) -> &str {
 fn possibilities(item: &Item) -> Vec<String> {
     let task = &item.work.task;
     match item.work.state {
+        WorkState::Suspended if !item.errands.is_empty() => {
+            let look = |errand: &TaskId| format!("what it asked for waits: ringfence inbox show {errand}");
+            let end = format!("end the task: ringfence inbox refuse {task}");
+            item.errands.iter().map(look).chain([end]).collect()
+        }
         WorkState::Suspended => vec![
             format!("it did not happen, or twice does no harm: ringfence inbox retry {task}"),
             format!(

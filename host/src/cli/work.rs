@@ -39,16 +39,19 @@ impl Work {
     }
 }
 
-pub(super) async fn told_to_stop() {
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut terminated) => drop(terminated.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = terminated => {}
-        _ = tokio::signal::ctrl_c() => {}
+/// Ready at an interrupt or SIGTERM. From here on neither ends the process by itself.
+pub(super) fn told_to_stop() -> impl Future<Output = ()> {
+    let listening = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+    async move {
+        let told = listening.into_iter().map(|signal| {
+            Box::pin(async move {
+                match signal {
+                    Ok(mut signal) => drop(signal.recv().await),
+                    Err(_) => std::future::pending().await,
+                }
+            })
+        });
+        futures::future::select_all(told).await;
     }
 }
 

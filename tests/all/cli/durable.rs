@@ -353,6 +353,7 @@ fn a_worker_that_was_frozen_and_comes_back_has_lost_its_task_and_does_nothing_mo
     until("it has asked", || server.requests().len() == 1);
     // Frozen in the middle of a commit it would hold the file's lock, and nobody could write.
     until("what it has begun is on record", || kinds(&operator, "t-z").contains(&"call.begun".to_owned()));
+    std::thread::sleep(Duration::from_millis(800));
     signal(&frozen, "-STOP");
     // Its lease runs out although its process is there.
     let worker = Worker::start(&operator);
@@ -389,4 +390,27 @@ fn a_correction_that_makes_the_same_effect_again_is_answered_from_the_log() {
     assert_eq!((count("POST"), count("GET")), (2, 2), "two orders are two, and the same two again are none");
     let task = run["task"].as_str().unwrap();
     assert!(operator.does(&["task", "replay", task]).starts_with("the same: 2 attempts"));
+}
+
+#[test]
+fn a_person_decides_on_what_a_skill_asked_of_another_and_both_go_on() {
+    let server = hesitant();
+    let operator = operator_for(&server);
+    operator.load("friend_asks_others");
+    let errand = json!({ "skill": "friend-asks-the-web", "input": asking(&server, &[("POST", "once/x")]) });
+    let input = json!({ "errands": [errand] }).to_string();
+    operator.does(&["task", "submit", "friend-asks-others", "--ring", "2", "--id", "t-p", "--input", &input]);
+    let worker = Worker::start(&operator);
+    until("the other has asked", || server.requests().len() == 1);
+    worker.kill();
+    assert_eq!(operator.does(&["work", "--idle"]), "t-p  suspended  friend-asks-others\n");
+    let (shown, _) = operator.json(&["inbox", "show", "t-p"]);
+    let child = shown["errands"][0].as_str().unwrap_or_else(|| panic!("{shown:#}")).to_owned();
+    assert!(operator.does(&["inbox", "show", &child]).contains("/once/x"));
+    let answer = r#"{"status":200,"headers":[],"body":{"text":"done"}}"#;
+    operator.does(&["inbox", "settle", &child, "--answer", answer]);
+    assert_eq!(operator.does(&["work", "--idle"]), "t-p  completed  friend-asks-others\n");
+    assert_eq!((server.requests().len(), operator.does(&["inbox"]).as_str()), (1, ""));
+    assert!(operator.does(&["task", "replay", "t-p"]).starts_with("the same"));
+    operator.does(&["audit", "verify"]);
 }
