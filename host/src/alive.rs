@@ -101,6 +101,9 @@ pub(crate) fn is_alive(data: &Path, id: &str) -> bool {
     if id.contains(['/', '\0']) {
         return false;
     }
-    let Ok(file) = File::open(data.join("hosts").join(format!("{id}.lock"))) else { return false };
-    flock(&file, FlockOperation::NonBlockingLockShared).is_err()
+    match File::open(data.join("hosts").join(format!("{id}.lock"))) {
+        Ok(file) => flock(&file, FlockOperation::NonBlockingLockShared).is_err(),
+        // Only a file that is not there speaks for its host's end; what cannot be looked at may be alive.
+        Err(why) => why.kind() != std::io::ErrorKind::NotFound,
+    }
 }

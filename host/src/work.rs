@@ -1,6 +1,6 @@
 //! Works off what waits in the store: claims tasks, also those whose host is gone, and runs them to their end.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,9 @@ use crate::wiring::Running;
 
 /// How often a worker that has nothing to do looks for something.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// How long a worker leaves a task alone that it cannot go on with, such as one whose log cannot be read.
+const SHUNNED_FOR: Duration = Duration::from_secs(10);
 
 /// When a worker stops by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +33,8 @@ pub struct Worker {
     concurrency: usize,
     hearts: Hearts,
     mine: HashSet<TaskId>,
+    /// Tasks that could not be gone on with here, and when.
+    shunned: HashMap<TaskId, Instant>,
     at_work: JoinSet<(TaskId, Result<Emitted, Error>)>,
 }
 
@@ -38,7 +43,7 @@ impl Worker {
     #[must_use]
     pub fn new(running: Arc<Running>, concurrency: usize) -> Self {
         let (hearts, mine, at_work) = (Hearts::default(), HashSet::new(), JoinSet::new());
-        Self { running, concurrency, hearts, mine, at_work }
+        Self { running, concurrency, hearts, mine, shunned: HashMap::new(), at_work }
     }
 
     /// Works, and shows each task that is over, or waits for a person, when that is durable.
@@ -99,7 +104,10 @@ impl Worker {
             Ok(emitted) => show(&emitted),
             // Another host was faster, or a person was.
             Err(error) if matches!(error.code, Code::R0507 | Code::R0431) => {}
-            Err(error) => tracing::warn!(%error, %task, "the task cannot be gone on with here"),
+            Err(error) => {
+                tracing::warn!(%error, %task, "the task cannot be gone on with here");
+                self.shunned.insert(task, Instant::now());
+            }
         }
         Ok(())
     }
@@ -127,14 +135,15 @@ impl Worker {
         let lost = lost.into_iter().map(|(task, _)| task);
         // More than there is room for: others may be after the same ones.
         let mut ready = queue.ready(self.concurrency.saturating_mul(2).max(16))?;
-        ready.retain(|task| !self.mine.contains(task));
+        self.shunned.retain(|_, since| now.duration_since(*since) < SHUNNED_FOR);
+        ready.retain(|task| !self.mine.contains(task) && !self.shunned.contains_key(task));
         if ready.len() > room {
             // Two workers that begin at the same end would meet at every task; and the oldest comes first most often.
             let turn = self.running.store.entropy.seed()[0];
             let among = ready.len().min(room.saturating_mul(2).max(1));
             ready[..among].rotate_left(usize::from(turn) % among);
         }
-        let open: Vec<TaskId> = lost.filter(|task| !self.mine.contains(task)).chain(ready).collect();
+        let open: Vec<TaskId> = lost.filter(|task| !self.shunned.contains_key(task)).chain(ready).collect();
         let waiting = open.len();
         for task in open.into_iter().take(room) {
             self.mine.insert(task.clone());

@@ -56,13 +56,13 @@ pub(super) fn print(emitted: &Emitted, as_json: bool) -> Result<(), Error> {
     if as_json {
         show::data(to_json(emitted))?;
     } else if let Some(output) = &emitted.outcome.output {
-        show::data(plain(&shown(output)))?;
+        show::data(plain(&shown_output(output)))?;
     }
     Ok(())
 }
 
 /// A text as it is; everything else as JSON.
-fn shown(output: &Value) -> String {
+pub(super) fn shown_output(output: &Value) -> String {
     match output {
         Value::String(text) => text.clone(),
         other => serde_json::to_string_pretty(other).unwrap_or_else(|_| other.to_string()),

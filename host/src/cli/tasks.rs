@@ -8,10 +8,11 @@ use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::TaskId;
 use serde_json::{Value, json};
 
+use super::run::shown_output;
 use super::{Global, time};
 use crate::app::{self, TaskLine, TaskState};
-use crate::show;
-use crate::text::plain_line;
+use crate::text::{plain, plain_line};
+use crate::{report, show};
 
 #[derive(Debug, Args)]
 pub(super) struct Tasks {
@@ -59,8 +60,28 @@ impl Tasks {
                 asked_by(line)
             );
             show::data(shown)?;
+            if self.task.is_some() {
+                show_end(line)?;
+            }
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What became of one task.
+fn show_end(line: &TaskLine) -> Result<(), Error> {
+    match &line.state {
+        TaskState::Ended(outcome) => {
+            if let Some(output) = &outcome.output {
+                show::data(plain(&shown_output(output)))?;
+            }
+            match report::error_of(outcome) {
+                Some(error) => show::data(report::render(&error).trim_end()),
+                None => Ok(()),
+            }
+        }
+        TaskState::Suspended => show::data(format_args!("see why: ringfence inbox show {}", line.task)),
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use ringfence_adapters::sqlite::StoreLook;
-use ringfence_core::audit::Verifier;
+use ringfence_core::audit::{Verifier, purged_until};
 use ringfence_core::error::Error;
 use ringfence_core::ids::StreamName;
 use ringfence_core::stores::StoreError;
@@ -128,9 +128,11 @@ fn checked(path: &Path) -> Result<Checked, Wrong> {
     }
     let mut streams = look.last_streams("task/", TASKS)?;
     streams.extend([StreamName::registry(), StreamName::control()]);
+    let control = look.read(&StreamName::control(), 1, usize::MAX)?;
     for stream in streams {
         let records = look.read(&stream, 1, EVENTS)?;
-        let mut verifier = Verifier::new(stream);
+        let purged = purged_until(&control, &stream);
+        let mut verifier = Verifier::new(stream).purged_until(purged);
         for record in &records {
             verifier.take(record).map_err(|broken| Wrong::Altered(broken.to_string()))?;
             checked.newest = checked.newest.max(Some(record.event.time));

@@ -1,6 +1,6 @@
 //! Checks a stream: every event in its place, unaltered, and chained to the one before.
 
-use super::{Head, Record};
+use super::{Fact, Head, Record};
 use crate::controls::{Guard, is_on};
 use crate::ids::{Digest, StreamName};
 
@@ -14,6 +14,18 @@ pub struct Broken {
     pub sequence: u64,
     /// What is wrong.
     pub why: &'static str,
+}
+
+/// Up to which event the payloads of a stream were purged, as the records of the stream `control` say; 0 where none was.
+#[must_use]
+pub fn purged_until(control: &[Record], stream: &StreamName) -> u64 {
+    let facts = control.iter().filter(|record| record.event.kind == "payloads.purged");
+    let facts = facts.filter_map(|record| serde_json::from_slice(record.payload.as_deref()?).ok());
+    let purged = facts.filter_map(|fact| match fact {
+        Fact::PayloadsPurged { stream: purged, until } if purged == *stream => Some(until),
+        _ => None,
+    });
+    purged.max().unwrap_or(0)
 }
 
 /// Takes the records of one stream in order.

@@ -11,7 +11,7 @@ mod receipt;
 mod shared_text;
 mod tree;
 
-pub use chain::{Broken, Verifier};
+pub use chain::{Broken, Verifier, purged_until};
 pub use checkpoint::{Checkpoint, Leaf, PublicKey, SecretKey, SignedNote, TreeProofError};
 pub use checkpoints::Checkpoints;
 pub use event::{Event, Head, Record, TraceId};

@@ -107,7 +107,12 @@ fn raise(limit: Limit) -> String {
             return format!("raise `{limit}` under [limits] in ringfence.toml, if the skill is worth it");
         }
     };
-    format!("raise it with {key}, or `{limit}` under [limits] in ringfence.toml, if the skill is worth it")
+    let named = match limit {
+        Limit::WallMs => "timeout",
+        Limit::MemoryBytes => "memory",
+        _ => limit.word(),
+    };
+    format!("raise it with {key}, or `{named}` under [limits] in ringfence.toml, if the skill is worth it")
 }
 
 async fn judge(host: &Host, resolved: &Resolved, end: End) -> AttemptEnd {

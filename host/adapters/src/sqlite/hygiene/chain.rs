@@ -1,6 +1,6 @@
 //! One walk over a stream: its chain is checked, and what the indexes should say of it is gathered on the way.
 
-use ringfence_core::audit::{Record, Verifier};
+use ringfence_core::audit::{Record, Verifier, purged_until};
 use ringfence_core::ids::StreamName;
 use ringfence_core::stores::{StoreError, Work, WorkChange};
 use rusqlite::Connection;
@@ -25,7 +25,8 @@ pub(super) struct Walked {
 
 /// Walks over a stream.
 pub(super) fn walk(connection: &Connection, stream: &StreamName) -> Result<Walked, StoreError> {
-    let mut verifier = Verifier::new(stream.clone());
+    let control = rows::read(connection, &StreamName::control(), 1, usize::MAX)?;
+    let mut verifier = Verifier::new(stream.clone()).purged_until(purged_until(&control, stream));
     let mut walked = Walked { head: 0, broken: None, work: Some(None), kept: Kept::default() };
     loop {
         let page = rows::read(connection, stream, walked.head + 1, PAGE)?;
