@@ -143,6 +143,10 @@ fn a_purge_leaves_every_proof_and_no_byte_of_the_payload() {
     assert!(operator.does(&["task", "replay", "t-c"]).starts_with("the same"), "another one's payloads stay");
     operator.does(&["audit", "purge", "t-c"]);
     assert!(!is_on_disk(&operator, &long[..400]), "what lay in blobs is gone");
+    operator.does(&["store", "fsck"]);
+    let (examined, _) = operator.json(&["doctor"]);
+    let store = examined["findings"].as_array().unwrap().iter().find(|finding| finding["check"] == "store");
+    assert_eq!(store.unwrap()["verdict"], "ok", "a purge is no damage: {examined:#}");
     assert!(is_on_disk(&operator, "neighbourneighbour"), "and nothing else");
     operator.does(&["audit", "verify", "--checkpoint", "before.txt"]);
     let key = key(&operator);
