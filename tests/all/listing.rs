@@ -5,46 +5,23 @@ use std::time::Duration;
 
 use ringfence::app;
 use ringfence::wiring::Store;
-use ringfence_core::audit::{Event, Head, Record};
+use ringfence_adapters::behind::{Before, Behind};
 use ringfence_core::error::Code;
 use ringfence_core::governance::KillTarget;
 use ringfence_core::ids::StreamName;
-use ringfence_core::stores::{EventLog, Receipt, StoreError};
+use ringfence_core::stores::{EventLog, StoreError};
 
 use crate::harness::World;
 
 /// A log that must not be asked for all of its streams.
 struct Large(Arc<dyn EventLog>);
 
-impl EventLog for Large {
-    fn append(&self, records: Vec<Record>) -> Receipt {
-        self.0.append(records)
-    }
-    fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
-        self.0.head(stream)
-    }
-    fn last(&self, stream: &StreamName) -> Result<Option<Event>, StoreError> {
-        self.0.last(stream)
-    }
-    fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
-        self.0.read(stream, from, limit)
+impl Before for Large {
+    fn other(&self) -> &dyn EventLog {
+        &*self.0
     }
     fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
         panic!("all of {prefix:?} are asked for")
-    }
-    fn last_streams(
-        &self,
-        prefix: &str,
-        before: Option<&StreamName>,
-        most: usize,
-    ) -> Result<Vec<StreamName>, StoreError> {
-        self.0.last_streams(prefix, before, most)
-    }
-    fn feed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Record)>, StoreError> {
-        self.0.feed(after, limit)
-    }
-    fn version(&self) -> Result<u64, StoreError> {
-        self.0.version()
     }
 }
 
@@ -57,7 +34,7 @@ fn what_tasks_are_listed_or_killed_costs_nothing_for_those_that_are_not() {
     tasks.sort();
     tasks.reverse();
     let store = &world.running.store;
-    let store = Store { log: Arc::new(Large(Arc::clone(&store.log))), ..store.clone() };
+    let store = Store { log: Arc::new(Behind(Large(Arc::clone(&store.log)))), ..store.clone() };
     let listed = |most| {
         let lines = app::tasks(&store, most).unwrap();
         lines.into_iter().map(|line| line.task.to_string()).collect::<Vec<_>>()

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use ringfence_core::audit::{Event, Head, Record, Status};
+use ringfence_adapters::behind::{Before, Behind};
+use ringfence_core::audit::{Record, Status};
 use ringfence_core::error::Code;
 use ringfence_core::ids::StreamName;
 use ringfence_core::pipeline::Emitted;
@@ -18,7 +19,10 @@ struct FailsOnce {
     failed: AtomicBool,
 }
 
-impl EventLog for FailsOnce {
+impl Before for FailsOnce {
+    fn other(&self) -> &dyn EventLog {
+        &*self.log
+    }
     fn append(&self, records: Vec<Record>) -> Receipt {
         if self.failed.load(Ordering::SeqCst) {
             return Receipt::settled(Ok(()));
@@ -29,32 +33,6 @@ impl EventLog for FailsOnce {
         }
         self.log.append(records)
     }
-    fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
-        self.log.head(stream)
-    }
-    fn last(&self, stream: &StreamName) -> Result<Option<Event>, StoreError> {
-        self.log.last(stream)
-    }
-    fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
-        self.log.read(stream, from, limit)
-    }
-    fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
-        self.log.streams(prefix)
-    }
-    fn last_streams(
-        &self,
-        prefix: &str,
-        before: Option<&StreamName>,
-        most: usize,
-    ) -> Result<Vec<StreamName>, StoreError> {
-        self.log.last_streams(prefix, before, most)
-    }
-    fn feed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Record)>, StoreError> {
-        self.log.feed(after, limit)
-    }
-    fn version(&self) -> Result<u64, StoreError> {
-        self.log.version()
-    }
 }
 
 const REMEMBER: &str = r#"{"action":"remember","key":"k","text":"kept"}"#;
@@ -63,7 +41,7 @@ const REMEMBER: &str = r#"{"action":"remember","key":"k","text":"kept"}"#;
 fn run_failing_at(kind: &'static str) -> (World, Emitted) {
     let world = World::altered("", |host| {
         let log = Arc::clone(&host.log);
-        host.log = Arc::new(FailsOnce { log, kind, failed: AtomicBool::new(false) });
+        host.log = Arc::new(Behind(FailsOnce { log, kind, failed: AtomicBool::new(false) }));
     });
     world.load("remember");
     let emitted = world.wait(world.running.host.run(world.order("remember", REMEMBER)));

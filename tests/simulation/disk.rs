@@ -5,8 +5,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures::FutureExt;
 use futures::channel::oneshot;
+use ringfence_adapters::behind::Before;
 use ringfence_adapters::in_memory::InMemoryStore;
-use ringfence_core::audit::{Event, Fact, Head, Outcome, Record, Verifier};
+use ringfence_core::audit::{Fact, Outcome, Record, Verifier};
 use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::stores::{EventLog, Receipt, StoreError, read_facts};
 
@@ -59,36 +60,13 @@ impl Disk {
     }
 }
 
-impl EventLog for Disk {
+impl Before for Disk {
+    fn other(&self) -> &dyn EventLog {
+        &self.written
+    }
     fn append(&self, records: Vec<Record>) -> Receipt {
         let (done, receipt) = Receipt::new();
         self.lock().push_back((records, done));
         receipt
-    }
-    fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
-        self.written.head(stream)
-    }
-    fn last(&self, stream: &StreamName) -> Result<Option<Event>, StoreError> {
-        self.written.last(stream)
-    }
-    fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
-        self.written.read(stream, from, limit)
-    }
-    fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
-        self.written.streams(prefix)
-    }
-    fn last_streams(
-        &self,
-        prefix: &str,
-        before: Option<&StreamName>,
-        most: usize,
-    ) -> Result<Vec<StreamName>, StoreError> {
-        self.written.last_streams(prefix, before, most)
-    }
-    fn feed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Record)>, StoreError> {
-        self.written.feed(after, limit)
-    }
-    fn version(&self) -> Result<u64, StoreError> {
-        self.written.version()
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use ringfence_adapters::behind::Behind;
 use ringfence_adapters::in_memory::InMemoryStore;
 use ringfence_core::audit::Status;
 use ringfence_core::contract::{Description, Validator, Violation};
@@ -110,7 +111,7 @@ impl Lives {
             sandbox: Arc::new(Scripted("the simulation".into())),
             registry: Arc::clone(&self.registry),
             validator: Arc::new(Nobody),
-            log: Arc::clone(&self.disk) as _,
+            log: Arc::new(Behind(Arc::clone(&self.disk))),
             clock: Arc::new(Time::default()),
             entropy: Arc::new(Drawn(Mutex::new(Numbers::new(self.seed ^ self.born << 32)))),
             outside: Arc::new(outside),

@@ -5,6 +5,7 @@
 
 pub mod artifacts;
 mod batch;
+pub mod behind;
 mod blocking;
 pub mod files;
 pub mod http_client;

@@ -208,7 +208,12 @@ async fn cancel(task: &TaskId, global: &Global) -> Result<ExitCode, Error> {
         }
         Some(_) => {
             inbox::refuse(store, task, &operator()).await?;
-            running.host.resume(task).await?.durable().await?;
+            match running.host.resume(task).await {
+                Ok(ended) => ended.durable().await?,
+                // A worker was faster, and ends it just so.
+                Err(error) if matches!(error.code, Code::R0507 | Code::R0431) => {}
+                Err(error) => return Err(error),
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -14,11 +14,13 @@ fn operator() -> Operator {
     operator
 }
 
-fn file(operator: &Operator) -> PathBuf {
+/// The store's file.
+pub(super) fn file(operator: &Operator) -> PathBuf {
     operator.data.join("ringfence.db")
 }
 
-fn alter(operator: &Operator, sql: &str) {
+/// Does something to the store behind its back.
+pub(super) fn alter(operator: &Operator, sql: &str) {
     let connection = Connection::open(file(operator)).unwrap();
     assert!(connection.execute(sql, []).unwrap() > 0, "{sql} alters something");
 }

@@ -60,6 +60,11 @@ pub(super) fn asking(server: &RawServer, requests: &[(&str, &str)]) -> String {
     json!({ "asked": requests.iter().map(ask).collect::<Vec<_>>() }).to_string()
 }
 
+/// Submits a task for the guest that makes requests.
+pub(super) fn submit_asking(operator: &Operator, task: &str, input: &str) {
+    operator.does(&["task", "submit", "friend-asks-the-web", "--ring", "2", "--id", task, "--input", input]);
+}
+
 fn until(what: &str, is_so: impl Fn() -> bool) {
     let patient = Instant::now() + PATIENCE;
     while !is_so() {
@@ -195,17 +200,7 @@ fn killed_in_a_post(path: &str) -> (Operator, RawServer) {
     let server = hesitant();
     let operator = operator_for(&server);
     let input = asking(&server, &[("POST", path)]);
-    operator.does(&[
-        "task",
-        "submit",
-        "friend-asks-the-web",
-        "--ring",
-        "2",
-        "--id",
-        "t-w",
-        "--input",
-        &input,
-    ]);
+    submit_asking(&operator, "t-w", &input);
     let worker = Worker::start(&operator);
     until("it has asked", || server.requests().len() == 1);
     worker.kill();
@@ -338,17 +333,7 @@ fn a_worker_that_was_frozen_and_comes_back_has_lost_its_task_and_does_nothing_mo
     });
     let operator = operator_for(&server);
     let input = asking(&server, &[("GET", "keyed/slow"), ("POST", "once/x")]);
-    operator.does(&[
-        "task",
-        "submit",
-        "friend-asks-the-web",
-        "--ring",
-        "2",
-        "--id",
-        "t-z",
-        "--input",
-        &input,
-    ]);
+    submit_asking(&operator, "t-z", &input);
     let frozen = Worker::start(&operator);
     until("it has asked", || server.requests().len() == 1);
     // Frozen in the middle of a commit it would hold the file's lock, and nobody could write.

@@ -1,16 +1,6 @@
 //! A machine that has no more file handles or address space to give.
 
-use std::path::Path;
-
-use super::{ADA, Operator, Said};
-
-/// Calls `ringfence` in a process with a limit of its own, as the shell's `ulimit` sets it.
-fn limited(operator: &Operator, limit: &str, arguments: &[&str]) -> Said {
-    let mut shell = operator.plain(Path::new("/bin/bash"));
-    let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
-    shell.args(["-c", &script, env!("CARGO_BIN_EXE_ringfence")]).args(arguments);
-    Said::from(shell.output().unwrap())
-}
+use super::{ADA, Operator};
 
 #[test]
 fn a_host_without_file_handles_says_so_and_serves_when_there_are_some() {
@@ -18,7 +8,7 @@ fn a_host_without_file_handles_says_so_and_serves_when_there_are_some() {
     operator.load("hello");
     let (mut refused, mut served) = (0, 0);
     for handles in (5..80).step_by(3) {
-        let said = limited(&operator, &format!("-n {handles}"), &["run", "hello", "--input", ADA]);
+        let said = operator.say_within(&format!("-n {handles}"), &["run", "hello", "--input", ADA]);
         match said.code {
             Some(0) => served += 1,
             Some(1 | 2 | 5) => {
@@ -39,7 +29,7 @@ fn a_host_without_address_space_says_so() {
     let operator = Operator::new();
     operator.load("hello");
     for kilobytes in [1_000_000, 100_000_000, 4_000_000_000_u64] {
-        let said = limited(&operator, &format!("-v {kilobytes}"), &["run", "hello", "--input", ADA]);
+        let said = operator.say_within(&format!("-v {kilobytes}"), &["run", "hello", "--input", ADA]);
         assert_eq!(said.code, Some(5), "{}", said.err);
         assert!(said.err.starts_with("error[R0001]"), "{}", said.err);
     }

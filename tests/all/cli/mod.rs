@@ -114,6 +114,14 @@ impl Operator {
         Said::from(self.command().args(arguments).output().unwrap())
     }
 
+    /// Calls `ringfence` in a process with a limit of its own, as the shell's `ulimit` sets it.
+    pub(crate) fn say_within(&self, limit: &str, arguments: &[&str]) -> Said {
+        let mut shell = self.plain(Path::new("/bin/bash"));
+        let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_ringfence")]).args(arguments);
+        Said::from(shell.output().unwrap())
+    }
+
     /// Calls `ringfence` and gives what it printed; it must end well.
     pub(crate) fn does(&self, arguments: &[&str]) -> String {
         self.say(arguments).done()

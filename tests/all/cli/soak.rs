@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Operator;
-use super::durable::{Worker, asking, operator_for};
+use super::durable::{Worker, asking, operator_for, submit_asking};
 use crate::servers::{RawServer, ok};
 
 /// How many workers are killed where nobody says otherwise.
@@ -54,17 +54,7 @@ fn workers_that_are_killed_lose_no_task_and_have_no_effect_twice() {
             let requests: Vec<(&str, &str)> =
                 paths.iter().map(|(method, path)| (*method, path.as_str())).collect();
             let input = asking(&server, &requests);
-            operator.does(&[
-                "task",
-                "submit",
-                "friend-asks-the-web",
-                "--ring",
-                "2",
-                "--id",
-                &task,
-                "--input",
-                &input,
-            ]);
+            submit_asking(&operator, &task, &input);
             tasks.push(task);
         }
         let worker = Worker::start(&operator);

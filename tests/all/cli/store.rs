@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 
 use rusqlite::Connection;
 use serde_json::json;
 
+use super::damage::{alter, file};
 use super::durable::Worker;
 use super::{ADA, Operator};
 
@@ -17,15 +17,6 @@ fn operator() -> Operator {
         operator.does(&["task", "submit", "hello", "--id", task, "--input", ADA]);
     }
     operator
-}
-
-fn file(operator: &Operator) -> PathBuf {
-    operator.data.join("ringfence.db")
-}
-
-fn alter(operator: &Operator, sql: &str) {
-    let connection = Connection::open(file(operator)).unwrap();
-    assert!(connection.execute(sql, []).unwrap() > 0, "{sql} alters something");
 }
 
 /// The events of a store, by id.

@@ -3,13 +3,14 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use ringfence_core::audit::{Event, Fact, Head, Record};
+use ringfence_core::audit::{Fact, Record};
 use ringfence_core::gate::{Outside, Stop};
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::refusal::RefusalKind;
 use ringfence_core::stores::{BlobStore, EventLog, Receipt, StoreError, read_facts};
 
 use super::{ArtifactQuota, ArtifactsOverLog};
+use crate::behind::{Before, Behind};
 use crate::in_memory::InMemoryStore;
 use crate::sqlite::SqliteStore;
 use crate::system::SystemClock;
@@ -29,36 +30,13 @@ impl Watched {
     }
 }
 
-impl EventLog for Watched {
+impl Before for Watched {
+    fn other(&self) -> &dyn EventLog {
+        &self.store
+    }
     fn append(&self, records: Vec<Record>) -> Receipt {
         records.iter().for_each(|record| self.note(record.event.kind.to_string()));
         self.store.append(records)
-    }
-    fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
-        self.store.head(stream)
-    }
-    fn last(&self, stream: &StreamName) -> Result<Option<Event>, StoreError> {
-        self.store.last(stream)
-    }
-    fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
-        self.store.read(stream, from, limit)
-    }
-    fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
-        self.store.streams(prefix)
-    }
-    fn last_streams(
-        &self,
-        prefix: &str,
-        before: Option<&StreamName>,
-        most: usize,
-    ) -> Result<Vec<StreamName>, StoreError> {
-        self.store.last_streams(prefix, before, most)
-    }
-    fn feed(&self, after: u64, limit: usize) -> Result<Vec<(u64, Record)>, StoreError> {
-        self.store.feed(after, limit)
-    }
-    fn version(&self) -> Result<u64, StoreError> {
-        EventLog::version(&self.store)
     }
 }
 
@@ -75,9 +53,13 @@ impl BlobStore for Watched {
     }
 }
 
+fn log(store: &Arc<Watched>) -> Arc<dyn EventLog> {
+    Arc::new(Behind(Arc::clone(store)))
+}
+
 fn run(store: &Arc<Watched>, quota: ArtifactQuota) -> Run {
     let clock = Arc::new(SystemClock::new());
-    let artifacts = ArtifactsOverLog::new(Arc::clone(store) as _, Arc::clone(store) as _, clock, quota);
+    let artifacts = ArtifactsOverLog::new(log(store), Arc::clone(store) as _, clock, quota);
     Run::behind("ada", Outside { artifacts: Box::new(artifacts), ..Outside::untouchable() }, None)
 }
 
@@ -116,7 +98,7 @@ async fn what_cannot_be_kept_is_not_named() {
         (refused.kind, refused.message.as_str()),
         (RefusalKind::Failed, "the host's store cannot be written")
     );
-    assert_eq!(store.head(&stream()).expect("a head").sequence, 0);
+    assert_eq!(store.store.head(&stream()).expect("a head").sequence, 0);
     assert_eq!(run.gate.books().artifacts(), []);
 }
 
@@ -128,7 +110,7 @@ async fn the_same_again_is_no_second_artifact_and_others_under_its_name_are_refu
     assert_eq!(save(&mut run, "a.txt", "one").await.expect("it is there"), first);
     assert_eq!(kind(save(&mut run, "a.txt", "two").await), RefusalKind::Conflict);
     assert_eq!(kind(save(&mut run, "b.txt", "").await), RefusalKind::Full);
-    assert_eq!(store.head(&stream()).expect("a head").sequence, 1);
+    assert_eq!(store.store.head(&stream()).expect("a head").sequence, 1);
 }
 
 #[tokio::test]
@@ -141,7 +123,7 @@ async fn hosts_that_share_a_store_count_together() {
     assert_eq!(kind(save(&mut one, "b.txt", "901").await), RefusalKind::Full);
     save(&mut other, "b.txt", "90").await.expect("it is kept");
     assert_eq!(kind(save(&mut one, "c.txt", "").await), RefusalKind::Full);
-    let last = read_facts(&*store, &stream(), 3).expect("facts").pop();
+    let last = read_facts(&*log(&store), &stream(), 3).expect("facts").pop();
     let Some((3, Fact::ArtifactSaved { number: 3, total_bytes: 10, .. })) = last else { panic!("{last:?}") };
 }
 
@@ -150,7 +132,7 @@ async fn a_run_that_ended_before_its_turn_hands_over_nothing() {
     let store = Arc::new(Watched::default());
     let clock = Arc::new(SystemClock::new());
     let quota = ArtifactQuota::default();
-    let artifacts = ArtifactsOverLog::new(Arc::clone(&store) as _, Arc::clone(&store) as _, clock, quota);
+    let artifacts = ArtifactsOverLog::new(log(&store), Arc::clone(&store) as _, clock, quota);
     let shelf = Arc::clone(&artifacts.shelf);
     let outside = Outside { artifacts: Box::new(artifacts), ..Outside::untouchable() };
     let mut run = Run::behind("ada", outside, None);

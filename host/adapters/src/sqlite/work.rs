@@ -80,7 +80,10 @@ pub(super) fn rebuild(connection: &Connection) -> Result<(), StoreError> {
 /// A host's heart beats once more.
 pub(super) fn beat(connection: &Connection, host: &str) -> Result<(), StoreError> {
     let sql = "INSERT INTO hosts(id, beats) VALUES (?, 1) ON CONFLICT(id) DO UPDATE SET beats = beats + 1";
-    execute(connection, sql, [host])
+    execute(connection, sql, [host])?;
+    // Nobody looks at the heart of a host that holds nothing; the dead would lie here for ever.
+    let idle = "DELETE FROM hosts WHERE id <> ? AND id NOT IN (SELECT host FROM work WHERE state = 'held')";
+    execute(connection, idle, [host])
 }
 
 pub(super) fn beats(connection: &Connection) -> Result<Vec<(String, u64)>, StoreError> {

@@ -95,8 +95,8 @@ impl Effects {
                         self.note(key, answer.clone());
                     }
                 }
-                // Answered from an attempt before: it counts, and is known already.
-                Fact::Call { call, .. } => drop(occurrences.next(call)),
+                // Answered from an attempt before, or denied: it counts.
+                Fact::Call { call, .. } | Fact::CallDenied { call, .. } => drop(occurrences.next(call)),
                 Fact::CallEnded { number, answer } => {
                     let key = begun.remove(number);
                     if let (Some(key), Answered::Answer(answer)) = (key, answer) {

@@ -23,10 +23,18 @@ pub(super) struct Walked {
     pub(super) kept: Kept,
 }
 
+/// The stream that says what was purged.
+pub(super) fn control(connection: &Connection) -> Result<Vec<Record>, StoreError> {
+    rows::read(connection, &StreamName::control(), 1, usize::MAX)
+}
+
 /// Walks over a stream.
-pub(super) fn walk(connection: &Connection, stream: &StreamName) -> Result<Walked, StoreError> {
-    let control = rows::read(connection, &StreamName::control(), 1, usize::MAX)?;
-    let mut verifier = Verifier::new(stream.clone()).purged_until(purged_until(&control, stream));
+pub(super) fn walk(
+    connection: &Connection,
+    stream: &StreamName,
+    control: &[Record],
+) -> Result<Walked, StoreError> {
+    let mut verifier = Verifier::new(stream.clone()).purged_until(purged_until(control, stream));
     let mut walked = Walked { head: 0, broken: None, work: Some(None), kept: Kept::default() };
     loop {
         let page = rows::read(connection, stream, walked.head + 1, PAGE)?;

@@ -8,7 +8,7 @@ use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::stores::{StoreError, Work};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-use super::chain::{Walked, walk};
+use super::chain::{self, Walked, walk};
 use super::feed::{ByStream, Plan, crooked};
 use super::{feed, memory};
 use crate::sqlite::error::store_error;
@@ -92,9 +92,10 @@ impl Check {
         let mut statement = moment.prepare(ByStream::SQL).map_err(store_error)?;
         let mut batches = ByStream::new(statement.query([]).map_err(store_error)?)?;
         let mut behind = String::new();
+        let control = chain::control(&moment)?;
         while let Some(stream) = rows::next_stream(&moment, &behind)? {
             let name = stream.as_str();
-            let Walked { head, broken, work, kept } = walk(&moment, &stream)?;
+            let Walked { head, broken, work, kept } = walk(&moment, &stream, &control)?;
             compared.streams += 1;
             compared.events += head;
             let mut own = Vec::new();
@@ -200,7 +201,7 @@ fn repair_work(connection: &Connection, stream: &str) -> Result<(), StoreError> 
     let task = stream.trim_start_matches("task/");
     connection.execute("DELETE FROM work WHERE task = ?", [task]).map_err(store_error)?;
     let Ok(stream) = stream.parse::<StreamName>() else { return Ok(()) };
-    match walk(connection, &stream)?.work.flatten() {
+    match walk(connection, &stream, &chain::control(connection)?)?.work.flatten() {
         Some(there) => work::open(connection, &there.task, &there.state, there.since),
         None => Ok(()),
     }
