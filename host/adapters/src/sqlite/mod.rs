@@ -33,7 +33,7 @@ pub use self::hygiene::{Check, Compared, Finding, Index, Migrated, copy, migrate
 pub use self::look::StoreLook;
 
 use self::error::store_error;
-use self::queue::Queue;
+use self::queue::{Haste, Queue};
 use self::writer::{Done, Job};
 
 /// All three stores in one file. Readers see what is committed. Dropping it writes what still waits.
@@ -88,7 +88,7 @@ impl SqliteStore {
     /// Has the writer do a job, and waits until it is durable.
     fn do_now(&self, bytes: usize, job: impl FnOnce(mpsc::Sender<Done>) -> Job) -> Done {
         let (done, result) = mpsc::channel();
-        self.queue.push(job(done), bytes);
+        self.queue.push(job(done), bytes, Haste::Now);
         result.recv().unwrap_or_else(|_| Err(StoreError::Unwritable("the store has stopped".into())))
     }
 }
@@ -109,8 +109,8 @@ impl EventLog for SqliteStore {
         let payload = |record: &Record| record.payload.as_ref().map_or(0, Vec::len);
         let bytes = records.iter().map(|record| 512 + payload(record)).sum();
         let (done, receipt) = Receipt::new();
-        self.queue.push(Job::Append { records, done }, bytes);
-        receipt
+        self.queue.push(Job::Append { records, done }, bytes, Haste::PutOff);
+        receipt.put_off(Arc::clone(&self.queue) as _)
     }
 
     fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {

@@ -1,7 +1,13 @@
 //! What waits for the writer thread: bounded in number and in bytes, so that pressure goes back to whoever writes.
+//!
+//! The writer is woken for the first of a group, and then lets others come for a moment, unless somebody waits: to wake a
+//! thread costs whoever does it as much as several events.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ringfence_core::stores::Hurry;
 
 /// The most that waits before a writer has to wait.
 const MAX_WAITING: usize = 4096;
@@ -14,6 +20,18 @@ const MAX_GROUP: usize = 1024;
 
 /// The most bytes that are taken at once, but for a larger item alone.
 const MAX_GROUP_BYTES: usize = 16 << 20;
+
+/// How long what nobody waits for is put off, so that others may go with it.
+const MOMENT: Duration = Duration::from_millis(2);
+
+/// Whether somebody waits for an item.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// Somebody does.
+    Now,
+    /// Nobody does, yet.
+    PutOff,
+}
 
 /// A queue with one taker.
 #[derive(Debug)]
@@ -28,17 +46,48 @@ struct Line<T> {
     items: VecDeque<(T, usize)>,
     bytes: usize,
     open: bool,
+    haste: Haste,
+    taker: Taker,
+}
+
+/// What the one who takes is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taker {
+    /// Something else.
+    Away,
+    /// It waits for a first item.
+    ForFirst,
+    /// It waits for more.
+    ForMore,
+}
+
+impl<T> Line<T> {
+    /// Whether there is nothing to be put off any more.
+    fn is_due(&self) -> bool {
+        let full = self.items.len() >= MAX_GROUP || self.bytes >= MAX_GROUP_BYTES;
+        !self.open || full || matches!(self.haste, Haste::Now)
+    }
+
+    /// Whether the taker waits for what has just come.
+    fn wakes(&self) -> bool {
+        match self.taker {
+            Taker::Away => false,
+            Taker::ForFirst => true,
+            Taker::ForMore => self.is_due(),
+        }
+    }
 }
 
 impl<T> Queue<T> {
     /// An empty queue.
     pub(super) fn new() -> Self {
-        let line = Line { items: VecDeque::new(), bytes: 0, open: true };
+        let (haste, taker) = (Haste::PutOff, Taker::Away);
+        let line = Line { items: VecDeque::new(), bytes: 0, open: true, haste, taker };
         Self { line: Mutex::new(line), came: Condvar::new(), left: Condvar::new() }
     }
 
     /// Puts an item in line, after waiting for room. A closed queue drops it.
-    pub(super) fn push(&self, item: T, bytes: usize) {
+    pub(super) fn push(&self, item: T, bytes: usize, haste: Haste) {
         let full = |line: &mut Line<T>| {
             let too_large = !line.items.is_empty() && line.bytes + bytes > MAX_WAITING_BYTES;
             line.open && (line.items.len() >= MAX_WAITING || too_large)
@@ -47,14 +96,24 @@ impl<T> Queue<T> {
         if line.open {
             line.items.push_back((item, bytes));
             line.bytes += bytes;
-            self.came.notify_one();
+            if haste == Haste::Now {
+                line.haste = haste;
+            }
+            self.wake(&line);
         }
     }
 
     /// Waits for items and takes as many as belong into one transaction; none once the queue is closed and empty.
     pub(super) fn take(&self) -> Vec<T> {
+        let mut line = self.lock();
+        line.taker = Taker::ForFirst;
         let empty = |line: &mut Line<T>| line.open && line.items.is_empty();
-        let mut line = self.came.wait_while(self.lock(), empty).unwrap_or_else(PoisonError::into_inner);
+        let mut line = self.came.wait_while(line, empty).unwrap_or_else(PoisonError::into_inner);
+        line.taker = Taker::ForMore;
+        let not_due = |line: &mut Line<T>| !line.is_due();
+        let waited = self.came.wait_timeout_while(line, MOMENT, not_due);
+        let (mut line, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        line.taker = Taker::Away;
         let mut group = Vec::new();
         let mut total = 0;
         while let Some((_, bytes)) = line.items.front() {
@@ -67,8 +126,18 @@ impl<T> Queue<T> {
                 group.push(item);
             }
         }
+        if line.items.is_empty() {
+            line.haste = Haste::PutOff;
+        }
         self.left.notify_all();
         group
+    }
+
+    /// Wakes the taker, if it waits for what has just happened.
+    fn wake(&self, line: &Line<T>) {
+        if line.wakes() {
+            self.came.notify_one();
+        }
     }
 
     /// Lets nothing in any more. What is in line is still taken.
@@ -89,6 +158,17 @@ impl<T> Queue<T> {
     }
 }
 
+impl<T: Send> Hurry for Queue<T> {
+    fn hurry(&self) {
+        let mut line = self.lock();
+        // What is not in line has been taken.
+        if !line.items.is_empty() {
+            line.haste = Haste::Now;
+            self.wake(&line);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -101,11 +181,11 @@ mod tests {
     fn a_full_queue_makes_its_writers_wait_until_the_taker_comes() {
         let queue = Arc::new(Queue::new());
         for number in 0..MAX_WAITING {
-            queue.push(number, 1);
+            queue.push(number, 1, Haste::PutOff);
         }
         let late = thread::spawn({
             let queue = Arc::clone(&queue);
-            move || queue.push(MAX_WAITING, 1)
+            move || queue.push(MAX_WAITING, 1, Haste::PutOff)
         });
         thread::sleep(Duration::from_millis(50));
         assert!(!late.is_finished());
@@ -114,12 +194,37 @@ mod tests {
     }
 
     #[test]
+    fn the_taker_is_woken_for_the_first_item_and_then_only_when_somebody_waits() {
+        let queue = Queue::new();
+        let state = |taker| queue.lock().taker = taker;
+        let wakes = || queue.lock().wakes();
+        queue.push(1, 0, Haste::PutOff);
+        assert!(!wakes(), "it is at work");
+        state(Taker::ForFirst);
+        assert!(wakes());
+        state(Taker::ForMore);
+        assert!(!wakes(), "what nobody waits for is put off");
+        queue.hurry();
+        assert!(wakes());
+        assert_eq!(queue.take(), [1]);
+        queue.hurry();
+        state(Taker::ForMore);
+        queue.push(2, 0, Haste::PutOff);
+        assert!(!wakes(), "who waited has what was waited for");
+        queue.push(3, 0, Haste::Now);
+        assert!(wakes());
+        assert_eq!(queue.take(), [2, 3]);
+        queue.push(4, 0, Haste::PutOff);
+        assert_eq!(queue.take(), [4], "nothing is put off for ever");
+    }
+
+    #[test]
     fn bytes_are_bounded_too_but_one_large_item_gets_through() {
         let queue = Queue::new();
-        queue.push("large", MAX_WAITING_BYTES + 1);
+        queue.push("large", MAX_WAITING_BYTES + 1, Haste::Now);
         assert_eq!(queue.take(), ["large"]);
-        queue.push("half", MAX_GROUP_BYTES / 2 + 1);
-        queue.push("other half", MAX_GROUP_BYTES / 2 + 1);
+        queue.push("half", MAX_GROUP_BYTES / 2 + 1, Haste::Now);
+        queue.push("other half", MAX_GROUP_BYTES / 2 + 1, Haste::Now);
         assert_eq!(queue.take(), ["half"]);
         assert_eq!(queue.take(), ["other half"]);
     }
@@ -127,9 +232,9 @@ mod tests {
     #[test]
     fn a_closed_queue_gives_what_is_left_and_lets_nothing_in() {
         let queue = Queue::new();
-        queue.push(1, 0);
+        queue.push(1, 0, Haste::Now);
         queue.close();
-        queue.push(2, 0);
+        queue.push(2, 0, Haste::Now);
         assert_eq!(queue.take(), [1]);
         assert!(queue.take().is_empty());
     }

@@ -5,6 +5,7 @@ mod stream_writer;
 mod work_queue;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use futures::channel::oneshot;
 
@@ -45,15 +46,30 @@ impl From<StoreError> for Error {
 }
 
 /// Comes when a write is durable, or has failed. Dropping it changes nothing about the write.
-#[derive(Debug)]
-pub struct Receipt(oneshot::Receiver<Result<(), StoreError>>);
+pub struct Receipt {
+    result: oneshot::Receiver<Result<(), StoreError>>,
+    /// The store that has put the write off until somebody waits for it.
+    put_off: Option<Arc<dyn Hurry>>,
+}
+
+/// A store that writes soon by itself, and at once when somebody waits.
+pub trait Hurry: Send + Sync {
+    /// Somebody waits.
+    fn hurry(&self);
+}
 
 impl Receipt {
     /// A receipt, and what its store settles it with.
     #[must_use]
     pub fn new() -> (oneshot::Sender<Result<(), StoreError>>, Self) {
-        let (sender, receiver) = oneshot::channel();
-        (sender, Self(receiver))
+        let (sender, result) = oneshot::channel();
+        (sender, Self { result, put_off: None })
+    }
+
+    /// The same of a store that is told when somebody waits.
+    #[must_use]
+    pub fn put_off(self, by: Arc<dyn Hurry>) -> Self {
+        Self { put_off: Some(by), ..self }
     }
 
     /// A receipt that is settled already.
@@ -74,8 +90,11 @@ impl Receipt {
 
     /// Waits without giving the receipt away, so that the wait can be given up and taken up again.
     pub(crate) async fn settled_or_pending(&mut self) -> Result<(), StoreError> {
+        if let Some(store) = self.put_off.take() {
+            store.hurry();
+        }
         let stopped = || StoreError::Unwritable("the store has stopped".into());
-        (&mut self.0).await.unwrap_or_else(|_| Err(stopped()))
+        (&mut self.result).await.unwrap_or_else(|_| Err(stopped()))
     }
 }
 
