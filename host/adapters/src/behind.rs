@@ -54,6 +54,12 @@ impl<T: Before> EventLog for Behind<T> {
     fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
         self.0.other().read(stream, from, limit)
     }
+    fn walk(&self, behind: Option<(&StreamName, u64)>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.0.other().walk(behind, limit)
+    }
+    fn parts(&self, many: usize) -> Result<Vec<StreamName>, StoreError> {
+        self.0.other().parts(many)
+    }
     fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {
         self.0.streams(prefix)
     }

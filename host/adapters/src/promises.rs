@@ -62,6 +62,7 @@ pub async fn event_log(log: &dyn EventLog) {
     a_prefix_lists_exactly_what_begins_with_it(log).await;
     the_version_changes_with_every_append(log).await;
     the_last_streams_come_last_first(log).await;
+    a_walk_meets_every_event_once_in_the_order_of_the_names(log);
     the_feed_has_every_event_once_in_the_order_of_the_commits(log).await;
 }
 
@@ -184,6 +185,33 @@ async fn the_last_streams_come_last_first(log: &dyn EventLog) {
     assert_eq!(last(Some("zzz"), 9).len(), 3, "a name behind all is no limit");
     assert_eq!(last(Some("newest/a"), 9), [""; 0], "there is nothing before the first");
     assert_eq!(last(None, 0), [""; 0]);
+}
+
+fn a_walk_meets_every_event_once_in_the_order_of_the_names(log: &dyn EventLog) {
+    let names = log.streams("").expect("streams");
+    let of = |name: &StreamName| log.read(name, 1, usize::MAX).expect("a stream");
+    let all: Vec<Record> = names.iter().flat_map(of).collect();
+    assert_eq!(log.walk(None, usize::MAX).as_ref(), Ok(&all), "all streams, each in order");
+    for page in 1..=4 {
+        let mut found: Vec<Record> = Vec::new();
+        loop {
+            let behind = found.last().map(|record| (record.event.stream.clone(), record.event.sequence));
+            let behind = behind.as_ref().map(|(stream, sequence)| (stream, *sequence));
+            let next = log.walk(behind, page).expect("a page");
+            assert!(next.len() <= page);
+            if next.is_empty() {
+                break;
+            }
+            found.extend(next);
+        }
+        assert_eq!(found, all, "pages of {page} miss nothing and repeat nothing");
+    }
+    for many in [0, 1, 2, 3, 1000] {
+        let parts = log.parts(many).expect("parts");
+        assert!(parts.len() < many.max(1) && parts.is_sorted_by(|one, next| one < next), "{parts:?}");
+        assert!(parts.iter().all(|name| names.contains(name)), "each part begins with a stream");
+    }
+    assert_eq!(log.parts(2).expect("parts").len(), 1, "what can be parted is");
 }
 
 async fn the_feed_has_every_event_once_in_the_order_of_the_commits(log: &dyn EventLog) {

@@ -78,6 +78,12 @@ impl EventLog for Forgetful {
     fn read(&self, _: &StreamName, _: u64, _: usize) -> Result<Vec<Record>, StoreError> {
         Ok(Vec::new())
     }
+    fn walk(&self, _: Option<(&StreamName, u64)>, _: usize) -> Result<Vec<Record>, StoreError> {
+        Ok(Vec::new())
+    }
+    fn parts(&self, _: usize) -> Result<Vec<StreamName>, StoreError> {
+        Ok(Vec::new())
+    }
     fn streams(&self, _: &str) -> Result<Vec<StreamName>, StoreError> {
         Ok(Vec::new())
     }

@@ -1,9 +1,8 @@
 //! Checks all that is written: each stream's chain, each checkpoint, and that the log is still what they say.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{HashMap, HashSet};
 
-use ringfence_core::audit::{Checkpoints, Fact, PublicKey, SignedNote, Verifier};
+use ringfence_core::audit::{Checkpoints, Fact, PublicKey, Record, SignedNote, Verifier};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::stores::{StoreError, read_facts};
@@ -46,9 +45,9 @@ type Signed = HashMap<StreamName, Vec<(u64, Digest)>>;
 /// store's.
 pub fn verify(store: &Store, trust: &Trust) -> Result<Verified, Error> {
     let (control, own) = (StreamName::control(), StreamName::checkpoints());
-    let none = Signed::new();
-    chain(store, &control, 0, &none)?;
-    chain(store, &own, 0, &none)?;
+    let nothing = Expected { purged: HashMap::new(), signed: Signed::new() };
+    chain(store, &control, &nothing)?;
+    chain(store, &own, &nothing)?;
     let purged: HashMap<StreamName, u64> = purges(store)?.into_iter().collect();
     let known = match &trust.key {
         Some(key) => checkpoints(store, key)?,
@@ -59,16 +58,10 @@ pub fn verify(store: &Store, trust: &Trust) -> Result<Verified, Error> {
     for leaf in known.leaves() {
         signed.entry(leaf.stream.clone()).or_default().push((leaf.sequence, leaf.hash));
     }
-    let mut streams = store.log.streams("")?;
-    // One that is gone as a whole is looked for all the same.
-    streams.extend(signed.keys().cloned());
-    streams.sort_unstable();
-    streams.dedup();
-    let events = side_by_side(&streams, |stream| {
-        chain(store, stream, purged.get(stream).copied().unwrap_or(0), &signed)
-    })?;
+    let expected = Expected { purged, signed };
+    let Seen { streams, events, .. } = side_by_side(store, &expected)?;
     Ok(Verified {
-        streams: streams.len(),
+        streams,
         events,
         checkpoints: known.signed().len(),
         covered: known.last().values().map(|head| head.sequence).sum(),
@@ -85,37 +78,63 @@ pub(super) fn purges(store: &Store) -> Result<Vec<(StreamName, u64)>, StoreError
     Ok(purged.collect())
 }
 
-/// Checks one stream, and gives how many events it has.
-fn chain(store: &Store, stream: &StreamName, purged: u64, signed: &Signed) -> Result<u64, Error> {
-    let mut verifier = Verifier::new(stream.clone()).purged_until(purged);
-    let mut signed = signed.get(stream).into_iter().flatten().peekable();
-    loop {
-        let page = store.log.read(stream, verifier.head().sequence + 1, PAGE)?;
-        for record in &page {
-            verifier.take(record).map_err(|broken| {
-                Error::new(Code::R0504, "the audit log was altered")
-                    .because(broken)
-                    .hint("keep the file as evidence, and compare it with a backup")
-            })?;
-            let head = verifier.head();
-            if let Some((sequence, hash)) = signed.next_if(|(sequence, _)| *sequence == head.sequence)
-                && *hash != head.hash
-            {
+/// What is said of the streams elsewhere than in them.
+struct Expected {
+    /// Up to which event their payloads were purged.
+    purged: HashMap<StreamName, u64>,
+    signed: Signed,
+}
+
+/// One stream, as far as it was checked.
+struct Checking<'a> {
+    stream: StreamName,
+    verifier: Verifier,
+    /// What was signed of the events that are still to come.
+    signed: &'a [(u64, Digest)],
+}
+
+impl<'a> Checking<'a> {
+    fn new(stream: &StreamName, expected: &'a Expected) -> Self {
+        let purged = expected.purged.get(stream).copied().unwrap_or(0);
+        let signed = expected.signed.get(stream).map_or(&[][..], Vec::as_slice);
+        Self { stream: stream.clone(), verifier: Verifier::new(stream.clone()).purged_until(purged), signed }
+    }
+
+    fn take(&mut self, record: &Record) -> Result<(), Error> {
+        self.verifier.take(record).map_err(|broken| {
+            Error::new(Code::R0504, "the audit log was altered")
+                .because(broken)
+                .hint("keep the file as evidence, and compare it with a backup")
+        })?;
+        let head = self.verifier.head();
+        if let Some(((sequence, hash), later)) = self.signed.split_first()
+            && *sequence == head.sequence
+        {
+            self.signed = later;
+            if *hash != head.hash {
                 let why = "it was rewritten: a signed checkpoint has another hash of it";
-                return Err(altered(stream, *sequence, &why));
+                return Err(altered(&self.stream, *sequence, &why));
             }
         }
-        if page.len() < PAGE {
-            break;
-        }
+        Ok(())
     }
-    let end = verifier.head().sequence;
-    match signed.next() {
-        None => Ok(end),
-        Some((sequence, _)) => {
-            let why =
-                format!("the stream was cut off here: a signed checkpoint has it up to event {sequence}");
-            Err(altered(stream, end + 1, &why))
+
+    /// Nothing more comes.
+    fn end(self) -> Result<(), Error> {
+        let Some((sequence, _)) = self.signed.first() else { return Ok(()) };
+        let why = format!("the stream was cut off here: a signed checkpoint has it up to event {sequence}");
+        Err(altered(&self.stream, self.verifier.head().sequence + 1, &why))
+    }
+}
+
+/// Checks one stream.
+fn chain(store: &Store, stream: &StreamName, expected: &Expected) -> Result<(), Error> {
+    let mut checking = Checking::new(stream, expected);
+    loop {
+        let page = store.log.read(stream, checking.verifier.head().sequence + 1, PAGE)?;
+        page.iter().try_for_each(|record| checking.take(record))?;
+        if page.len() < PAGE {
+            return checking.end();
         }
     }
 }
@@ -136,33 +155,70 @@ fn check_outside(known: &Checkpoints, trust: &Trust) -> Result<(), Error> {
     Ok(())
 }
 
-/// Does the same for all streams, on several threads, and adds up; the error is that of the first stream that has one.
-fn side_by_side(
-    streams: &[StreamName],
-    check: impl Fn(&StreamName) -> Result<u64, Error> + Sync,
-) -> Result<u64, Error> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut sum = 0;
-        loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(stream) = streams.get(place) else { return Ok(sum) };
-            sum += check(stream).map_err(|error| (place, error))?;
+/// What a walk has seen.
+#[derive(Default)]
+struct Seen {
+    streams: usize,
+    events: u64,
+    /// Those of which something was signed.
+    signed: Vec<StreamName>,
+}
+
+/// Checks the streams from one on, up to another.
+fn walk(
+    store: &Store,
+    expected: &Expected,
+    from: Option<&StreamName>,
+    until: Option<&StreamName>,
+) -> Result<Seen, Error> {
+    let mut seen = Seen::default();
+    let mut checking: Option<Checking<'_>> = None;
+    let mut behind = from.map(|stream| (stream.clone(), 0));
+    loop {
+        let page = store.log.walk(behind.as_ref().map(|(stream, sequence)| (stream, *sequence)), PAGE)?;
+        let inside = page.partition_point(|record| until.is_none_or(|until| record.event.stream < *until));
+        for record in &page[..inside] {
+            let stream = &record.event.stream;
+            if checking.as_ref().is_none_or(|checking| checking.stream != *stream) {
+                checking.take().map_or(Ok(()), Checking::end)?;
+                seen.streams += 1;
+                seen.signed.extend(expected.signed.contains_key(stream).then(|| stream.clone()));
+            }
+            checking.get_or_insert_with(|| Checking::new(stream, expected)).take(record)?;
         }
-    };
-    let results: Vec<Result<u64, (usize, Error)>> = std::thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().map(|worker| worker.join().expect("a check does not panic")).collect()
-    });
-    let mut sum = 0;
-    let mut first: Option<(usize, Error)> = None;
-    for result in results {
-        match result {
-            Ok(part) => sum += part,
-            Err(error) if first.as_ref().is_none_or(|(place, _)| error.0 < *place) => first = Some(error),
-            Err(_) => {}
+        seen.events += inside as u64;
+        if inside < PAGE {
+            checking.map_or(Ok(()), Checking::end)?;
+            return Ok(seen);
         }
+        behind = page.last().map(|record| (record.event.stream.clone(), record.event.sequence));
     }
-    first.map_or(Ok(sum), |(_, error)| Err(error))
+}
+
+/// Checks all streams, in parts on several threads. The error is that of the first stream that has one.
+fn side_by_side(store: &Store, expected: &Expected) -> Result<Seen, Error> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let borders = store.log.parts(threads)?;
+    let from = std::iter::once(None).chain(borders.iter().map(Some));
+    let until = borders.iter().map(Some).chain([None]);
+    let parts = std::thread::scope(|scope| {
+        let walks =
+            from.zip(until).map(|(from, until)| scope.spawn(move || walk(store, expected, from, until)));
+        let walks: Vec<_> = walks.collect();
+        walks.into_iter().map(|walk| walk.join().expect("a check does not panic")).collect::<Vec<_>>()
+    });
+    let mut all = Seen::default();
+    for part in parts {
+        let Seen { streams, events, signed } = part?;
+        all.streams += streams;
+        all.events += events;
+        all.signed.extend(signed);
+    }
+    let there: HashSet<&StreamName> = all.signed.iter().collect();
+    // One that is gone as a whole is missed all the same.
+    let mut gone: Vec<&StreamName> =
+        expected.signed.keys().filter(|stream| !there.contains(stream)).collect();
+    gone.sort_unstable();
+    gone.into_iter().try_for_each(|stream| Checking::new(stream, expected).end())?;
+    Ok(all)
 }

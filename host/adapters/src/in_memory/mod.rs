@@ -1,6 +1,7 @@
 //! Stores that forget: for tests, simulation, and the scratch log of a replay.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ringfence_core::audit::{Event, Head, Record};
@@ -140,6 +141,23 @@ impl EventLog for InMemoryStore {
         let tables = self.lock();
         let records = tables.streams.get(stream).into_iter().flatten();
         Ok(records.filter(|record| record.event.sequence >= from).take(limit).cloned().collect())
+    }
+
+    fn walk(&self, behind: Option<(&StreamName, u64)>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let tables = self.lock();
+        let (stream, sequence) = behind.unzip();
+        let from = stream.map_or(Bound::Unbounded, Bound::Included);
+        let records =
+            tables.streams.range::<StreamName, _>((from, Bound::Unbounded)).flat_map(|(_, records)| records);
+        let is_behind =
+            |event: &Event| Some(&event.stream) != stream || event.sequence > sequence.unwrap_or(0);
+        Ok(records.filter(|record| is_behind(&record.event)).take(limit).cloned().collect())
+    }
+
+    fn parts(&self, many: usize) -> Result<Vec<StreamName>, StoreError> {
+        let tables = self.lock();
+        let each = tables.streams.len().div_ceil(many.max(1)).max(1);
+        Ok(tables.streams.keys().step_by(each).skip(1).cloned().collect())
     }
 
     fn streams(&self, prefix: &str) -> Result<Vec<StreamName>, StoreError> {

@@ -42,6 +42,8 @@ pub struct SqliteStore {
     path: PathBuf,
     queue: Arc<Queue<Job>>,
     reader: Mutex<Connection>,
+    /// Those that are free of the ones that walk.
+    walkers: Mutex<Vec<Connection>>,
     writer: Option<JoinHandle<()>>,
 }
 
@@ -60,11 +62,22 @@ impl SqliteStore {
             .name("sqlite-writer".into())
             .spawn(move || writer::run(connection, &taken))
             .map_err(|why| StoreError::Unwritable(format!("no thread to write with: {why}")))?;
-        Ok(Self { path: path.to_owned(), queue, reader, writer: Some(writer) })
+        let (path, walkers) = (path.to_owned(), Mutex::default());
+        Ok(Self { path, queue, reader, walkers, writer: Some(writer) })
     }
 
     fn reader(&self) -> MutexGuard<'_, Connection> {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads with a connection of its own: what takes long holds up nobody, and goes on beside others like it.
+    fn walking<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let walkers = || self.walkers.lock().unwrap_or_else(PoisonError::into_inner);
+        let free = walkers().pop();
+        let connection = free.map_or_else(|| schema::open_reader(&self.path), Ok)?;
+        let answer = read(&connection);
+        walkers().push(connection);
+        answer
     }
 
     /// Shows each key with a prefix, in order, with the size of its value if it is not deleted. No value is read:
@@ -123,6 +136,14 @@ impl EventLog for SqliteStore {
 
     fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
         rows::read(&self.reader(), stream, from, limit)
+    }
+
+    fn walk(&self, behind: Option<(&StreamName, u64)>, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.walking(|connection| rows::walk(connection, behind, limit))
+    }
+
+    fn parts(&self, many: usize) -> Result<Vec<StreamName>, StoreError> {
+        self.walking(|connection| rows::parts(connection, many))
     }
 
     /// Takes one look-up per stream, however long the streams are.

@@ -91,6 +91,14 @@ pub(super) fn insert_blob(connection: &Connection, hash: &Digest, bytes: &[u8]) 
     Ok(())
 }
 
+/// What a record is made of, but for its stream. A large payload lies in the blob store.
+macro_rules! columns {
+    () => {
+        "sequence, kind, time, actor, ring, trace, payload_hash, previous, hash,
+         coalesce(payload, (SELECT bytes FROM blobs WHERE blobs.hash = events.payload_hash))"
+    };
+}
+
 /// Records in order.
 pub(super) fn read(
     connection: &Connection,
@@ -98,18 +106,69 @@ pub(super) fn read(
     from: u64,
     limit: usize,
 ) -> Result<Vec<Record>, StoreError> {
-    let sql = "SELECT sequence, kind, time, actor, ring, trace, payload_hash, previous, hash,
-                      coalesce(payload, (SELECT bytes FROM blobs WHERE blobs.hash = events.payload_hash))
-               FROM events WHERE stream = ? AND sequence >= ? ORDER BY sequence LIMIT ?";
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM events WHERE stream = ? AND sequence >= ? ORDER BY sequence LIMIT ?"
+    );
     let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
     let from = i64::try_from(from).unwrap_or(i64::MAX);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![stream.as_str(), from, limit]).map_err(store_error)?;
+    let mut rows = statement.query(params![stream.as_str(), from, at_most(limit)]).map_err(store_error)?;
     let mut records = Vec::new();
     while let Some(row) = rows.next().map_err(store_error)? {
-        records.push(Record { event: event(stream, row)?, payload: row.get(9).map_err(store_error)? });
+        records.push(record(stream, row)?);
     }
     Ok(records)
+}
+
+/// Records of all streams, in the order of the primary key.
+pub(super) fn walk(
+    connection: &Connection,
+    behind: Option<(&StreamName, u64)>,
+    limit: usize,
+) -> Result<Vec<Record>, StoreError> {
+    let sql = concat!(
+        "SELECT ",
+        columns!(),
+        ", stream FROM events WHERE (stream, sequence) > (?, ?) ORDER BY stream, sequence LIMIT ?"
+    );
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+    let (stream, sequence) = behind.map_or(("", 0), |(stream, sequence)| (stream.as_str(), sequence));
+    let sequence = i64::try_from(sequence).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![stream, sequence, at_most(limit)]).map_err(store_error)?;
+    let mut records: Vec<Record> = Vec::new();
+    while let Some(row) = rows.next().map_err(store_error)? {
+        let name = row.get_ref(10).and_then(|name| Ok(name.as_str()?)).map_err(store_error)?;
+        let stream = match records.last() {
+            Some(before) if before.event.stream.as_str() == name => before.event.stream.clone(),
+            _ => stream_name(name)?,
+        };
+        records.push(record(&stream, row)?);
+    }
+    Ok(records)
+}
+
+/// The streams of the events that stand at about equal distances.
+pub(super) fn parts(connection: &Connection, many: usize) -> Result<Vec<StreamName>, StoreError> {
+    let count = connection.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0));
+    let count = count.map_err(store_error)?;
+    let many = i64::try_from(many.max(1)).unwrap_or(i64::MAX);
+    let sql = "SELECT stream FROM events ORDER BY stream, sequence LIMIT 1 OFFSET ?";
+    let mut names = Vec::new();
+    for part in 1..many.min(count) {
+        let name = connection.query_row(sql, [count / many * part], |row| row.get::<_, String>(0));
+        names.push(stream_name(&name.map_err(store_error)?)?);
+    }
+    names.dedup();
+    Ok(names)
+}
+
+fn at_most(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+fn record(stream: &StreamName, row: &Row<'_>) -> Result<Record, StoreError> {
+    Ok(Record { event: event(stream, row)?, payload: row.get(9).map_err(store_error)? })
 }
 
 /// The last streams in order that begin with a prefix and stand before a name. One look-up for each.

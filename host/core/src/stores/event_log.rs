@@ -32,6 +32,20 @@ pub trait EventLog: Send + Sync {
     /// Why they cannot be read.
     fn read(&self, stream: &StreamName, from: u64, limit: usize) -> Result<Vec<Record>, StoreError>;
 
+    /// Records of all streams, in the order of the streams' names and then of their sequences, behind one, at most
+    /// `limit`. Several may walk at once.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    fn walk(&self, behind: Option<(&StreamName, u64)>, limit: usize) -> Result<Vec<Record>, StoreError>;
+
+    /// Names of streams, in order, that part all events into so many parts of about the same size; fewer where there
+    /// are not enough.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    fn parts(&self, many: usize) -> Result<Vec<StreamName>, StoreError>;
+
     /// The streams whose names begin with a prefix, in order.
     ///
     /// # Errors
