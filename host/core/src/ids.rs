@@ -177,7 +177,8 @@ impl TaskId {
         /// The bits of a UUID of version 7 that hold its time.
         const TIME: u128 = u128::MAX << 80;
         let own = self.as_str().strip_prefix("t-").and_then(|hex| u128::from_str_radix(hex, 16).ok());
-        let hash = Digest::of(format!("{self} {kind} {occurrence}").as_bytes());
+        let (kind, occurrence) = (kind.as_bytes().as_slice(), occurrence.to_be_bytes());
+        let hash = Digest::of(&[kind, &occurrence, self.as_str().as_bytes()].concat());
         let hash = u128::from_be_bytes(*hash.as_bytes().first_chunk().expect("32 bytes hold 16"));
         Self::from_number(own.unwrap_or(hash) & TIME | hash & !TIME)
     }

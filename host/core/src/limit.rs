@@ -106,7 +106,8 @@ impl fmt::Debug for Amounts {
 
 impl Serialize for Amounts {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(Limit::ALL.into_iter().map(|limit| (limit.word(), self[limit])))
+        let some = Limit::ALL.into_iter().filter(|limit| self[*limit] != 0);
+        serializer.collect_map(some.map(|limit| (limit.word(), self[limit])))
     }
 }
 

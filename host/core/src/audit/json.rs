@@ -231,7 +231,8 @@ impl<'a> Open<'a> {
     fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
         if !self.writer.raw {
             self.comma();
-            self.writer.text(key)?;
+            // The name of a field in Rust, or what it was renamed to: nothing in it is escaped.
+            self.writer.plain(key);
             self.writer.out.push(b':');
         }
         value.serialize(&mut *self.writer)

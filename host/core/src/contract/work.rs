@@ -79,8 +79,12 @@ impl<'a> Budget<'a> {
 
     /// What nobody could check is as good as broken.
     pub(super) fn overspent(&self) -> Option<Violation> {
-        let message = "it is too much to be held against the operator's rules".to_owned();
-        self.unknown.then(|| Violation { path: String::new(), rule: UNCHECKED.into(), message })
+        let message = "it is too much to be held against the operator's rules";
+        self.unknown.then(|| Violation {
+            path: String::new(),
+            rule: UNCHECKED.into(),
+            message: message.into(),
+        })
     }
 }
 

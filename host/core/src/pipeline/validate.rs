@@ -51,17 +51,42 @@ pub(super) async fn validate(host: &Host, executed: Executed) -> Judged {
 /// What follows from how an attempt ended.
 pub(super) fn conclude(resolved: Resolved, end: AttemptEnd) -> Judged {
     let provider_failed = resolved.claimed.books.take_provider_failure();
-    let failing = Failing::Attempt { end: &end.clone(), number: resolved.attempts, provider_failed };
-    let name = resolved.skill.contract.name.clone();
-    let failed = |code, what: &str| Error::new(code, format!("skill `{name}` {what}"));
-    let over = match end {
-        AttemptEnd::Valid { output } => Over::resolved(resolved).with_output(output),
-        AttemptEnd::Invalid { violations, .. } => {
-            return Judged::Violated(Violated { resolved, violations });
-        }
+    match end {
+        AttemptEnd::Valid { output } => Judged::Over(Over::resolved(resolved).with_output(output)),
+        AttemptEnd::Invalid { violations, .. } => Judged::Violated(Violated { resolved, violations }),
         AttemptEnd::Retry { message } => {
             let violation = Violation { path: String::new(), rule: "retry".into(), message };
-            return Judged::Violated(Violated { resolved, violations: vec![violation] });
+            Judged::Violated(Violated { resolved, violations: vec![violation] })
+        }
+        end => {
+            let failing = Failing::Attempt { end: &end, number: resolved.attempts, provider_failed };
+            Judged::Over(failed(resolved, &end, failing))
+        }
+    }
+}
+
+/// A task whose last attempt failed for good.
+fn failed(resolved: Resolved, end: &AttemptEnd, failing: Failing<'_>) -> Over {
+    let name = &resolved.skill.contract.name;
+    let failed = |code, what: &str| Error::new(code, format!("skill `{name}` {what}"));
+    let (status, error) = match end {
+        AttemptEnd::Exhausted { limit } | AttemptEnd::NotAdmitted { limit } => {
+            let error = failed(Code::R0201, &format!("reached its limit of {}", limit.name))
+                .because(format!("{} of {} used", limit.used, limit.allowed))
+                .hint(raise(limit.name));
+            return Over::resolved(resolved).with_error(Status::Stopped, error, failing).with_limit(*limit);
+        }
+        AttemptEnd::Killed { by } => {
+            (Status::Stopped, failed(Code::R0202, "was killed").because(format!("ordered by {by}")))
+        }
+        AttemptEnd::Trapped { message } => {
+            let error = failed(Code::R0303, "trapped")
+                .because(message)
+                .hint(format!("see what it printed: ringfence audit log {}", resolved.claimed.order.task));
+            (Status::Failed, error)
+        }
+        AttemptEnd::HostFailed { code, message } => {
+            (Status::Failed, failed(*code, "could not be run").because(message))
         }
         AttemptEnd::Stop { message } => {
             let mut error = failed(Code::R0301, "gave up").because(message);
@@ -71,30 +96,13 @@ pub(super) fn conclude(resolved: Resolved, end: AttemptEnd) -> Judged {
                     error = error.hint(format!("to allow it, add to ringfence.toml:\n{line}"));
                 }
             }
-            Over::resolved(resolved).with_error(Status::Failed, error, failing)
+            (Status::Failed, error)
         }
-        AttemptEnd::Trapped { message } => {
-            let error = failed(Code::R0303, "trapped")
-                .because(message)
-                .hint(format!("see what it printed: ringfence audit log {}", resolved.claimed.order.task));
-            Over::resolved(resolved).with_error(Status::Failed, error, failing)
-        }
-        AttemptEnd::Exhausted { limit } | AttemptEnd::NotAdmitted { limit } => {
-            let error = failed(Code::R0201, &format!("reached its limit of {}", limit.name))
-                .because(format!("{} of {} used", limit.used, limit.allowed))
-                .hint(raise(limit.name));
-            Over::resolved(resolved).with_error(Status::Stopped, error, failing).with_limit(limit)
-        }
-        AttemptEnd::Killed { by } => {
-            let error = failed(Code::R0202, "was killed").because(format!("ordered by {by}"));
-            Over::resolved(resolved).with_error(Status::Stopped, error, failing)
-        }
-        AttemptEnd::HostFailed { code, message } => {
-            let error = failed(code, "could not be run").because(message);
-            Over::resolved(resolved).with_error(Status::Failed, error, failing)
+        AttemptEnd::Valid { .. } | AttemptEnd::Invalid { .. } | AttemptEnd::Retry { .. } => {
+            unreachable!("it is valid, or another attempt may be")
         }
     };
-    Judged::Over(over)
+    Over::resolved(resolved).with_error(status, error, failing)
 }
 
 fn raise(limit: Limit) -> String {
