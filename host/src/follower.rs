@@ -1,4 +1,4 @@
-//! Follows what other processes write to the shared store.
+//! Follows what other processes write to the shared store, and what the operator writes into the policy file.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +12,8 @@ use ringfence_core::ids::StreamName;
 use ringfence_core::registry::Registry;
 use ringfence_core::stores::{EventLog, StoreError};
 
+use crate::policy_file::{PolicyFile, Taking};
+
 /// How often a process looks whether another has written.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
@@ -22,16 +24,19 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Obeys what other processes write: kills, and newly loaded skills. On a thread of its own: a runtime whose workers are
+    /// Obeys what other processes write: kills, and newly loaded skills; and the operator, what he writes into the policy
+    /// file. On a thread of its own: a runtime whose workers are
     /// busy with guests looks at its timers too late.
     pub(crate) fn start(
         log: &Arc<dyn EventLog>,
         registry: &Arc<Registry>,
         switches: Arc<Switches>,
+        policy: Option<Taking>,
     ) -> Result<Self, Error> {
         let (log, registry) = (Arc::clone(log), Arc::clone(registry));
         let mut seen = log.head(&StreamName::control())?.sequence;
         let mut version = log.version()?;
+        let mut policy = policy.map(PolicyFile::follow).transpose()?;
         let ended = Arc::new(AtomicBool::new(false));
         let end = Arc::clone(&ended);
         let follow = move || {
@@ -39,6 +44,7 @@ impl Follower {
             let mut refreshing: Option<JoinHandle<()>> = None;
             while !end.load(Ordering::Relaxed) {
                 std::thread::park_timeout(LOOK_EVERY);
+                policy.iter_mut().for_each(PolicyFile::look);
                 let Ok(now) = log.version() else { continue };
                 // Kills first, and without waiting for anything else. What cannot be read now is read again.
                 if now == version || obey_kills(&*log, &switches, &mut seen, &mut late).is_err() {
@@ -63,6 +69,7 @@ impl Follower {
                 }));
             }
             drop(refreshing.take().map(JoinHandle::join));
+            policy.iter_mut().for_each(PolicyFile::end);
         };
         let thread = std::thread::Builder::new().name("ringfence-follow".into()).spawn(follow);
         let thread = thread.map_err(|why| Error::new(Code::R0001, "a thread does not start").because(why))?;

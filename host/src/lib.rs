@@ -21,6 +21,7 @@ mod heart;
 pub mod inbox;
 pub mod keys;
 pub mod machine;
+mod policy_file;
 pub mod proofs;
 mod quantity;
 pub mod replay;

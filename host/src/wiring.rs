@@ -14,7 +14,7 @@ use ringfence_adapters::system::{SystemClock, SystemEntropy};
 use ringfence_adapters::validator::ChildValidator;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::Outside;
-use ringfence_core::governance::{Crowd, CrowdLimits, Switches};
+use ringfence_core::governance::{Crowd, CrowdLimits, Policies, Switches};
 use ringfence_core::pipeline::{Delegation, Host};
 use ringfence_core::registry::Registry;
 use ringfence_core::stores::{BlobStore, EventLog, PayloadPurge, StateStore, StoreError, WorkQueue};
@@ -26,6 +26,7 @@ use crate::config::Config;
 use crate::follower::Follower;
 use crate::heart::Heart;
 use crate::machine;
+use crate::policy_file::Taking;
 
 /// The store, opened: enough to look at things, not to run any.
 #[derive(Clone)]
@@ -152,12 +153,19 @@ pub fn start_with(
         clock: Arc::clone(&store.clock),
         entropy: Arc::clone(&store.entropy),
         outside: Arc::new(outside),
-        policy: Arc::new(config.policy.clone()),
+        policies: Arc::new(Policies::new(config.policy.clone())),
         switches: Arc::clone(&switches),
         crowd: Crowd::new(CrowdLimits { runs: config.crowd.runs.min(slots as usize), ..config.crowd }),
     });
     delegation.serve(&host);
-    let follower = Follower::start(&store.log, &store.registry, switches)?;
+    let taking = config.file.clone().map(|file| Taking {
+        file,
+        data: store.data.clone(),
+        policies: Arc::clone(&host.policies),
+        log: Arc::clone(&store.log),
+        clock: Arc::clone(&store.clock),
+    });
+    let follower = Follower::start(&store.log, &store.registry, switches, taking)?;
     let heart = Heart::start(Arc::clone(&store.queue), host.id.to_string())?;
     Ok(Running { store, config, sandbox, host, delegation, alive, _follower: follower, _heart: heart })
 }

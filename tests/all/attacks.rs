@@ -19,6 +19,7 @@ mod names;
 mod outputs;
 mod oversize;
 mod printing;
+mod revoked;
 mod schemas;
 mod skills;
 mod terminal;
@@ -27,7 +28,7 @@ mod waiting;
 
 pub(crate) use self::{
     artifacts::*, bombs::*, calls::*, changes::*, files::*, grants::*, hiding::*, http::*, http_answers::*,
-    http_secrets::*, imports::*, leftovers::*, memory::*, names::*, outputs::*, printing::*, schemas::*,
+    http_secrets::*, imports::*, leftovers::*, memory::*, names::*, outputs::*, printing::*, revoked::*, schemas::*,
     skills::*, terminal::*, traps::*, waiting::*,
 };
 

@@ -15,7 +15,7 @@ use ringfence_core::contract::{Description, Validator, Violation};
 use ringfence_core::error::Error;
 use ringfence_core::gate::Outside;
 use ringfence_core::governance::{
-    Crowd, CrowdLimits, Grant, GrantBook, Holder, Method, Switches, UrlPattern, WebGrant,
+    Crowd, CrowdLimits, Grant, GrantBook, Holder, Method, Policies, Switches, UrlPattern, WebGrant,
 };
 use ringfence_core::ids::{Digest, TaskId};
 use ringfence_core::limit::{Amounts, Limit};
@@ -115,7 +115,7 @@ impl Lives {
             clock: Arc::new(Time::default()),
             entropy: Arc::new(Drawn(Mutex::new(Numbers::new(self.seed ^ self.born << 32)))),
             outside: Arc::new(outside),
-            policy: Arc::new(policy),
+            policies: Arc::new(Policies::new(policy)),
             switches: Arc::new(Switches::default()),
             crowd: Crowd::new(CrowdLimits { runs: 8, per_caller: 8, waiting: 8 }),
         }

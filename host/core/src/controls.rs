@@ -17,16 +17,19 @@ pub enum Guard {
     Limiter = 8,
     /// An altered record is seen.
     Chain = 16,
+    /// What is revoked does not count for what runs.
+    Revocation = 32,
 }
 
 impl Guard {
     /// All of them, each with its name.
-    pub const ALL: [(&'static str, Self); 5] = [
+    pub const ALL: [(&'static str, Self); 6] = [
         ("ring", Self::Ring),
         ("ledger", Self::Ledger),
         ("kill", Self::Kill),
         ("limiter", Self::Limiter),
         ("chain", Self::Chain),
+        ("revocation", Self::Revocation),
     ];
 }
 

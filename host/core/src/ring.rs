@@ -84,8 +84,8 @@ impl fmt::Display for Ring {
     }
 }
 
-/// What a call does to the world.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// What a call does to the world, the gravest last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Effect {
     /// Answered by the host itself; nothing changes. One event.

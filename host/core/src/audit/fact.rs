@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::checkpoint::{Leaf, SignedNote};
+use super::held::HeldGrant;
 use super::{json, shared_text};
 use crate::artifact::Artifact;
 use crate::capability::Powers;
@@ -71,6 +72,18 @@ pub enum Fact {
         /// The hash of the text of the policy file that counted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         policy: Option<Digest>,
+        /// The grants that counted, where the skill has a power that grants are about.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held: Option<Vec<HeldGrant>>,
+    },
+    /// Another policy came into force that takes something from the task. From here on it has this ring, and of its grants
+    /// those that count under this policy too.
+    #[serde(rename = "task.narrowed")]
+    TaskNarrowed {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy: Option<Digest>,
+        ring: Ring,
+        held: Vec<HeldGrant>,
     },
     /// An attempt begins: every input that the host makes for it.
     #[serde(rename = "attempt.started")]
@@ -182,6 +195,22 @@ pub enum Fact {
     /// How far all streams had come: the leaves that the tree got since the checkpoint before, and its signed root.
     #[serde(rename = "checkpoint.signed")]
     CheckpointSigned { leaves: Vec<Leaf>, note: SignedNote },
+    /// Processes that follow this policy file took what stands in it now.
+    #[serde(rename = "policy.changed")]
+    PolicyChanged { file: String, from: Option<Digest>, to: Digest },
+    /// Processes that follow this policy file did not take what stands in it now: the policy that they took last holds on.
+    #[serde(rename = "policy.refused")]
+    PolicyRefused {
+        file: String,
+        held: Option<Digest>,
+        /// The hash of what was refused; none where there is no file any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        refused: Option<Digest>,
+        code: Code,
+        message: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        causes: Vec<String>,
+    },
     /// The payloads of a stream were removed, up to and with this event.
     #[serde(rename = "payloads.purged")]
     PayloadsPurged { stream: StreamName, until: u64 },
@@ -426,6 +455,7 @@ impl Fact {
             Self::TaskSuspended { .. } => "task.suspended",
             Self::TaskDecided { .. } => "task.decided",
             Self::TaskResolved { .. } => "task.resolved",
+            Self::TaskNarrowed { .. } => "task.narrowed",
             Self::AttemptStarted { .. } => "attempt.started",
             Self::Call { .. } => "call",
             Self::CallDenied { .. } => "call.denied",
@@ -448,6 +478,8 @@ impl Fact {
             Self::MemoryWritten { .. } => "memory.written",
             Self::ArtifactSaved { .. } => "artifact.saved",
             Self::CheckpointSigned { .. } => "checkpoint.signed",
+            Self::PolicyChanged { .. } => "policy.changed",
+            Self::PolicyRefused { .. } => "policy.refused",
             Self::PayloadsPurged { .. } => "payloads.purged",
         }
     }

@@ -5,6 +5,7 @@ mod checkpoint;
 mod checkpoints;
 mod event;
 mod fact;
+mod held;
 mod json;
 mod proof;
 mod receipt;
@@ -18,6 +19,7 @@ pub use event::{Event, Head, Record, TraceId};
 pub use fact::{
     Answered, Arguments, AttemptEnd, Blame, CallFact, Decision, Fact, LimitHit, Outcome, Status, Used,
 };
+pub use held::HeldGrant;
 pub use proof::{Continuation, Proof, ProofFormat, from_text, to_text};
 pub use receipt::{Became, Called, Ran, ReceiptFormat, Statement, TaskReceipt};
 pub use tree::{Tree, check_consistency, check_inclusion};

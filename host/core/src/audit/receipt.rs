@@ -152,7 +152,7 @@ impl Statement {
             _ => None,
         })?;
         let ran = rest.iter().rev().find_map(|(_, fact)| match fact {
-            Fact::TaskResolved { skill, version, component, ring, powers, policy } => Some(Ran {
+            Fact::TaskResolved { skill, version, component, ring, powers, policy, .. } => Some(Ran {
                 skill: skill.clone(),
                 version: version.clone(),
                 component: *component,

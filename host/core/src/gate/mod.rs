@@ -385,13 +385,26 @@ impl Gate {
         }
     }
 
-    fn verdict<C: Call>(&self, call: &C) -> Verdict {
+    fn verdict<C: Call>(&mut self, call: &C) -> Verdict {
+        self.keep_up();
         let ask = Ask { capability: C::CAPABILITY, effect: call.effect(), scope: call.scope() };
         decide(&ask, &self.authority)
     }
 
+    /// Takes notice of a policy that came into force since the last decision. What it takes away is written down first: a
+    /// host that goes on with the task must not give it back.
+    fn keep_up(&mut self) {
+        let Some((left, narrowed)) = self.authority.caught_up() else { return };
+        if narrowed {
+            let (policy, ring) = (left.edition().policy().digest, left.ring);
+            self.books.log().set_ring(ring);
+            self.books.log().append(&Fact::TaskNarrowed { policy, ring, held: left.record() });
+        }
+        self.authority = Arc::new(left);
+    }
+
     /// Whether making it once more is as good as making it once, under the grants that hold now.
-    fn may_be_repeated<C: Call>(&self, call: &C) -> bool {
+    fn may_be_repeated<C: Call>(&mut self, call: &C) -> bool {
         match self.verdict(call) {
             Verdict::Allow(through) => is_harmless(call, through.as_ref()),
             Verdict::Deny(_) => is_harmless(call, None),

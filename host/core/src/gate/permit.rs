@@ -156,6 +156,11 @@ impl<C: Call> Underway<C> {
         &self.0.authority
     }
 
+    /// The same, to be kept.
+    pub(crate) const fn shared_authority(&self) -> &Arc<Authority> {
+        &self.0.authority
+    }
+
     /// The task that asks.
     #[must_use]
     pub fn task(&self) -> Option<TaskId> {

@@ -23,7 +23,7 @@ pub(super) struct Asker<'a> {
 
 impl Asker<'_> {
     /// Whether nothing but this skill has a hand in it.
-    fn is_all(&self, skill: &SkillName) -> bool {
+    pub(super) fn is_all(&self, skill: &SkillName) -> bool {
         self.skill == skill && self.chain.iter().all(|link| link == skill)
     }
 }

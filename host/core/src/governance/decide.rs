@@ -77,6 +77,20 @@ pub struct Denial {
 /// Decides on a call. It looks at nothing but its arguments.
 #[must_use]
 pub fn decide(ask: &Ask<'_>, authority: &Authority) -> Verdict {
+    let verdict = decide_now(ask, authority);
+    let Verdict::Deny(denial) = verdict else { return verdict };
+    let began = authority.as_it_began();
+    if began.is_none_or(|began| matches!(decide_now(ask, &began), Verdict::Deny(_))) {
+        return Verdict::Deny(denial);
+    }
+    // No line of policy gives it back to this task.
+    Verdict::Deny(Denial { why: format!("{}: {REVOKED}", denial.why), line: None, ..denial })
+}
+
+/// Why a call is denied that would have been allowed when its task began.
+const REVOKED: &str = "what it was granted when the task began was revoked since";
+
+fn decide_now(ask: &Ask<'_>, authority: &Authority) -> Verdict {
     let Authority { ring, powers, skill, .. } = authority;
     if !powers.contains(ask.capability) {
         return deny(format!("`{}` is none of this run's powers", ask.capability));
@@ -129,7 +143,7 @@ fn decide_path(path: GuestPath<'_>, effect: Effect, authority: &Authority) -> Ve
     let mut named = authority.folders(path.folder).peekable();
     let known = named.peek().is_some();
     if let Some(grant) = named.find(|grant| grant.access >= access) {
-        return Verdict::Allow(Some(Through::Folder(Arc::clone(grant))));
+        return Verdict::Allow(Some(Through::Folder(grant)));
     }
     let why = if known {
         format!("folder `{}` is granted for reading only", path.folder)
@@ -146,9 +160,9 @@ fn decide_path(path: GuestPath<'_>, effect: Effect, authority: &Authority) -> Ve
 fn decide_web(asked: &WebAsk<'_>, authority: &Authority) -> Verdict {
     let WebAsk { url, method, bytes } = *asked;
     let host = url.host().to_string();
-    let covering = || authority.hosts(url.host(), &host).filter(|grant| grant.covers(url, method));
+    let covering = || authority.covering(url, &host, method);
     let reaches = |effect: Effect| authority.ring.reaches(required(Capability::Http, effect));
-    let may = |grant: &&Arc<WebGrant>| {
+    let may = |grant: &Arc<WebGrant>| {
         let effect = grant.effect_of(method);
         effect != Effect::Irreversible && reaches(effect)
     };
@@ -175,7 +189,7 @@ fn decide_web(asked: &WebAsk<'_>, authority: &Authority) -> Verdict {
     if bytes > grant.max_bytes {
         return deny(format!("the request has {bytes} bytes; {} are granted", grant.max_bytes));
     }
-    Verdict::Allow(Some(Through::Web(Arc::clone(grant))))
+    Verdict::Allow(Some(Through::Web(grant)))
 }
 
 const NOT_UNDONE: &str = "an effect that cannot be undone needs an approval";

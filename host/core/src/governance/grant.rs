@@ -44,6 +44,18 @@ pub struct FolderGrant {
     pub quota: Quota,
 }
 
+impl FolderGrant {
+    /// What both grants allow, if they are about the same folder.
+    pub(super) fn meet(&self, other: &Self) -> Option<Self> {
+        let quota = Quota {
+            bytes: self.quota.bytes.min(other.quota.bytes),
+            files: self.quota.files.min(other.quota.files),
+        };
+        let same = self.name == other.name && self.folder == other.folder;
+        same.then(|| Self { access: self.access.min(other.access), quota, ..self.clone() })
+    }
+}
+
 /// The most that a folder may come to hold by what skills add to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {

@@ -176,6 +176,27 @@ impl WebGrant {
         self.url.covers_host(url.host()) && self.url.covers_rest(url) && self.methods.contains(method)
     }
 
+    /// What both grants allow of a request that both cover. Where they add other headers, that is nothing.
+    pub(super) fn meet(&self, other: &Self) -> Option<Self> {
+        let common = |one: &Self, two: &Self| {
+            let within = |network: &&IpNet| two.networks.iter().any(|other| other.contains(*network));
+            one.networks.iter().filter(within).copied().collect::<Vec<_>>()
+        };
+        let mut networks = common(self, other);
+        networks.extend(common(other, self));
+        networks.sort_unstable();
+        networks.dedup();
+        let both = |method: &&Method| other.methods.contains(method);
+        (self.headers == other.headers).then(|| Self {
+            methods: self.methods.iter().filter(both).cloned().collect(),
+            effect: self.effect.max(other.effect),
+            idempotent: self.idempotent && other.idempotent,
+            networks,
+            max_bytes: self.max_bytes.min(other.max_bytes),
+            ..self.clone()
+        })
+    }
+
     /// What a method does under it.
     #[must_use]
     pub fn effect_of(&self, method: &Method) -> Effect {

@@ -7,7 +7,7 @@ use super::Host;
 use crate::audit::{Fact, Head, TraceId};
 use crate::capability::Powers;
 use crate::gate::Books;
-use crate::governance::{Ledger, OnBoard, Seat};
+use crate::governance::{Authority, Ledger, OnBoard, Seat};
 use crate::ids::{Agent, Digest, SkillName, StreamName, TaskId};
 use crate::limit::Amounts;
 use crate::ring::Ring;
@@ -40,6 +40,8 @@ pub(super) struct Claimed {
     pub(super) books: Arc<Books>,
     /// The skills that asked for it.
     pub(super) chain: Vec<SkillName>,
+    /// The authority of the one that asked for it last: it has none beyond that.
+    pub(super) asked_by: Option<Arc<Authority>>,
     pub(super) place: OnBoard,
     pub(super) began: Duration,
     /// How long hosts that are gone had been at work on it.
@@ -54,6 +56,8 @@ pub(super) struct Asking {
     pub(super) books: Arc<Books>,
     /// The skills from the outermost to the one that asks.
     pub(super) chain: Vec<SkillName>,
+    /// That of the one that asks.
+    pub(super) authority: Arc<Authority>,
 }
 
 pub(super) fn claim(host: &Host, order: Order, asking: Option<Asking>) -> Box<Claimed> {
@@ -100,11 +104,13 @@ fn take(
     let began = host.clock.monotonic();
     let place = host.switches.enter(order.task.clone());
     let books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));
+    let asked_by = asking.as_ref().map(|asking| Arc::clone(&asking.authority));
     let (chain, parent) = asking.map_or_else(Default::default, |asking| (asking.chain, Some(asking.books)));
     Box::new(Claimed {
         order,
         books: Arc::new(books.within(parent)),
         chain,
+        asked_by,
         place,
         began,
         worked: Duration::ZERO,

@@ -64,7 +64,8 @@ async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<Skill
     // In the log it is asked for before it is there: one that is run again must find what it asked for.
     underway.books().log().hand_over();
     let chain = authority.chain.iter().chain([&authority.skill]).cloned().collect();
-    let asking = Asking { books: Arc::clone(underway.books()), chain };
+    let authority = Arc::clone(underway.shared_authority());
+    let asking = Asking { books: Arc::clone(underway.books()), chain, authority };
     let resumed = match underway.again() {
         Again::No if !underway.books().has_past() => Ok(None),
         again => host.resume_errand(&order, again, asking.clone()).await,

@@ -7,7 +7,7 @@ use semver::Version;
 
 use super::Order;
 use super::execute::Begun;
-use crate::audit::{Answered, AttemptEnd, Decision, Fact, Head, Outcome, Record};
+use crate::audit::{Answered, AttemptEnd, Decision, Fact, Head, HeldGrant, Outcome, Record};
 use crate::capability::Powers;
 use crate::error::{Code, Error};
 use crate::gate::Journal;
@@ -51,6 +51,8 @@ pub(super) struct RecordedSkill {
     pub(super) component: Digest,
     pub(super) ring: Ring,
     pub(super) powers: Powers,
+    /// The grants that it held then, and those that were left each time that it lost some.
+    pub(super) held: Vec<Vec<HeldGrant>>,
 }
 
 /// An attempt that has begun and not ended.
@@ -133,8 +135,15 @@ impl History {
                 // A decision is for the one who claimed the task after it, and for nobody later.
                 self.open.iter_mut().for_each(|open| open.repeat = None);
             }
-            Fact::TaskResolved { skill, version, component, ring, powers, .. } => {
-                self.resolved = Some(RecordedSkill { skill, version, component, ring, powers });
+            Fact::TaskResolved { skill, version, component, ring, powers, held, .. } => {
+                let held = held.into_iter().collect();
+                self.resolved = Some(RecordedSkill { skill, version, component, ring, powers, held });
+            }
+            Fact::TaskNarrowed { ring, held, .. } => {
+                if let Some(resolved) = &mut self.resolved {
+                    resolved.ring = resolved.ring.least_privileged(ring);
+                    resolved.held.push(held);
+                }
             }
             started @ Fact::AttemptStarted { .. } => {
                 (self.last_end, self.decided) = (None, None);

@@ -15,7 +15,6 @@ mod resolve;
 mod resume;
 mod validate;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use claim::Order;
@@ -24,41 +23,17 @@ pub use emit::Emitted;
 pub use replay::{Replayed, replay};
 pub use resume::{MAX_CLAIMS, Submitted};
 
-use crate::contract::{RuleSet, Validator};
+use crate::contract::Validator;
 use crate::gate::Outside;
-use crate::governance::{Crowd, GrantBook, Switches};
-use crate::ids::{Digest, SkillName};
+pub use crate::governance::Policy;
+use crate::governance::{Crowd, Policies, Switches};
 use crate::registry::Registry;
-use crate::ring::Ring;
 use crate::sandbox::Sandbox;
 use crate::stores::EventLog;
 use crate::system::{Clock, Entropy};
 use pool::{Patience, Pooled};
 use resolve::Resolved;
 use validate::Judged;
-
-/// What the operator decided.
-#[derive(Debug, Clone, Default)]
-pub struct Policy {
-    /// Who may do what beyond the ring table.
-    pub grants: Arc<GrantBook>,
-    /// Rules on outputs, by skill.
-    pub rules: HashMap<SkillName, RuleSet>,
-    /// The most privileged ring that a skill is ever run in, by skill.
-    pub ceilings: HashMap<SkillName, Ring>,
-    /// The hash of the policy file's text, where there is a file.
-    pub digest: Option<Digest>,
-}
-
-impl Policy {
-    /// The ring that a skill runs in for a caller: the least privileged of the caller's and the skill's ceiling; never
-    /// ring 0.
-    #[must_use]
-    pub fn effective_ring(&self, caller: Ring, skill: &SkillName) -> Ring {
-        let ceiling = self.ceilings.get(skill).copied().unwrap_or(Ring::Trusted);
-        caller.least_privileged(ceiling).least_privileged(Ring::Trusted)
-    }
-}
 
 /// Everything that a task needs.
 #[derive(Clone)]
@@ -79,8 +54,8 @@ pub struct Host {
     pub entropy: Arc<dyn Entropy>,
     /// Everything outside.
     pub outside: Arc<Outside>,
-    /// What the operator decided.
-    pub policy: Arc<Policy>,
+    /// What the operator decided, as it is now.
+    pub policies: Arc<Policies>,
     /// Everything that runs in this process.
     pub switches: Arc<Switches>,
     /// Everyone who runs or waits in this process.

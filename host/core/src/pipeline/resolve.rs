@@ -9,11 +9,12 @@ use super::claim::Claimed;
 use super::emit::Over;
 use super::history::RecordedSkill;
 use super::pool::Pooled;
-use crate::audit::{Fact, Status};
+use crate::audit::{Fact, HeldGrant, Status};
 use crate::capability::{Capability, Powers};
 use crate::contract::{RuleSet, UNCHECKED, Violation, parse, violations};
 use crate::error::{Code, Error};
-use crate::governance::Authority;
+use crate::governance::{Authority, Edition, recorded};
+use crate::ids::SkillName;
 use crate::registry::Loaded;
 use crate::ring::{Ring, floor};
 
@@ -43,7 +44,8 @@ pub(super) async fn resolve(host: &Host, Pooled(claimed): Pooled) -> Result<Reso
         let failing = Failing::Refused(error.code);
         return Err(Over::refused(claimed, None, error, failing));
     }
-    let ring = host.policy.effective_ring(claimed.order.ring, &skill.contract.name);
+    let edition = host.policies.newest();
+    let ring = ring_under(&edition, &claimed, &skill.contract.name);
     claimed.books.log().set_ring(ring);
     let granted = match check_powers(&claimed, &skill, ring) {
         Ok(powers) => check_input(host, &claimed, &skill).await.map(|()| powers),
@@ -56,24 +58,46 @@ pub(super) async fn resolve(host: &Host, Pooled(claimed): Pooled) -> Result<Reso
         Ok(powers) => powers,
         Err((error, failing)) => return Err(Over::refused(claimed, Some((&skill, ring)), error, failing)),
     };
-    let resolved = resolved(host, claimed, skill, ring, powers);
+    let resolved = resolved(&edition, claimed, skill, ring, powers, &[]);
     let Resolved { claimed, skill, authority, .. } = &resolved;
+    let is_granted = GRANTED.into_iter().any(|capability| authority.powers.contains(capability));
     claimed.books.log().append(&Fact::TaskResolved {
         skill: skill.contract.name.clone(),
         version: skill.contract.version.clone(),
         component: skill.component,
         ring,
         powers: authority.powers,
-        policy: host.policy.digest,
+        policy: edition.policy().digest,
+        held: is_granted.then(|| authority.record()),
     });
     Ok(resolved)
 }
 
-fn resolved(host: &Host, claimed: Box<Claimed>, skill: Arc<Loaded>, ring: Ring, powers: Powers) -> Resolved {
+/// The powers that grants are about, by themselves or for those who are asked.
+const GRANTED: [Capability; 3] = [Capability::Files, Capability::Http, Capability::Skills];
+
+fn ring_under(edition: &Edition, claimed: &Claimed, name: &SkillName) -> Ring {
+    let ring = edition.policy().effective_ring(claimed.order.ring, name);
+    claimed.asked_by.as_ref().map_or(ring, |asking| asking.ring_for(name, ring))
+}
+
+/// `held`: what it held when it was resolved first, and each time that it lost something, if another process did that.
+fn resolved(
+    edition: &Arc<Edition>,
+    claimed: Box<Claimed>,
+    skill: Arc<Loaded>,
+    ring: Ring,
+    powers: Powers,
+    held: &[Vec<HeldGrant>],
+) -> Resolved {
     let name = skill.contract.name.clone();
-    let rules = host.policy.rules.get(&name).cloned().unwrap_or_default();
-    let authority = Authority::new(claimed.order.agent.clone(), name, ring, powers, &host.policy.grants)
+    let rules = edition.policy().rules.get(&name).cloned().unwrap_or_default();
+    let authority = Authority::under(edition, claimed.order.agent.clone(), name, ring, powers)
         .asked_by(claimed.chain.clone());
+    let asking = claimed.asked_by.iter().flat_map(|asking| asking.held().iter().cloned());
+    let before = held.iter().map(|held| recorded(held, &authority));
+    let within: Vec<_> = asking.chain(before).collect();
+    let authority = authority.within(within);
     Resolved { claimed, skill, authority: Arc::new(authority), rules, violations: Vec::new(), attempts: 0 }
 }
 
@@ -84,7 +108,7 @@ pub(super) fn again(
     Pooled(claimed): Pooled,
     recorded: &RecordedSkill,
 ) -> Result<Resolved, Over> {
-    let RecordedSkill { skill: name, version, component, ring, powers } = recorded;
+    let RecordedSkill { skill: name, version, component, ring, powers, held } = recorded;
     let found = host.registry.find(&format!("{name}@{version}")).and_then(|skill| {
         host.registry.is_offered(&skill)?;
         if skill.component == *component {
@@ -103,13 +127,14 @@ pub(super) fn again(
         }
     };
     claimed.place.runs(name, version);
-    let ring = host.policy.effective_ring(claimed.order.ring, name).least_privileged(*ring);
+    let edition = host.policies.newest();
+    let ring = ring_under(&edition, &claimed, name).least_privileged(*ring);
     claimed.books.log().set_ring(ring);
     if let Err(error) = check_powers(&claimed, &skill, ring) {
         let failing = Failing::Refused(error.code);
         return Err(Over::refused(claimed, Some((&skill, ring)), error, failing));
     }
-    Ok(resolved(host, claimed, skill, ring, *powers))
+    Ok(resolved(&edition, claimed, skill, ring, *powers, held))
 }
 
 /// Ring ∩ imports ∩ task, if that leaves the skill all that it imports.
@@ -140,7 +165,7 @@ fn words(powers: Powers) -> String {
 
 fn refused_import(
     code: Code,
-    name: &crate::ids::SkillName,
+    name: &SkillName,
     version: &semver::Version,
     capability: Capability,
 ) -> Error {

@@ -1,0 +1,29 @@
+//! The grants that a task held, as its log keeps them: enough to tell later what of them is still granted, and neither a path
+//! of the machine nor the value of a header.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::Digest;
+use crate::ring::Effect;
+
+/// A grant that counted for a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "grant", rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the variants' documentation names each field")]
+pub enum HeldGrant {
+    /// A folder: by which name, the hash of where it is, whether it may be written, what it may come to hold, and whether it
+    /// is granted to this skill alone.
+    Folder { name: String, place: Digest, writes: bool, bytes: u64, files: u64, alone: bool },
+    /// Something of the web: the URLs, methods, what these do, networks, the hash of the added headers, the most bytes, and
+    /// whether it is granted to this skill alone.
+    Web {
+        url: String,
+        methods: Vec<String>,
+        effect: Effect,
+        idempotent: bool,
+        networks: Vec<String>,
+        headers: Digest,
+        max_bytes: u64,
+        alone: bool,
+    },
+}

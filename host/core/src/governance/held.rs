@@ -1,0 +1,96 @@
+//! What a task held, written down for the host that may go on with it, and read again there.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+
+use super::{
+    Access, AddedHeader, Authority, FolderGrant, Grant, GrantBook, Holder, Method, Policy, Quota, UrlPattern,
+    WebGrant,
+};
+use crate::audit::HeldGrant;
+use crate::ids::{Digest, SkillName};
+
+/// How many grants of a task are written down. What is beyond them does not count for a host that goes on with it.
+const MOST: usize = 256;
+
+/// The grants that count, for the log.
+pub(super) fn record<'a>(grants: impl Iterator<Item = &'a Grant>, skill: &SkillName) -> Vec<HeldGrant> {
+    let mut held = Vec::new();
+    for grant in grants {
+        let alone = grant.skill.as_ref() == Some(skill);
+        held.extend(grant.files.iter().map(|folder| HeldGrant::Folder {
+            name: folder.name.clone(),
+            place: place_of(&folder.folder),
+            writes: folder.access == Access::Write,
+            bytes: folder.quota.bytes,
+            files: folder.quota.files,
+            alone,
+        }));
+        held.extend(grant.http.iter().map(|web| HeldGrant::Web {
+            url: web.url.to_string(),
+            methods: web.methods.iter().map(|method| method.word().to_owned()).collect(),
+            effect: web.effect,
+            idempotent: web.idempotent,
+            networks: web.networks.iter().map(ToString::to_string).collect(),
+            headers: hash_of(&web.headers),
+            max_bytes: web.max_bytes,
+            alone,
+        }));
+        if held.len() >= MOST {
+            break;
+        }
+    }
+    held.truncate(MOST);
+    held
+}
+
+fn place_of(folder: &std::path::Path) -> Digest {
+    Digest::of(folder.as_os_str().as_bytes())
+}
+
+fn hash_of(headers: &[AddedHeader]) -> Digest {
+    let pairs: Vec<_> = headers.iter().map(|header| (&header.name, &header.value)).collect();
+    Digest::of(&serde_json::to_vec(&pairs).expect("texts serialise"))
+}
+
+/// The policy that a record stands for. Where a folder is and which headers are added stands in no record: it is what the
+/// policy of today says, if that is what was said then, and else nothing that any policy grants.
+pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy> {
+    let today = &authority.edition().policy().grants;
+    let folders: Vec<_> = today.grants().iter().flat_map(|grant| &grant.files).collect();
+    let headers: Vec<_> = today.grants().iter().flat_map(|grant| &grant.http).collect();
+    let grants = held.iter().filter_map(|held| {
+        let holder = Holder::Caller(authority.agent.clone());
+        let skill = |alone: bool| alone.then(|| authority.skill.clone());
+        Some(match held {
+            HeldGrant::Folder { name, place, writes, bytes, files, alone } => {
+                let here = folders.iter().find(|folder| place_of(&folder.folder) == *place);
+                let folder = FolderGrant {
+                    name: name.clone(),
+                    folder: here.map_or_else(PathBuf::new, |here| here.folder.clone()),
+                    access: if *writes { Access::Write } else { Access::Read },
+                    quota: Quota { bytes: *bytes, files: *files },
+                };
+                Grant { holder, skill: skill(*alone), files: vec![Arc::new(folder)], http: Vec::new() }
+            }
+            HeldGrant::Web { url, methods, effect, idempotent, networks, headers: hash, max_bytes, alone } => {
+                let here = headers.iter().find(|web| hash_of(&web.headers) == *hash);
+                let gone = || vec![AddedHeader { name: String::new(), value: String::new() }];
+                let web = WebGrant {
+                    url: UrlPattern::parse(url).ok()?,
+                    methods: methods.iter().filter_map(|method| Method::parse(method).ok()).collect(),
+                    effect: *effect,
+                    idempotent: *idempotent,
+                    networks: networks.iter().filter_map(|text| text.parse::<IpNet>().ok()).collect(),
+                    headers: here.map_or_else(gone, |here| here.headers.clone()),
+                    max_bytes: *max_bytes,
+                };
+                Grant { holder, skill: skill(*alone), files: Vec::new(), http: vec![Arc::new(web)] }
+            }
+        })
+    });
+    Arc::new(Policy { grants: Arc::new(GrantBook::new(grants.collect())), ..Policy::default() })
+}
