@@ -65,7 +65,7 @@ pub(super) fn submit_asking(operator: &Operator, task: &str, input: &str) {
     operator.does(&["task", "submit", "friend-asks-the-web", "--ring", "2", "--id", task, "--input", input]);
 }
 
-fn until(what: &str, is_so: impl Fn() -> bool) {
+pub(super) fn until(what: &str, is_so: impl Fn() -> bool) {
     let patient = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < patient, "{what}");
@@ -77,7 +77,7 @@ fn status(operator: &Operator, task: &str) -> String {
     operator.json(&["task", "show", task]).0[0]["status"].as_str().unwrap_or_default().to_owned()
 }
 
-fn kinds(operator: &Operator, task: &str) -> Vec<String> {
+pub(super) fn kinds(operator: &Operator, task: &str) -> Vec<String> {
     let (records, _) = operator.json(&["audit", "log", task]);
     let kind = |record: &Value| record["kind"].as_str().unwrap_or_default().to_owned();
     records.as_array().unwrap().iter().map(kind).collect()
@@ -185,7 +185,7 @@ fn a_skill_that_waits_for_another_goes_on_with_it_where_both_were_killed() {
 }
 
 /// A server whose first answer to a POST never comes, and whose later ones do.
-fn hesitant() -> RawServer {
+pub(super) fn hesitant() -> RawServer {
     let asked = Arc::new(AtomicBool::new(false));
     RawServer::start(move |head, stream| {
         if head.starts_with("POST") && !asked.swap(true, Ordering::SeqCst) {

@@ -396,9 +396,8 @@ impl Gate {
     fn keep_up(&mut self) {
         let Some((left, narrowed)) = self.authority.caught_up() else { return };
         if narrowed {
-            let (policy, ring) = (left.edition().policy().digest, left.ring);
-            self.books.log().set_ring(ring);
-            self.books.log().append(&Fact::TaskNarrowed { policy, ring, held: left.record() });
+            self.books.log().set_ring(left.ring);
+            self.books.log().append(&left.narrowing());
         }
         self.authority = Arc::new(left);
     }

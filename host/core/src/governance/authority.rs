@@ -6,7 +6,7 @@ use super::book::Asker;
 use super::{
     Edition, FolderGrant, Grant, GrantBook, Holder, Method, Policies, Policy, WebGrant, WebHost, WebUrl,
 };
-use crate::audit::HeldGrant;
+use crate::audit::{Fact, HeldGrant};
 use crate::capability::Powers;
 use crate::ids::{Agent, SkillName};
 use crate::ring::Ring;
@@ -55,7 +55,15 @@ impl Authority {
         Self { chain, ..self }
     }
 
-    /// The same within the authority of a run that began before, or is this run itself: all that narrows it counts here too.
+    /// The same within the authority of the one that asks for it: all that narrows that counts here too.
+    #[must_use]
+    pub fn asked_under(self, asking: &Self) -> Self {
+        let is_own = |policy: &Arc<Policy>| self.held.iter().any(|own| Arc::ptr_eq(own, policy));
+        let held = asking.held.iter().filter(|policy| !is_own(policy)).chain(&self.held).cloned().collect();
+        Self { held, ..self }
+    }
+
+    /// The same for a run that began before, and held this then, and each time that it lost something.
     #[must_use]
     pub fn within(self, held: impl IntoIterator<Item = Arc<Policy>>) -> Self {
         let held: Vec<_> = held.into_iter().collect();
@@ -65,12 +73,6 @@ impl Authority {
         let newest = Arc::clone(self.edition.policy());
         let within = Self { held, ..self };
         within.narrowed(&newest).unwrap_or(within)
-    }
-
-    /// The policies whose grants must all hold.
-    #[must_use]
-    pub fn held(&self) -> &[Arc<Policy>] {
-        &self.held
     }
 
     /// The ring that all these policies and another one leave to a skill that is asked for.
@@ -118,6 +120,12 @@ impl Authority {
         Some(Self { ring, powers, held, ..self.clone() })
     }
 
+    /// Whether the newest policy leaves it less than it held before.
+    pub(crate) fn has_lost(&self) -> bool {
+        let newest = self.held.last().is_some_and(|held| Arc::ptr_eq(held, self.edition.policy()));
+        newest && self.held.len() > 1
+    }
+
     /// As it was when it began, if it is less by now.
     pub(super) fn as_it_began(&self) -> Option<Self> {
         let (ring, powers) = self.began;
@@ -125,7 +133,12 @@ impl Authority {
         is_less.then(|| Self { ring, powers, held: self.held[..1].to_vec(), ..self.clone() })
     }
 
-    /// The newest policy's hash, and the grants that count under it.
+    /// What is written down where the newest policy takes something away.
+    pub(crate) fn narrowing(&self) -> Fact {
+        Fact::TaskNarrowed { policy: self.edition.policy().digest, ring: self.ring, held: self.record() }
+    }
+
+    /// The grants that count under the newest policy.
     pub(crate) fn record(&self) -> Vec<HeldGrant> {
         super::held::record(self.counting(&self.edition.policy().grants), &self.skill)
     }
@@ -217,4 +230,136 @@ fn still<T: Clone + PartialEq>(
         });
     }
     untouched.into_iter().chain(left.into_iter().map(Arc::new))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capability::Capability;
+    use crate::governance::{Access, Ask, Quota, Scope, Through, UrlPattern, Verdict, WebAsk, decide, recorded};
+    use crate::ring::Effect;
+
+    fn folder(path: &str, access: Access, bytes: u64) -> Arc<FolderGrant> {
+        let quota = Quota { bytes, files: 7 };
+        Arc::new(FolderGrant { name: "notes".into(), folder: path.into(), access, quota })
+    }
+
+    fn web(url: &str, networks: &[&str], effect: Effect, header: &str, max_bytes: u64) -> Arc<WebGrant> {
+        let header = crate::governance::AddedHeader { name: "x-a".into(), value: header.into() };
+        Arc::new(WebGrant {
+            url: UrlPattern::parse(url).expect("a pattern"),
+            methods: ["GET", "POST"].map(|method| Method::parse(method).expect("a method")).to_vec(),
+            effect,
+            idempotent: true,
+            networks: networks.iter().map(|network| network.parse().expect("a network")).collect(),
+            headers: vec![header],
+            max_bytes,
+        })
+    }
+
+    fn policy(files: Vec<Arc<FolderGrant>>, http: Vec<Arc<WebGrant>>) -> Policy {
+        let grant = Grant { holder: Holder::Ring(Ring::Standard), skill: None, files, http };
+        Policy { grants: Arc::new(GrantBook::new(vec![grant])), ..Policy::default() }
+    }
+
+    fn began(policies: &Policies) -> Authority {
+        let (agent, skill) = ("ada".parse().expect("a name"), "notes".parse().expect("a name"));
+        Authority::under(&policies.newest(), agent, skill, Ring::Standard, Powers::all())
+    }
+
+    fn through(authority: &Authority, effect: Effect) -> Option<FolderGrant> {
+        let ask = Ask { capability: Capability::Files, effect, scope: Scope::Path("notes/a") };
+        match decide(&ask, authority) {
+            Verdict::Allow(Some(Through::Folder(folder))) => Some(FolderGrant::clone(&folder)),
+            _ => None,
+        }
+    }
+
+    fn web_through(authority: &Authority, method: &str, url: &str) -> Option<WebGrant> {
+        let (url, method) = (WebUrl::parse(url).expect("a URL"), Method::parse(method).expect("a method"));
+        let scope = Scope::Web(Ok(WebAsk { url: &url, method: &method, bytes: 1 }));
+        let ask = Ask { capability: Capability::Http, effect: Effect::Read, scope };
+        match decide(&ask, authority) {
+            Verdict::Allow(Some(Through::Web(grant))) => Some(WebGrant::clone(&grant)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn of_two_policies_a_task_has_what_both_grant() {
+        let policies = Policies::new(policy(vec![folder("/n", Access::Write, 10)], Vec::new()));
+        let authority = began(&policies);
+        assert!(authority.caught_up().is_none(), "nothing has changed");
+        policies.take(policy(vec![folder("/n", Access::Write, 99), folder("/m", Access::Write, 5)], Vec::new()));
+        let (wider, narrowed) = authority.caught_up().expect("it has changed");
+        assert!(narrowed, "a quota is another grant, whichever way it changed");
+        assert_eq!(through(&wider, Effect::Reversible).map(|folder| folder.quota.bytes), Some(10));
+        policies.take(policy(vec![folder("/n", Access::Read, 99)], Vec::new()));
+        let (reads, _) = wider.caught_up().expect("it has changed");
+        assert!(through(&reads, Effect::Reversible).is_none());
+        assert!(through(&reads, Effect::Read).is_some());
+        // The same name elsewhere is another folder; and what is lost stays lost.
+        policies.take(policy(vec![folder("/m", Access::Write, 10)], Vec::new()));
+        policies.take(policy(vec![folder("/n", Access::Write, 10)], Vec::new()));
+        let (none, narrowed) = reads.caught_up().expect("it has changed");
+        assert!(narrowed && through(&none, Effect::Read).is_none());
+        assert!(through(&began(&policies), Effect::Reversible).is_some(), "a new one has it");
+    }
+
+    #[test]
+    fn a_grant_of_the_web_that_was_narrowed_is_as_narrow_for_what_runs() {
+        let wide = web("https://*.a.example", &["10.0.0.0/8", "::1/128"], Effect::Read, "h", 9);
+        let policies = Policies::new(policy(Vec::new(), vec![wide]));
+        let authority = began(&policies);
+        let narrow = web("https://x.a.example/v1/*", &["10.1.0.0/16", "127.0.0.0/8"], Effect::Reversible, "h", 99);
+        policies.take(policy(Vec::new(), vec![narrow]));
+        let (left, narrowed) = authority.caught_up().expect("it has changed");
+        let grant = web_through(&left, "GET", "https://x.a.example/v1/y").expect("both cover it");
+        assert!(narrowed && web_through(&left, "GET", "https://x.a.example/").is_none());
+        assert_eq!((grant.max_bytes, grant.effect, grant.idempotent), (9, Effect::Reversible, true));
+        assert_eq!(grant.networks, ["10.1.0.0/16".parse().expect("a network")]);
+        let other = web("https://*.a.example", &[], Effect::Read, "another", 9);
+        policies.take(policy(Vec::new(), vec![other]));
+        let (left, _) = left.caught_up().expect("it has changed");
+        assert!(web_through(&left, "GET", "https://x.a.example/v1/y").is_none(), "with another header");
+    }
+
+    #[test]
+    fn what_is_written_down_of_the_grants_says_what_is_left_of_them_elsewhere() {
+        let all = || {
+            let web = web("https://a.example/v1/*", &["10.0.0.0/8"], Effect::Reversible, "h", 9);
+            policy(vec![folder("/n", Access::Write, 10)], vec![web])
+        };
+        let policies = Policies::new(all());
+        let held = began(&policies).record();
+        let text = serde_json::to_string(&held).expect("it serialises");
+        assert!(!text.contains("/n\"") && !text.contains("\"h\""), "no path and no header: {text}");
+        let held: Vec<HeldGrant> = serde_json::from_str(&text).expect("it is read again");
+        let again = |policy: Policy| {
+            let fresh = began(&Policies::new(policy));
+            let before = recorded(&held, &fresh);
+            fresh.within([before])
+        };
+        let same = again(all());
+        assert!(!same.has_lost());
+        assert_eq!(through(&same, Effect::Reversible), Some(FolderGrant::clone(&folder("/n", Access::Write, 10))));
+        assert_eq!(
+            web_through(&same, "POST", "https://a.example/v1/x"),
+            Some(WebGrant::clone(&web("https://a.example/v1/*", &["10.0.0.0/8"], Effect::Reversible, "h", 9)))
+        );
+        let wider = again(policy(
+            vec![folder("/n", Access::Write, 99), folder("/m", Access::Write, 99)],
+            vec![web("https://a.example", &[], Effect::Read, "h", 99)],
+        ));
+        assert_eq!(through(&wider, Effect::Reversible).map(|folder| folder.quota.bytes), Some(10));
+        assert!(web_through(&wider, "GET", "https://a.example/").is_none(), "it did not hold that");
+        let left = web_through(&wider, "GET", "https://a.example/v1/x").expect("both cover it");
+        assert!((left.max_bytes, left.networks.len()) == (9, 0));
+        let less = again(policy(
+            vec![folder("/m", Access::Write, 10)],
+            vec![web("https://a.example", &[], Effect::Read, "another", 99)],
+        ));
+        assert!(less.has_lost() && through(&less, Effect::Read).is_none());
+        assert!(web_through(&less, "GET", "https://a.example/v1/x").is_none());
+    }
 }

@@ -94,10 +94,12 @@ fn resolved(
     let rules = edition.policy().rules.get(&name).cloned().unwrap_or_default();
     let authority = Authority::under(edition, claimed.order.agent.clone(), name, ring, powers)
         .asked_by(claimed.chain.clone());
-    let asking = claimed.asked_by.iter().flat_map(|asking| asking.held().iter().cloned());
-    let before = held.iter().map(|held| recorded(held, &authority));
-    let within: Vec<_> = asking.chain(before).collect();
-    let authority = authority.within(within);
+    let before: Vec<_> = held.iter().map(|held| recorded(held, &authority)).collect();
+    let authority = authority.within(before);
+    let authority = match &claimed.asked_by {
+        Some(asking) => authority.asked_under(asking),
+        None => authority,
+    };
     Resolved { claimed, skill, authority: Arc::new(authority), rules, violations: Vec::new(), attempts: 0 }
 }
 
@@ -134,7 +136,11 @@ pub(super) fn again(
         let failing = Failing::Refused(error.code);
         return Err(Over::refused(claimed, Some((&skill, ring)), error, failing));
     }
-    Ok(resolved(&edition, claimed, skill, ring, *powers, held))
+    let resolved = resolved(&edition, claimed, skill, ring, *powers, held);
+    if !held.is_empty() && resolved.authority.has_lost() {
+        resolved.claimed.books.log().append(&resolved.authority.narrowing());
+    }
+    Ok(resolved)
 }
 
 /// Ring ∩ imports ∩ task, if that leaves the skill all that it imports.
