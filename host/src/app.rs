@@ -241,6 +241,6 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(bug)?
 }
 
-fn bug(why: impl std::fmt::Display) -> Error {
+pub(crate) fn bug(why: impl std::fmt::Display) -> Error {
     Error::new(Code::R0001, "a bug in Ringfence").because(why)
 }

@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod policy;
+mod retention;
 mod rules;
 mod web;
 
@@ -55,6 +56,8 @@ pub struct Config {
     pub artifacts: ArtifactQuota,
     /// What skills may hand over, where not everything.
     pub media_types: Option<Vec<MediaRange>>,
+    /// How long the payloads of tasks that are over are kept, where not for ever.
+    pub retention: Option<Duration>,
     /// How the web is reached.
     pub http: HttpSettings,
     secrets: Vec<web::SecretSource>,
@@ -81,6 +84,7 @@ struct File {
     concurrency: concurrency::Concurrency,
     #[serde(default)]
     artifacts: ArtifactsEntry,
+    retention: Option<retention::Retention>,
     #[serde(default)]
     http: web::HttpEntry,
     #[serde(default)]
@@ -211,6 +215,7 @@ impl Config {
             max_memory: size("engine.max-memory", &parsed.engine.max_memory, 64 << 20)?,
             policy: policy::policy(&parsed, folder, &rule_files).map_err(&wrong)?,
             rule_files: rule_files.into_iter().map(|(path, _)| path).collect(),
+            retention: retention::age(parsed.retention.as_ref()).map_err(&wrong)?,
             http: web::settings(&parsed.http, folder).map_err(|why| wrong(format!("[http] {why}")))?,
             secrets: web::sources(&parsed.secret, folder).map_err(&wrong)?,
         };

@@ -183,7 +183,8 @@ impl Taking {
         let decide = || {
             let said = self.log.read(&control, since + 1, usize::MAX).map_err(Unwritten::Store)?;
             let place = self.place();
-            let facts = said.iter().filter_map(|record| serde_json::from_slice(record.payload.as_deref()?).ok());
+            let facts =
+                said.iter().filter_map(|record| serde_json::from_slice(record.payload.as_deref()?).ok());
             let last = facts.filter(|fact| is_about(fact, &place)).last();
             if last.is_some_and(|last| says_the_same(&last, fact)) {
                 return Err(Unwritten::Said);

@@ -30,6 +30,14 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// An age: a number of days, `90d`, or a duration.
+pub(crate) fn age(text: &str) -> Result<Duration, String> {
+    let Some(days) = text.trim().strip_suffix('d') else { return duration(text) };
+    let days: u64 = days.trim().parse().map_err(|_| format!("{text:?} is not an age: say 90d or 12h"))?;
+    let seconds = days.checked_mul(86_400).filter(|seconds| *seconds > 0);
+    seconds.map(Duration::from_secs).ok_or_else(|| format!("{text:?} is not an age: say 90d or 12h"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +58,11 @@ mod tests {
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
         for wrong in ["", "0s", "-5s", "soon"] {
             assert!(duration(wrong).is_err(), "{wrong:?}");
+        }
+        assert_eq!(age("90d"), Ok(Duration::from_secs(90 * 86_400)));
+        assert_eq!(age("12h"), Ok(Duration::from_secs(12 * 3_600)));
+        for wrong in ["", "d", "0d", "-1d", "1.5d", "99999999999999999999d", "999999999999999999d", "90"] {
+            assert!(age(wrong).is_err(), "{wrong:?}");
         }
     }
 }

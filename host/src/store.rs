@@ -24,6 +24,14 @@ fn file(config: &Config) -> Result<PathBuf, Error> {
     Ok(file)
 }
 
+/// Whether there is a store.
+///
+/// # Errors
+/// `R0412` if there is none.
+pub fn there_is_one(config: &Config) -> Result<(), Error> {
+    file(config).map(drop)
+}
+
 /// Brings the store to the newest schema.
 ///
 /// # Errors

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::TaskId;
 use ringfence_core::pipeline::Emitted;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use crate::heart::Hearts;
+use crate::proofs::{self, Retained};
 use crate::wiring::Running;
 
 /// How often a worker that has nothing to do looks for something.
@@ -17,6 +18,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 
 /// How long a worker leaves a task alone that it cannot go on with, such as one whose log cannot be read.
 const SHUNNED_FOR: Duration = Duration::from_secs(10);
+
+/// How often a worker sees to it that nothing is kept for too long.
+const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
 
 /// When a worker stops by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +40,9 @@ pub struct Worker {
     /// Tasks that could not be gone on with here, and when.
     shunned: HashMap<TaskId, Instant>,
     at_work: JoinSet<(TaskId, Result<Emitted, Error>)>,
+    /// When it was last seen to that nothing is kept for too long, and what does it.
+    retained: Option<Instant>,
+    retaining: Option<JoinHandle<()>>,
 }
 
 impl Worker {
@@ -43,7 +50,8 @@ impl Worker {
     #[must_use]
     pub fn new(running: Arc<Running>, concurrency: usize) -> Self {
         let (hearts, mine, at_work) = (Hearts::default(), HashSet::new(), JoinSet::new());
-        Self { running, concurrency, hearts, mine, shunned: HashMap::new(), at_work }
+        let (retained, retaining) = (None, None);
+        Self { running, concurrency, hearts, mine, shunned: HashMap::new(), at_work, retained, retaining }
     }
 
     /// Works, and shows each task that is over, or waits for a person, when that is durable.
@@ -63,8 +71,9 @@ impl Worker {
                 tracing::warn!(%error, "the store cannot be looked at");
                 usize::MAX
             });
+            self.retain();
             if until == Until::Idle && held == 0 && self.at_work.is_empty() {
-                return Ok(());
+                return self.finish(show).await;
             }
             tokio::select! {
                 () = &mut stop => return self.finish(show).await,
@@ -84,7 +93,30 @@ impl Worker {
         while let Some(done) = self.at_work.join_next().await {
             self.note(done, &mut show)?;
         }
+        if let Some(retaining) = self.retaining.take() {
+            drop(retaining.await);
+        }
         Ok(())
+    }
+
+    /// Once an hour, what is over for too long is purged, where the policy file says what too long is.
+    fn retain(&mut self) {
+        let Some(age) = self.running.config.retention else { return };
+        let is_due = self.retained.is_none_or(|retained| retained.elapsed() >= RETAIN_EVERY);
+        if !is_due || self.retaining.as_ref().is_some_and(|retaining| !retaining.is_finished()) {
+            return;
+        }
+        self.retained = Some(Instant::now());
+        let store = self.running.store.clone();
+        self.retaining = Some(tokio::spawn(async move {
+            match proofs::retain(&store, age, "ringfence work").await {
+                Ok(Retained { tasks, payloads }) if !tasks.is_empty() => {
+                    tracing::info!(tasks = tasks.len(), payloads, "kept long enough: purged");
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "what is kept for too long cannot be purged now"),
+            }
+        }));
     }
 
     fn note(

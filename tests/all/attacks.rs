@@ -28,8 +28,8 @@ mod waiting;
 
 pub(crate) use self::{
     artifacts::*, bombs::*, calls::*, changes::*, files::*, grants::*, hiding::*, http::*, http_answers::*,
-    http_secrets::*, imports::*, leftovers::*, memory::*, names::*, outputs::*, printing::*, revoked::*, schemas::*,
-    skills::*, terminal::*, traps::*, waiting::*,
+    http_secrets::*, imports::*, leftovers::*, memory::*, names::*, outputs::*, printing::*, revoked::*,
+    schemas::*, skills::*, terminal::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

@@ -82,6 +82,7 @@ codes! {
     R0440 = Asked, "a checkpoint, a proof or a receipt cannot be read";
     R0441 = Asked, "the key of the checkpoints cannot be used";
     R0442 = Asked, "it cannot be purged";
+    R0448 = Asked, "nothing says how long payloads are kept";
     R0501 = Failed, "the store cannot be written";
     R0502 = Failed, "the store is damaged";
     R0503 = Failed, "the store is locked";

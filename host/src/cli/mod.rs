@@ -217,7 +217,7 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Artifacts(verb) => verb.run(global),
         Verb::Kill(verb) => verb.run(global).await,
         Verb::Events(verb) => verb.run(global).await,
-        Verb::Store(verb) => verb.run(global),
+        Verb::Store(verb) => verb.run(global).await,
         Verb::Audit(verb) => verb.run(global).await,
         Verb::Receipt(verb) => verb.run(global),
         Verb::Doctor(verb) => verb.run(global),

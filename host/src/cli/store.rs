@@ -7,7 +7,8 @@ use clap::{Args, Subcommand};
 use ringfence_core::error::{Code, Error};
 use serde_json::{Value, json};
 
-use super::{Global, progress};
+use super::{Global, operator, progress};
+use crate::proofs::{self, Retained};
 use crate::store::{self, Compared, Finding, Index};
 use crate::text::plain_line;
 use crate::{report, show};
@@ -40,10 +41,16 @@ enum StoreVerb {
         #[arg(long)]
         repair: bool,
     },
+    /// Purge the payloads of the tasks that ended longer ago than [retention] says; what is signed stays valid
+    Retain {
+        /// Say what would go, and leave it
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 impl Store {
-    pub(super) fn run(self, global: &Global) -> Result<ExitCode, Error> {
+    pub(super) async fn run(self, global: &Global) -> Result<ExitCode, Error> {
         match self.verb {
             StoreVerb::Migrate { dry_run } => migrate(dry_run, global),
             StoreVerb::Backup { file } => {
@@ -60,6 +67,7 @@ impl Store {
                 Ok(ExitCode::SUCCESS)
             }
             StoreVerb::Fsck { repair } => fsck(repair, global),
+            StoreVerb::Retain { dry_run } => retain(dry_run, global).await,
         }
     }
 }
@@ -77,6 +85,40 @@ fn migrate(dry_run: bool, global: &Global) -> Result<ExitCode, Error> {
     } else {
         show::data(format_args!("schema {from} became {to}"))?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn retain(dry_run: bool, global: &Global) -> Result<ExitCode, Error> {
+    let config = global.config()?;
+    let age = config.retention.ok_or_else(|| {
+        Error::new(Code::R0448, "nothing says how long payloads are kept")
+            .hint("say so in ringfence.toml: [retention] payloads = \"90d\"; or purge by hand: ringfence audit purge --before TIME")
+    })?;
+    // None of these verbs makes a store.
+    store::there_is_one(&config)?;
+    let opened = global.store()?;
+    let Retained { tasks, payloads } = match dry_run {
+        true => proofs::too_old(&opened, age)?,
+        false => {
+            let retained = proofs::retain(&opened, age, &operator()).await?;
+            if !retained.tasks.is_empty() {
+                proofs::clean(&opened)?;
+            }
+            retained
+        }
+    };
+    if global.json {
+        show::data(json!({ "tasks": tasks, "payloads": payloads, "dry_run": dry_run }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for task in tasks.iter().take(SHOWN) {
+        show::data(task)?;
+    }
+    if tasks.len() > SHOWN {
+        show::data(format_args!("and {} more", tasks.len() - SHOWN))?;
+    }
+    let word = if dry_run { "would be purged" } else { "are purged" };
+    show::data(format_args!("{payloads} payloads of {} tasks {word}", tasks.len()))?;
     Ok(ExitCode::SUCCESS)
 }
 

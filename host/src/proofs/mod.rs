@@ -5,6 +5,7 @@ mod export;
 mod prove;
 mod purge;
 mod receipt;
+mod retain;
 mod verify;
 
 use ringfence_core::audit::{Checkpoints, Fact, PublicKey, Record};
@@ -14,8 +15,9 @@ use ringfence_core::ids::StreamName;
 pub use checkpoint::{checkpoint, continuation};
 pub use export::{Exported, export, import};
 pub use prove::prove;
-pub use purge::{Purge, Purged, purge};
+pub use purge::{Purge, Purged, clean, purge};
 pub use receipt::receipt;
+pub use retain::{Retained, retain, too_old};
 pub use verify::{Trust, Verified, verify};
 
 use crate::wiring::Store;

@@ -10,6 +10,7 @@ use ringfence_core::stores::{Envelope, append_shared, read_facts};
 use ringfence_core::units::Timestamp;
 
 use super::fact;
+use super::retain::old;
 use super::verify::purges;
 use crate::wiring::Store;
 
@@ -41,18 +42,33 @@ pub async fn purge(store: &Store, what: &Purge, by: &str) -> Result<Purged, Erro
         Purge::Before(time) => ended_before(store, *time)?,
     };
     let done = purges(store)?;
-    let envelope = Envelope { actor: &by.into(), ring: Some(Ring::System), trace: TraceId::default() };
     for task in &tasks {
         let stream = StreamName::task(task);
         let until = store.log.head(&stream)?.sequence;
         if done.iter().any(|(purged, to)| *purged == stream && *to >= until) {
             continue;
         }
-        let order = || Ok::<_, Error>(Fact::PayloadsPurged { stream: stream.clone(), until });
-        append_shared(&*store.log, &*store.clock, &StreamName::control(), envelope.clone(), order).await?;
+        note(store, &stream, until, by).await?;
     }
     let payloads = store.purge.purge(&purges(store)?, &named(store)?)?;
     Ok(Purged { tasks, payloads })
+}
+
+/// Leaves no trace of what is purged in the store's files.
+///
+/// # Errors
+/// Why some of it may still be there.
+pub fn clean(store: &Store) -> Result<(), Error> {
+    store.purge.purge(&purges(store)?, &named(store)?)?;
+    Ok(())
+}
+
+/// Writes down that a stream's payloads are to be gone.
+pub(super) async fn note(store: &Store, stream: &StreamName, until: u64, by: &str) -> Result<(), Error> {
+    let envelope = Envelope { actor: &by.into(), ring: Some(Ring::System), trace: TraceId::default() };
+    let order = || Ok::<_, Error>(Fact::PayloadsPurged { stream: stream.clone(), until });
+    append_shared(&*store.log, &*store.clock, &StreamName::control(), envelope, order).await?;
+    Ok(())
 }
 
 /// A task and all that were asked by it, each of which must be over.
@@ -92,26 +108,20 @@ fn parents(store: &Store) -> Result<Vec<(TaskId, Option<TaskId>)>, Error> {
     Ok(parents)
 }
 
+/// What another task asked for counts by the end of the outermost, which it may have to be gone on with.
 fn ended_before(store: &Store, time: Timestamp) -> Result<Vec<TaskId>, Error> {
-    let mut tasks = Vec::new();
-    for stream in store.log.streams("task/")? {
-        let Some(task) = stream.as_task() else { continue };
-        let ended = store.log.last(&stream)?.is_some_and(|event| event.time < time);
-        if ended && is_over(store, &task)? {
-            tasks.push(task);
-        }
-    }
-    Ok(tasks)
+    let purged = purges(store)?.into_iter().map(|(stream, _)| stream).collect();
+    Ok(old(store, time, &purged)?.into_iter().map(|(task, _)| task).collect())
 }
 
 /// Whether nothing more will be written to a task, and nobody may yet decide otherwise.
-fn is_over(store: &Store, task: &TaskId) -> Result<bool, Error> {
+pub(super) fn is_over(store: &Store, task: &TaskId) -> Result<bool, Error> {
     let last = store.log.last(&StreamName::task(task))?;
     Ok(last.is_some_and(|event| event.kind == "task.ended") && store.queue.work(task)?.is_none())
 }
 
 /// What is kept for another reason than that an event has it as its payload: components and artifacts.
-fn named(store: &Store) -> Result<BTreeSet<Digest>, Error> {
+pub(super) fn named(store: &Store) -> Result<BTreeSet<Digest>, Error> {
     let mut named = BTreeSet::new();
     let mut streams = store.log.streams("artifacts/")?;
     streams.push(StreamName::registry());

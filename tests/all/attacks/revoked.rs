@@ -84,12 +84,11 @@ pub(crate) fn attack_files_keeps_what_was_revoked() {
     assert_ne!(said[0], "0", "it could read before");
 
     let facts = world.facts(&task);
-    let at = facts.iter().position(|fact| matches!(fact, Fact::TaskNarrowed { .. })).expect("it is on record");
+    let at =
+        facts.iter().position(|fact| matches!(fact, Fact::TaskNarrowed { .. })).expect("it is on record");
     let second = Digest::of(&fs::read(world.path().join("ringfence.toml")).unwrap());
-    assert!(
-        matches!(&facts[at], Fact::TaskNarrowed { policy, held, ring: Ring::Standard }
-            if *policy == Some(second) && held.is_empty())
-    );
+    assert!(matches!(&facts[at], Fact::TaskNarrowed { policy, held, ring: Ring::Standard }
+            if *policy == Some(second) && held.is_empty()));
     let mut denied = 0;
     for fact in &facts[at + 1..] {
         match fact {
@@ -97,7 +96,10 @@ pub(crate) fn attack_files_keeps_what_was_revoked() {
                 assert!(call.call.starts_with("files."), "{call:?}");
                 assert_eq!((*code, refusal.kind), (Code::R0107, RefusalKind::Denied));
                 // What was never granted is denied as ever.
-                assert_eq!(refusal.message.contains(REVOKED), matches!(&*call.call, "files.read" | "files.list"));
+                assert_eq!(
+                    refusal.message.contains(REVOKED),
+                    matches!(&*call.call, "files.read" | "files.list")
+                );
                 denied += 1;
             }
             Fact::CallBegun { call } => panic!("{call:?} was let out"),
@@ -147,7 +149,10 @@ fn what_was_revoked_does_not_come_back_to_the_same_task() {
     replace(&world, READS);
     let said_first = said(&world.wait(run).unwrap());
     assert_eq!(said_first.len(), 2, "{said_first:?}");
-    assert_eq!(said(&world.run(world.again(&Order { input: reading(2, 0).to_string().into(), ..order }))), ["2"]);
+    assert_eq!(
+        said(&world.run(world.again(&Order { input: reading(2, 0).to_string().into(), ..order }))),
+        ["2"]
+    );
 }
 
 #[test]
@@ -276,12 +281,14 @@ fn what_is_revoked_of_the_web_is_denied_to_the_next_request_and_to_where_one_lea
             }
         });
         let origin = server.origin();
-        let grant = format!("[[grant]]\nring = 2\nhttp = [{{ url = \"{origin}\", networks = [\"127.0.0.1\"] }}]\n");
+        let grant =
+            format!("[[grant]]\nring = 2\nhttp = [{{ url = \"{origin}\", networks = [\"127.0.0.1\"] }}]\n");
         let world = World::with_policy(&grant);
         let log = Arc::clone(&world.running.store.log);
         policy.set((world.path().join("ringfence.toml"), log)).ok().unwrap();
         world.load("friend_asks_the_web");
-        let asked = ["first", "third"].map(|path| json!({ "method": "GET", "url": format!("{origin}/{path}") }));
+        let asked =
+            ["first", "third"].map(|path| json!({ "method": "GET", "url": format!("{origin}/{path}") }));
         let order = order(&world, "friend_asks_the_web", &json!({ "asked": asked }));
         let emitted = world.run(order);
         let said = said(&emitted);

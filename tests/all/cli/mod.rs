@@ -21,6 +21,7 @@ mod proofs;
 mod pure;
 mod receipts;
 pub(crate) mod registry;
+mod retention;
 mod revoked;
 mod rules;
 mod shells;

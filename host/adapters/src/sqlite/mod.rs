@@ -213,6 +213,15 @@ impl PayloadPurge for SqliteStore {
     fn purge(&self, purged: &[(StreamName, u64)], named: &BTreeSet<Digest>) -> Result<u64, StoreError> {
         purge::purge(&self.path, purged, named)
     }
+
+    fn release(
+        &self,
+        now: &[(StreamName, u64)],
+        purged: &[(StreamName, u64)],
+        named: &BTreeSet<Digest>,
+    ) -> Result<u64, StoreError> {
+        purge::release(&self.path, now, purged, named)
+    }
 }
 
 impl BlobStore for SqliteStore {

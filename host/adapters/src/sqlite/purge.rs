@@ -21,24 +21,47 @@ pub(super) fn purge(
     named: &BTreeSet<Digest>,
 ) -> Result<u64, StoreError> {
     let connection = schema::connect(path)?;
-    connection.pragma_update(None, "secure_delete", true).map_err(store_error)?;
-    connection.execute_batch("BEGIN IMMEDIATE").map_err(store_error)?;
-    let gone = remove(&connection, purged, named)?;
-    connection.execute_batch("COMMIT").map_err(store_error)?;
+    let gone = in_one(&connection, purged, purged, named)?;
     // Pages that were split hold copies of what was in them: only a file that is made anew holds none.
     connection.execute_batch("VACUUM").map_err(store_error)?;
     empty_log(&connection)?;
     Ok(gone)
 }
 
+/// Works on a connection of its own too, and holds up nobody for longer than its one transaction takes.
+pub(super) fn release(
+    path: &Path,
+    now: &[(StreamName, u64)],
+    purged: &[(StreamName, u64)],
+    named: &BTreeSet<Digest>,
+) -> Result<u64, StoreError> {
+    in_one(&schema::connect(path)?, now, purged, named)
+}
+
+/// In one transaction, with what is deleted written over.
+fn in_one(
+    connection: &Connection,
+    now: &[(StreamName, u64)],
+    purged: &[(StreamName, u64)],
+    named: &BTreeSet<Digest>,
+) -> Result<u64, StoreError> {
+    connection.pragma_update(None, "secure_delete", true).map_err(store_error)?;
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(store_error)?;
+    let gone = remove(connection, now, purged, named)?;
+    connection.execute_batch("COMMIT").map_err(store_error)?;
+    Ok(gone)
+}
+
+/// `purged` are all streams that are purged; of these, `now` are looked at.
 fn remove(
     connection: &Connection,
+    now: &[(StreamName, u64)],
     purged: &[(StreamName, u64)],
     named: &BTreeSet<Digest>,
 ) -> Result<u64, StoreError> {
     let mut held = BTreeSet::new();
     let mut gone = 0;
-    for (stream, until) in purged {
+    for (stream, until) in now {
         let row = params![stream.as_str(), rows::to_column(*until)?];
         let sql = "SELECT payload_hash FROM events WHERE stream = ? AND sequence <= ? AND payload IS NULL";
         let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
@@ -51,7 +74,9 @@ fn remove(
         gone += connection.execute(sql, row).map_err(store_error)? as u64;
     }
     held.retain(|hash| !named.contains(&Digest::from_bytes(*hash)));
-    keep_what_others_name(connection, purged, &mut held)?;
+    if !held.is_empty() {
+        keep_what_others_name(connection, purged, &mut held)?;
+    }
     for hash in held {
         let sql = "DELETE FROM blobs WHERE hash = ?";
         gone += connection.execute(sql, [&hash[..]]).map_err(store_error)? as u64;

@@ -78,9 +78,9 @@ impl Authority {
     /// The ring that all these policies and another one leave to a skill that is asked for.
     #[must_use]
     pub fn ring_for(&self, skill: &SkillName, ring: Ring) -> Ring {
-        self.held.iter().fold(ring.least_privileged(self.ring), |ring, policy| {
-            policy.effective_ring(ring, skill)
-        })
+        self.held
+            .iter()
+            .fold(ring.least_privileged(self.ring), |ring, policy| policy.effective_ring(ring, skill))
     }
 
     /// What is left under the newest policy, if another one came into force since this was asked last; and whether that
@@ -102,9 +102,11 @@ impl Authority {
 
     /// What a policy leaves of it, if that is less.
     fn narrowed(&self, policy: &Arc<Policy>) -> Option<Self> {
-        let ring = self.chain.iter().chain([&self.skill]).fold(self.ring, |ring, skill| {
-            policy.effective_ring(ring, skill)
-        });
+        let ring = self
+            .chain
+            .iter()
+            .chain([&self.skill])
+            .fold(self.ring, |ring, skill| policy.effective_ring(ring, skill));
         let takes_nothing = |held: &Arc<Policy>| {
             Arc::ptr_eq(held, policy) || self.counting(&policy.grants).eq(self.counting(&held.grants)) || {
                 let (folders, hosts) = (self.folders_of(policy), self.hosts_of(policy));
@@ -236,7 +238,9 @@ fn still<T: Clone + PartialEq>(
 mod tests {
     use super::*;
     use crate::capability::Capability;
-    use crate::governance::{Access, Ask, Quota, Scope, Through, UrlPattern, Verdict, WebAsk, decide, recorded};
+    use crate::governance::{
+        Access, Ask, Quota, Scope, Through, UrlPattern, Verdict, WebAsk, decide, recorded,
+    };
     use crate::ring::Effect;
 
     fn folder(path: &str, access: Access, bytes: u64) -> Arc<FolderGrant> {
@@ -290,7 +294,8 @@ mod tests {
         let policies = Policies::new(policy(vec![folder("/n", Access::Write, 10)], Vec::new()));
         let authority = began(&policies);
         assert!(authority.caught_up().is_none(), "nothing has changed");
-        policies.take(policy(vec![folder("/n", Access::Write, 99), folder("/m", Access::Write, 5)], Vec::new()));
+        policies
+            .take(policy(vec![folder("/n", Access::Write, 99), folder("/m", Access::Write, 5)], Vec::new()));
         let (wider, narrowed) = authority.caught_up().expect("it has changed");
         assert!(narrowed, "a quota is another grant, whichever way it changed");
         assert_eq!(through(&wider, Effect::Reversible).map(|folder| folder.quota.bytes), Some(10));
@@ -311,7 +316,8 @@ mod tests {
         let wide = web("https://*.a.example", &["10.0.0.0/8", "::1/128"], Effect::Read, "h", 9);
         let policies = Policies::new(policy(Vec::new(), vec![wide]));
         let authority = began(&policies);
-        let narrow = web("https://x.a.example/v1/*", &["10.1.0.0/16", "127.0.0.0/8"], Effect::Reversible, "h", 99);
+        let narrow =
+            web("https://x.a.example/v1/*", &["10.1.0.0/16", "127.0.0.0/8"], Effect::Reversible, "h", 99);
         policies.take(policy(Vec::new(), vec![narrow]));
         let (left, narrowed) = authority.caught_up().expect("it has changed");
         let grant = web_through(&left, "GET", "https://x.a.example/v1/y").expect("both cover it");
@@ -342,10 +348,19 @@ mod tests {
         };
         let same = again(all());
         assert!(!same.has_lost());
-        assert_eq!(through(&same, Effect::Reversible), Some(FolderGrant::clone(&folder("/n", Access::Write, 10))));
+        assert_eq!(
+            through(&same, Effect::Reversible),
+            Some(FolderGrant::clone(&folder("/n", Access::Write, 10)))
+        );
         assert_eq!(
             web_through(&same, "POST", "https://a.example/v1/x"),
-            Some(WebGrant::clone(&web("https://a.example/v1/*", &["10.0.0.0/8"], Effect::Reversible, "h", 9)))
+            Some(WebGrant::clone(&web(
+                "https://a.example/v1/*",
+                &["10.0.0.0/8"],
+                Effect::Reversible,
+                "h",
+                9
+            )))
         );
         let wider = again(policy(
             vec![folder("/n", Access::Write, 99), folder("/m", Access::Write, 99)],

@@ -1,7 +1,6 @@
 //! What a task held, written down for the host that may go on with it, and read again there.
 
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -47,8 +46,8 @@ pub(super) fn record<'a>(grants: impl Iterator<Item = &'a Grant>, skill: &SkillN
     held
 }
 
-fn place_of(folder: &std::path::Path) -> Digest {
-    Digest::of(folder.as_os_str().as_bytes())
+fn place_of(folder: &Path) -> Digest {
+    Digest::of(folder.as_os_str().as_encoded_bytes())
 }
 
 fn hash_of(headers: &[AddedHeader]) -> Digest {
@@ -76,7 +75,16 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
                 };
                 Grant { holder, skill: skill(*alone), files: vec![Arc::new(folder)], http: Vec::new() }
             }
-            HeldGrant::Web { url, methods, effect, idempotent, networks, headers: hash, max_bytes, alone } => {
+            HeldGrant::Web {
+                url,
+                methods,
+                effect,
+                idempotent,
+                networks,
+                headers: hash,
+                max_bytes,
+                alone,
+            } => {
                 let here = headers.iter().find(|web| hash_of(&web.headers) == *hash);
                 let gone = || vec![AddedHeader { name: String::new(), value: String::new() }];
                 let web = WebGrant {

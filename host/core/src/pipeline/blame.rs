@@ -104,6 +104,7 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0440
         | Code::R0441
         | Code::R0442
+        | Code::R0448
         | Code::R0520
         | Code::R0521 => Blame::Host,
     }

@@ -169,12 +169,7 @@ fn words(powers: Powers) -> String {
     if words.is_empty() { "no power".to_owned() } else { words.join(", ") }
 }
 
-fn refused_import(
-    code: Code,
-    name: &SkillName,
-    version: &semver::Version,
-    capability: Capability,
-) -> Error {
+fn refused_import(code: Code, name: &SkillName, version: &semver::Version, capability: Capability) -> Error {
     Error::new(code, format!("skill `{name}` {version} was refused `{capability}`"))
         .because(format!("it imports {}", capability.interface()))
 }

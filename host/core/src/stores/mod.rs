@@ -122,6 +122,18 @@ pub trait PayloadPurge: Send + Sync {
     /// # Errors
     /// Why some of it may still be there; then it is to be done again.
     fn purge(&self, purged: &[(StreamName, u64)], named: &BTreeSet<Digest>) -> Result<u64, StoreError>;
+
+    /// The same for some of them, in one short transaction: `purged` are all that are to be gone, `now` those of them that go.
+    /// They cannot be read any more; traces of them may be left in the file until the next [`Self::purge`].
+    ///
+    /// # Errors
+    /// Why all of it is still there.
+    fn release(
+        &self,
+        now: &[(StreamName, u64)],
+        purged: &[(StreamName, u64)],
+        named: &BTreeSet<Digest>,
+    ) -> Result<u64, StoreError>;
 }
 
 /// A value with its revision.
