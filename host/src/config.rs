@@ -147,7 +147,16 @@ impl Config {
             let data = places.data.clone().map_or_else(user_data, Ok)?;
             return Self::check(File::default(), None, Path::new("."), data);
         };
-        let text = std::fs::read_to_string(&path).map_err(|why| broken(&path).because(why))?;
+        let text = std::fs::read_to_string(&path).map_err(|why| match why.kind() {
+            std::io::ErrorKind::NotFound => Error::new(
+                Code::R0404,
+                format!("there is no policy file {}", path.display()),
+            )
+            .hint(
+                "name the one that is meant: --config FILE or RINGFENCE_CONFIG; `ringfence init` writes one",
+            ),
+            _ => broken(&path).because(why),
+        })?;
         Self::read(&text, &path, places.data.as_deref())
     }
 

@@ -231,5 +231,7 @@ pub(super) fn does_not_hold(file: &Path) -> Error {
 }
 
 fn read_checkpoint(file: &Path) -> Result<Continuation, Error> {
-    Continuation::from_text(&read_in(file)?).ok_or_else(|| unreadable(file))
+    let read = Continuation::from_text(&read_in(file)?).filter(|read| read.note.unproved().is_some());
+    // What is no checkpoint says nothing against the log.
+    read.ok_or_else(|| unreadable(file).because("it is not a checkpoint"))
 }

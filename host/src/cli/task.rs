@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use futures::{StreamExt, stream};
 use ringfence_core::audit::{Decision, to_text};
+use ringfence_core::contract::parse;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::KillTarget;
 use ringfence_core::ids::{StreamName, TaskId};
@@ -20,6 +21,7 @@ use super::tasks::Tasks;
 use super::{Global, operator, progress, task_file, this_program, time};
 use crate::alive::is_alive;
 use crate::text::plain_line;
+use crate::wiring::Store;
 use crate::{app, inbox, proofs, replay, show, wiring};
 
 /// How many submissions are under way at once: they share their flushes.
@@ -128,6 +130,7 @@ impl Submit {
             (None, Some(file)) => task_file::read(file, &running.config, fresh)?,
             (None, None) => Vec::new(),
         };
+        orders.iter().try_for_each(|order| check(&running.store, order))?;
         let bar = progress(format!("submitting {} tasks", orders.len()));
         let submitted = stream::iter(&orders)
             .map(|order| running.host.submit(order))
@@ -158,6 +161,20 @@ impl Submit {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Whether a task could be run at all, as far as that is known before it is. One that is in the store already is compared there.
+fn check(store: &Store, order: &Order) -> Result<(), Error> {
+    if store.log.head(&StreamName::task(&order.task))?.sequence > 0 {
+        return Ok(());
+    }
+    store.registry.find(&order.skill)?;
+    let parsed = parse(&order.input);
+    parsed.map(drop).map_err(|why| {
+        Error::new(Code::R0402, format!("the input for skill `{}` is not JSON", order.skill))
+            .because(why)
+            .hint("give one JSON value: --input '{\"name\": \"Ada\"}', --input @FILE or --input -")
+    })
 }
 
 /// Shows each event of a task as it comes, from the first on.

@@ -102,6 +102,23 @@ fn the_same_submission_again_is_no_second_task() {
 }
 
 #[test]
+fn what_could_never_run_is_refused_when_it_is_submitted() {
+    let operator = Operator::new();
+    operator.load("hello");
+    operator.say(&["task", "submit", "hello", "--id", "t-x", "--input", "{"]).failed("R0402", 2);
+    operator.say(&["task", "submit", "hallo", "--input", ADA]).failed("R0401", 2).saying("hallo");
+    let lines = "{\"skill\":\"hello\",\"input\":{\"name\":\"Ada\"}}\n{\"skill\":\"hallo\"}\n";
+    let file = operator.write("tasks.jsonl", lines);
+    operator.say(&["task", "submit", "--file", file.to_str().unwrap()]).failed("R0401", 2);
+    assert_eq!(operator.json(&["task", "list"]).0, json!([]), "of many all are looked at first");
+    // One that is there already may be submitted again, whatever became of its skill.
+    let submit = ["task", "submit", "hello", "--id", "t-one", "--input", ADA];
+    operator.does(&submit);
+    operator.does(&["withdraw", "hello@0.1.0", "--reason", "a test"]);
+    assert_eq!(operator.json(&submit).0[0]["submitted"], "known");
+}
+
+#[test]
 fn many_tasks_come_from_a_file_or_from_stdin_and_several_workers_share_them() {
     let operator = Operator::new();
     operator.load("hello");

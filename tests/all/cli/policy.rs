@@ -134,7 +134,10 @@ fn an_unknown_key_is_refused_with_the_nearest_name() {
 #[test]
 fn a_policy_file_that_was_named_must_be_there() {
     let operator = Operator::new();
-    operator.say(&["--config", "missing.toml", "skills"]).failed("R0404", 2).saying("missing.toml");
+    operator
+        .say(&["--config", "missing.toml", "skills"])
+        .failed("R0404", 2)
+        .saying("there is no policy file missing.toml");
     operator.say(&["--config", "/", "skills"]).failed("R0404", 2);
     let named = operator.command().env("RINGFENCE_CONFIG", "missing.toml").arg("skills").output().unwrap();
     Said::from(named).failed("R0404", 2);

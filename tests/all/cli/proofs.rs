@@ -195,6 +195,12 @@ fn a_forged_checkpoint_is_named() {
     forger(&["audit", "verify", "--checkpoint", "first.txt"]).failed("R0521", 1);
     let right = key(&operator);
     forger(&["audit", "verify", "--checkpoint", "first.txt", "--key", &right]).failed("R0504", 1);
+    // What is no checkpoint at all says nothing of the log.
+    operator.write("notes.txt", "milk, bread\n");
+    operator
+        .say(&["audit", "verify", "--checkpoint", "notes.txt"])
+        .failed("R0440", 2)
+        .saying("it is not a checkpoint");
 }
 
 /// The same store, worked on with a key of somebody else.

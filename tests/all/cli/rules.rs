@@ -43,7 +43,7 @@ fn a_rule_file_is_tested_and_then_in_force() {
     assert_eq!(operator.does(&["rules"]).lines().count(), 3);
     let (listed, _) = operator.json(&["rules"]);
     assert_eq!(listed[0]["skill"], "hello");
-    assert_eq!(listed[0]["rules"][1]["naming"]["suffix"], "!");
+    assert_eq!(listed[0]["rules"][1]["naming"], json!({ "suffix": "!", "reserved": ["Hello, Mallory!"] }));
 
     operator.does(&["run", "hello", "--input", ADA]);
     for (name, rule, message) in
@@ -56,6 +56,13 @@ fn a_rule_file_is_tested_and_then_in_force() {
         assert_eq!(run["violations"], found, "{run}");
     }
     operator.does(&["audit", "verify"]);
+}
+
+#[test]
+fn what_a_rule_does_not_say_is_not_shown() {
+    let operator = Operator::new();
+    operator.write("ringfence.toml", "[[rule]]\nskill = \"a\"\npath = \"/t\"\nbounds = { min = 1 }\n");
+    assert_eq!(operator.does(&["rules"]), "a  /t: bounds {\"min\":1.0}\n");
 }
 
 #[test]

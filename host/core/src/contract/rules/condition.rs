@@ -12,7 +12,7 @@ use crate::contract::work::Budget;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Conditions {
     /// When the rule applies; always, where it is left out.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub when: Vec<Condition>,
     /// What must hold then.
     pub then: Vec<Condition>,
@@ -25,8 +25,10 @@ pub struct Condition {
     /// Where to look; a `*` that the rule's own path has too stands for the same item.
     pub path: String,
     /// Whether something is there, other than null.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub exists: Option<bool>,
     /// A JSON Schema (2020-12) that what is there fits; nothing fits none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<Value>,
 }
 

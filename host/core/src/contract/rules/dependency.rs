@@ -13,12 +13,13 @@ use crate::contract::work::Budget;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Dependency {
     /// Where these must be there too, if the place is; a `*` that the rule's own path has too stands for the same item.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requires: Vec<String>,
     /// Where what the place holds must be found: it is a reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub refers_to: Option<String>,
     /// No item refers to itself, not over others either.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub acyclic: bool,
 }
 

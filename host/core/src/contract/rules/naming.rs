@@ -13,18 +13,22 @@ use crate::contract::Schema;
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Naming {
     /// Their letter case.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub case: Option<Case>,
     /// What they begin with.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub prefix: Option<String>,
     /// What they end with.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub suffix: Option<String>,
     /// A regular expression that is found in each.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pattern: Option<String>,
     /// Names that none may be.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reserved: Vec<String>,
     /// No two are the same.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unique: bool,
 }
 

@@ -11,8 +11,10 @@ use super::Rule;
 #[serde(deny_unknown_fields)]
 pub struct Bounds {
     /// The least.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
     /// The most.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
 }
 
