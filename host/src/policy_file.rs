@@ -183,9 +183,9 @@ impl Taking {
         let decide = || {
             let said = self.log.read(&control, since + 1, usize::MAX).map_err(Unwritten::Store)?;
             let place = self.place();
-            let facts =
+            let mut facts =
                 said.iter().filter_map(|record| serde_json::from_slice(record.payload.as_deref()?).ok());
-            let last = facts.filter(|fact| is_about(fact, &place)).last();
+            let last = facts.rfind(|fact| is_about(fact, &place));
             if last.is_some_and(|last| says_the_same(&last, fact)) {
                 return Err(Unwritten::Said);
             }
