@@ -107,12 +107,13 @@ impl Authority {
             .iter()
             .chain([&self.skill])
             .fold(self.ring, |ring, skill| policy.effective_ring(ring, skill));
+        let (grants, asker) = (&policy.grants, self.asker());
         let takes_nothing = |held: &Arc<Policy>| {
-            Arc::ptr_eq(held, policy) || self.counting(&policy.grants).eq(self.counting(&held.grants)) || {
-                let (folders, hosts) = (self.folders_of(policy), self.hosts_of(policy));
-                self.folders_of(held).iter().all(|folder| folders.contains(folder))
-                    && self.hosts_of(held).iter().all(|host| hosts.contains(host))
-            }
+            Arc::ptr_eq(held, policy)
+                || held.grants.counting(asker).all(|grant| {
+                    grant.files.iter().all(|folder| grants.grants_folder(asker, folder))
+                        && grant.http.iter().all(|web| grants.grants_web(asker, web))
+                })
         };
         if ring == self.ring && self.held.iter().any(takes_nothing) {
             return None;
@@ -142,7 +143,7 @@ impl Authority {
 
     /// The grants that count under the newest policy.
     pub(crate) fn record(&self) -> Vec<HeldGrant> {
-        super::held::record(self.counting(&self.edition.policy().grants), &self.skill)
+        super::held::record(self.edition.policy().grants.counting(self.asker()), &self.skill)
     }
 
     /// The newest policy that was looked at.
@@ -152,25 +153,13 @@ impl Authority {
 
     /// The grants that count for it, in the operator's order; as it began, where it has been narrowed since.
     pub fn grants(&self) -> impl Iterator<Item = &Grant> {
-        self.counting(&self.held[0].grants)
-    }
-
-    fn counting<'a>(&'a self, book: &'a GrantBook) -> impl Iterator<Item = &'a Grant> {
-        book.grants().iter().filter(|grant| {
+        self.held[0].grants.grants().iter().filter(|grant| {
             let held = match &grant.holder {
                 Holder::Caller(agent) => *agent == self.agent,
                 Holder::Ring(ring) => self.ring.reaches(*ring),
             };
             held && grant.skill.as_ref().is_none_or(|only| self.asker().is_all(only))
         })
-    }
-
-    fn folders_of<'a>(&'a self, policy: &'a Policy) -> Vec<&'a Arc<FolderGrant>> {
-        self.counting(&policy.grants).flat_map(|grant| &grant.files).collect()
-    }
-
-    fn hosts_of<'a>(&'a self, policy: &'a Policy) -> Vec<&'a Arc<WebGrant>> {
-        self.counting(&policy.grants).flat_map(|grant| &grant.http).collect()
     }
 
     /// The folders of a name that it was granted, as far as they still are.

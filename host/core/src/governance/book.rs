@@ -21,7 +21,14 @@ pub(super) struct Asker<'a> {
     pub(super) chain: &'a [SkillName],
 }
 
-impl Asker<'_> {
+impl<'a> Asker<'a> {
+    /// As whom it holds grants.
+    fn holders(self) -> impl Iterator<Item = Holder> + 'a {
+        let rings = [Ring::Trusted, Ring::Standard, Ring::Sandboxed].into_iter();
+        let rings = rings.filter(move |least| self.ring.reaches(*least)).map(Holder::Ring);
+        std::iter::once(Holder::Caller(self.agent.clone())).chain(rings)
+    }
+
     /// Whether nothing but this skill has a hand in it.
     pub(super) fn is_all(&self, skill: &SkillName) -> bool {
         self.skill == skill && self.chain.iter().all(|link| link == skill)
@@ -32,6 +39,8 @@ impl Asker<'_> {
 #[derive(Debug, Clone, Default)]
 pub struct GrantBook {
     grants: Vec<Grant>,
+    /// Where the grants of a holder stand.
+    places: HashMap<Holder, Vec<usize>>,
     folders: Index<FolderGrant>,
     hosts: Index<WebGrant>,
     domains: Index<WebGrant>,
@@ -42,7 +51,8 @@ impl GrantBook {
     #[must_use]
     pub fn new(grants: Vec<Grant>) -> Self {
         let mut book = Self::default();
-        for grant in &grants {
+        for (place, grant) in grants.iter().enumerate() {
+            book.places.entry(grant.holder.clone()).or_default().push(place);
             for folder in &grant.files {
                 book.folders.put(grant, folder.name.clone(), folder);
             }
@@ -58,6 +68,26 @@ impl GrantBook {
     #[must_use]
     pub fn grants(&self) -> &[Grant] {
         &self.grants
+    }
+
+    /// The grants that count for somebody, in the operator's order. Those of others make no difference to it.
+    pub(super) fn counting<'a>(&'a self, asker: Asker<'a>) -> impl Iterator<Item = &'a Grant> {
+        let mut places: Vec<usize> =
+            asker.holders().filter_map(|holder| self.places.get(&holder)).flatten().copied().collect();
+        places.sort_unstable();
+        let grants = places.into_iter().map(|place| &self.grants[place]);
+        grants.filter(move |grant| grant.skill.as_ref().is_none_or(|only| asker.is_all(only)))
+    }
+
+    /// Whether somebody was granted exactly this.
+    pub(super) fn grants_folder(&self, asker: Asker<'_>, folder: &FolderGrant) -> bool {
+        self.folders.find(asker, &folder.name).any(|granted| **granted == *folder)
+    }
+
+    /// Whether somebody was granted exactly this.
+    pub(super) fn grants_web(&self, asker: Asker<'_>, web: &WebGrant) -> bool {
+        let index = if web.url.below { &self.domains } else { &self.hosts };
+        index.find(asker, &web.url.host.to_string()).any(|granted| **granted == *web)
     }
 
     /// The folders of a name that somebody was granted.
@@ -106,10 +136,7 @@ impl<T> Index<T> {
     }
 
     fn find<'a>(&'a self, asker: Asker<'a>, key: &'a str) -> impl Iterator<Item = &'a Arc<T>> {
-        let rings = [Ring::Trusted, Ring::Standard, Ring::Sandboxed].into_iter();
-        let rings = rings.filter(move |least| asker.ring.reaches(*least)).map(Holder::Ring);
-        let holders = std::iter::once(Holder::Caller(asker.agent.clone())).chain(rings);
-        holders.flat_map(move |holder| {
+        asker.holders().flat_map(move |holder| {
             let filed = self.0.get(&holder).and_then(|keys| keys.get(key)).into_iter().flatten();
             filed
                 .filter(move |filed| filed.skill.as_ref().is_none_or(|only| asker.is_all(only)))

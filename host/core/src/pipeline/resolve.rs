@@ -137,7 +137,7 @@ pub(super) fn again(
         return Err(Over::refused(claimed, Some((&skill, ring)), error, failing));
     }
     let resolved = resolved(&edition, claimed, skill, ring, *powers, held);
-    if !held.is_empty() && resolved.authority.has_lost() {
+    if ring != recorded.ring || !held.is_empty() && resolved.authority.has_lost() {
         resolved.claimed.books.log().append(&resolved.authority.narrowing());
     }
     Ok(resolved)
