@@ -124,6 +124,7 @@ pub(crate) async fn govern(
         agent: "ada".parse().expect("a name"),
         ring: Ring::Sandboxed,
         only: None,
+        context: None,
         limits: running.config.limits,
         max_corrections: 2,
     };

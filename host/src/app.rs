@@ -162,7 +162,7 @@ fn aimed_at(store: &Store, target: &KillTarget) -> Result<Vec<TaskId>, Error> {
 
 /// Whether a task runs this version; what it has not written yet follows from what it asked for.
 fn may_run(store: &Store, line: &TaskLine, name: &SkillName, version: &Version) -> bool {
-    let early = store.log.read(&StreamName::task(&line.task), 2, 3).unwrap_or_default();
+    let early = store.log.read(&StreamName::task(&line.task), 2, 4).unwrap_or_default();
     let resolved = early.iter().filter_map(fact).find_map(|fact| match fact {
         Fact::TaskResolved { skill, version, .. } => Some((skill, version)),
         _ => None,

@@ -1,6 +1,7 @@
 //! `ringfence.toml`, the environment and the flags, made into one checked [`Config`].
 
 mod concurrency;
+mod context;
 mod policy;
 mod retention;
 mod rules;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use ringfence_adapters::artifacts::ArtifactQuota;
 use ringfence_adapters::http_client::{HttpSettings, Secrets};
 use ringfence_core::artifact::MediaRange;
+use ringfence_core::context::Origin;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::CrowdLimits;
 use ringfence_core::ids::Digest;
@@ -89,6 +91,8 @@ struct File {
     http: web::HttpEntry,
     #[serde(default)]
     secret: BTreeMap<String, web::SecretEntry>,
+    #[serde(default)]
+    context: Vec<context::ContextEntry>,
     #[serde(default)]
     grant: Vec<policy::GrantEntry>,
     #[serde(default)]
@@ -230,18 +234,13 @@ impl Config {
         };
         config.check_engine().map_err(&wrong)?;
         config.check_folders().map_err(&wrong)?;
+        config.check_contexts().map_err(&wrong)?;
         Ok(config)
     }
 
     /// No grant may reach the host's own files: who writes the policy or the data folder is the operator.
     fn check_folders(&self) -> Result<(), String> {
-        let cache = self.data.join("cache");
-        let secrets = self.secrets.iter().filter_map(web::SecretSource::file);
-        let own = [self.data.as_path(), &cache].into_iter().chain(self.file.as_deref()).chain(secrets);
-        let own = own.chain(self.rule_files.iter().map(PathBuf::as_path));
-        let keys = crate::keys::folder().ok();
-        let own = own.chain(keys.as_deref());
-        let own: Vec<PathBuf> = own.map(policy::resolved).collect();
+        let own = self.own_places();
         for grant in self.policy.grants.grants().iter().flat_map(|grant| &grant.files) {
             let granted = policy::resolved(&grant.folder);
             if let Some(reached) =
@@ -255,6 +254,36 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// No source of a context lies among them either: a skill would read it.
+    fn check_contexts(&self) -> Result<(), String> {
+        let own = self.own_places();
+        for package in self.policy.contexts.values() {
+            for source in &package.sources {
+                let Origin::File(path) = &source.origin else { continue };
+                let path = policy::resolved(path);
+                if let Some(reached) = own.iter().find(|own| path.starts_with(own)) {
+                    return Err(format!(
+                        "[[context]] {}: source {}: the file lies in the host's own {}: keep it elsewhere",
+                        package.name,
+                        source.name,
+                        reached.display(),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The files and folders that are the host's own.
+    fn own_places(&self) -> Vec<PathBuf> {
+        let cache = self.data.join("cache");
+        let secrets = self.secrets.iter().filter_map(web::SecretSource::file);
+        let own = [self.data.as_path(), &cache].into_iter().chain(self.file.as_deref()).chain(secrets);
+        let own = own.chain(self.rule_files.iter().map(PathBuf::as_path));
+        let keys = crate::keys::folder().ok();
+        own.chain(keys.as_deref()).map(policy::resolved).collect()
     }
 
     /// Reads the secrets of the policy file. No part of them is in any error.

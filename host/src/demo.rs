@@ -182,6 +182,7 @@ impl Demo {
             agent: "ada".parse().map_err(|why| Error::new(Code::R0001, "a name is none").because(why))?,
             ring: act.ring,
             only: None,
+            context: None,
             limits,
             max_corrections: running.config.max_corrections,
         })

@@ -61,7 +61,9 @@ mod tests {
         }
         assert_eq!(age("90d"), Ok(Duration::from_secs(90 * 86_400)));
         assert_eq!(age("12h"), Ok(Duration::from_secs(12 * 3_600)));
-        for wrong in ["", "d", "0d", "-1d", "1.5d", "99999999999999999999d", "999999999999999999d", "90"] {
+        for wrong in
+            ["", "d", "0d", "-1d", "1.5d", "99999999999999999999d", "999999999999999999d", "90", "old"]
+        {
             assert!(age(wrong).is_err(), "{wrong:?}");
         }
     }

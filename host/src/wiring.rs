@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringfence_adapters::artifacts::ArtifactsOverLog;
+use ringfence_adapters::context::SourcesOverStore;
 use ringfence_adapters::files::CapFiles;
 use ringfence_adapters::http_client::HyperHttp;
 use ringfence_adapters::in_memory::InMemoryStore;
@@ -153,6 +154,7 @@ pub fn start_with(
         clock: Arc::clone(&store.clock),
         entropy: Arc::clone(&store.entropy),
         outside: Arc::new(outside),
+        sources: Arc::new(SourcesOverStore::new(Arc::clone(&store.log), Arc::clone(&store.state))),
         policies: Arc::new(Policies::new(config.policy.clone())),
         switches: Arc::clone(&switches),
         crowd: Crowd::new(CrowdLimits { runs: config.crowd.runs.min(slots as usize), ..config.crowd }),

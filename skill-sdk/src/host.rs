@@ -2,7 +2,7 @@
 
 use crate::Violations;
 #[cfg(not(target_family = "wasm"))]
-use crate::{Artifacts, Clock, Files, Http, Log, Memory, Random, Skills};
+use crate::{Artifacts, Clock, Context, Files, Http, Log, Memory, Random, Skills};
 
 /// What a run is given besides its input.
 ///
@@ -22,6 +22,9 @@ pub struct Host {
     /// What the skill hands over.
     #[cfg(not(target_family = "wasm"))]
     pub artifacts: Artifacts,
+    /// What the task was given to read.
+    #[cfg(not(target_family = "wasm"))]
+    pub context: Context,
     /// The granted folders.
     #[cfg(not(target_family = "wasm"))]
     pub files: Files,
@@ -41,7 +44,7 @@ pub struct Host {
 
 #[cfg(not(target_family = "wasm"))]
 impl Host {
-    /// A host of fakes for a native test: nothing remembered, no folder and no URL granted, 1970, seed 0, no
+    /// A host of fakes for a native test: nothing remembered, nothing given to read, no folder and no URL granted, 1970, seed 0, no
     /// other skill. Its fields may be replaced.
     pub fn fake() -> Self {
         Self::default()
@@ -53,7 +56,7 @@ impl Host {
     message = "the host does not provide `{Self}`",
     label = "neither a power nor `Violations`",
     note = "the first argument of a skill is its input; every further one is `Log`, `Memory`, `Artifacts`, \
-            `Files`, `Http`, `Clock`, `Random`, `Skills` or `Violations`",
+            `Context`, `Files`, `Http`, `Clock`, `Random`, `Skills` or `Violations`",
     note = "a skill with several inputs takes them as one struct with #[data]"
 )]
 pub trait Provided: Sized {

@@ -4,6 +4,7 @@ mod artifacts;
 mod bombs;
 mod calls;
 mod changes;
+mod context;
 mod crowds;
 mod files;
 mod grants;
@@ -27,9 +28,9 @@ mod traps;
 mod waiting;
 
 pub(crate) use self::{
-    artifacts::*, bombs::*, calls::*, changes::*, files::*, grants::*, hiding::*, http::*, http_answers::*,
-    http_secrets::*, imports::*, leftovers::*, memory::*, names::*, outputs::*, printing::*, revoked::*,
-    schemas::*, skills::*, terminal::*, traps::*, waiting::*,
+    artifacts::*, bombs::*, calls::*, changes::*, context::*, files::*, grants::*, hiding::*, http::*,
+    http_answers::*, http_secrets::*, imports::*, leftovers::*, memory::*, names::*, outputs::*, printing::*,
+    revoked::*, schemas::*, skills::*, terminal::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

@@ -101,6 +101,7 @@ fn order(running: &Running) -> Order {
         agent: "ada".parse().unwrap(),
         ring: Ring::Sandboxed,
         only: None,
+        context: None,
         limits: running.config.limits,
         max_corrections: 0,
     }

@@ -5,6 +5,7 @@ mod tests_by_name {
     use crate::attacks::*;
     use crate::cache::*;
     use crate::cli::registry::*;
+    use crate::context::*;
     use crate::replay::*;
     use crate::web::*;
 

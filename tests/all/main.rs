@@ -10,6 +10,7 @@ mod cache;
 mod cli;
 mod compiling;
 mod compiling_once;
+mod context;
 mod controls;
 mod corpus;
 mod embedding;

@@ -19,6 +19,10 @@ const POLICY: &str = "
 [[grant]]
 ring = 2
 files = [{ folder = \"notes\", access = \"write\" }]
+[[context]]
+name = \"house\"
+max-bytes = \"1KiB\"
+sources = [{ name = \"rules\", inline = \"be kind\" }]
 ";
 
 fn world() -> World {
@@ -39,8 +43,12 @@ fn replay(world: &World, emitted: &Emitted, facts: &[Fact]) -> Result<Replayed, 
 
 /// Runs, and runs again three times from the record: same output, same calls, same fuel.
 fn assert_replays(world: &World, skill: &str, input: &str) -> Emitted {
-    world.load(skill);
-    let emitted = world.run(ring_2(world, skill, input));
+    assert_order_replays(world, ring_2(world, skill, input))
+}
+
+fn assert_order_replays(world: &World, order: Order) -> Emitted {
+    world.load(&order.skill.replace('-', "_"));
+    let emitted = world.run(order);
     assert_eq!(emitted.outcome.status, Status::Completed, "{:?}", emitted.outcome);
     let same = Replayed { attempts: emitted.outcome.attempts, fuel: emitted.outcome.used.fuel };
     for _ in 0..3 {
@@ -72,9 +80,11 @@ fn a_long_sleep_takes_no_time_when_it_is_replayed() {
 
 #[test]
 pub(crate) fn friend_uses_every_power() {
-    let emitted = assert_replays(&world(), "friend_uses_every_power", r#"{"folder":"notes"}"#);
+    let world = world();
+    let order = ring_2(&world, "friend_uses_every_power", r#"{"folder":"notes"}"#);
+    let emitted = assert_order_replays(&world, Order { context: Some("house".parse().unwrap()), ..order });
     let output = emitted.outcome.output.unwrap().to_string();
-    for seen in ["Ok(\\\"hello\\\")", "Denied", "NotFound", "Conflict(1)"] {
+    for seen in ["Ok(\\\"hello\\\")", "Ok(\\\"be kind\\\")", "Denied", "NotFound", "Conflict(1)"] {
         assert!(output.contains(seen), "{seen} in {output}");
     }
 }

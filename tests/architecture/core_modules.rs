@@ -4,7 +4,7 @@ use super::code::{code_of, without_tests};
 use super::{Source, assert_kept, root, sources};
 
 /// The modules of core, the lowest first.
-const ORDER: [&str; 19] = [
+const ORDER: [&str; 20] = [
     "controls",
     "ids",
     "units",
@@ -17,6 +17,7 @@ const ORDER: [&str; 19] = [
     "system",
     "contract",
     "artifact",
+    "context",
     "audit",
     "stores",
     "governance",

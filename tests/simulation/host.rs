@@ -11,6 +11,7 @@ use futures::future::BoxFuture;
 use ringfence_adapters::behind::Behind;
 use ringfence_adapters::in_memory::InMemoryStore;
 use ringfence_core::audit::Status;
+use ringfence_core::context::NoSources;
 use ringfence_core::contract::{Description, Validator, Violation};
 use ringfence_core::error::Error;
 use ringfence_core::gate::Outside;
@@ -115,6 +116,7 @@ impl Lives {
             clock: Arc::new(Time::default()),
             entropy: Arc::new(Drawn(Mutex::new(Numbers::new(self.seed ^ self.born << 32)))),
             outside: Arc::new(outside),
+            sources: Arc::new(NoSources),
             policies: Arc::new(Policies::new(policy)),
             switches: Arc::new(Switches::default()),
             crowd: Crowd::new(CrowdLimits { runs: 8, per_caller: 8, waiting: 8 }),
@@ -130,6 +132,7 @@ impl Lives {
             agent: "ada".parse().unwrap(),
             ring: Ring::Standard,
             only: None,
+            context: None,
             limits,
             max_corrections: 1,
         }

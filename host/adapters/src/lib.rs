@@ -7,6 +7,7 @@ pub mod artifacts;
 mod batch;
 pub mod behind;
 mod blocking;
+pub mod context;
 pub mod files;
 pub mod http_client;
 pub mod in_memory;

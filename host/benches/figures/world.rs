@@ -56,6 +56,7 @@ impl World {
             agent: "bench".parse().expect("a name"),
             ring: Ring::Sandboxed,
             only: None,
+            context: None,
             limits: limits.with(Limit::WallMs, 600_000).with(Limit::LogBytes, 1 << 40),
             max_corrections: 0,
         }

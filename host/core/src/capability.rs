@@ -12,6 +12,8 @@ pub enum Capability {
     Artifacts,
     /// Time and waiting.
     Clock,
+    /// What the task was given to read.
+    Context,
     /// Files in granted folders.
     Files,
     /// What is on the web, as far as it is granted.
@@ -28,9 +30,10 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in alphabetical order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Artifacts,
         Self::Clock,
+        Self::Context,
         Self::Files,
         Self::Http,
         Self::Log,
@@ -45,6 +48,7 @@ impl Capability {
         match self {
             Self::Artifacts => "artifacts",
             Self::Clock => "clock",
+            Self::Context => "context",
             Self::Files => "files",
             Self::Http => "http",
             Self::Log => "log",
@@ -66,6 +70,7 @@ impl Capability {
         match self {
             Self::Artifacts => "ringfence:artifacts/artifacts@0.1.0",
             Self::Clock => "ringfence:clock/clock@0.1.0",
+            Self::Context => "ringfence:context/context@0.1.0",
             Self::Files => "ringfence:files/files@0.1.0",
             Self::Http => "ringfence:http/http@0.1.0",
             Self::Log => "ringfence:log/log@0.1.0",

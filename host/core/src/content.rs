@@ -1,5 +1,7 @@
 //! Bytes that a skill hands over or gets: what is in files and in memory.
 
+pub(crate) mod shared_text;
+
 use serde::{Deserialize, Serialize};
 
 /// Bytes, which the log shows as text where they are text.

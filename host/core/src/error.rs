@@ -82,6 +82,10 @@ codes! {
     R0440 = Asked, "a checkpoint, a proof or a receipt cannot be read";
     R0441 = Asked, "the key of the checkpoints cannot be used";
     R0442 = Asked, "it cannot be purged";
+    R0443 = Asked, "no such context package";
+    R0444 = Asked, "a source of the context is missing";
+    R0445 = Asked, "a source of the context is stale";
+    R0446 = Asked, "the context is over its budget";
     R0448 = Asked, "nothing says how long payloads are kept";
     R0501 = Failed, "the store cannot be written";
     R0502 = Failed, "the store is damaged";

@@ -106,6 +106,14 @@ name!(
     Agent, "an agent name", check_words
 );
 name!(
+    /// The name of a context package.
+    ContextName, "a context name", check_words
+);
+name!(
+    /// The name of a source in a context package.
+    SourceName, "a source name", check_words
+);
+name!(
     /// One unit of governed work.
     TaskId, "a task id", check_words
 );

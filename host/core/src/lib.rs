@@ -4,13 +4,14 @@
 //! needs of them stands here as a trait, and `ringfence-adapters` and `ringfence-engine` fulfil it.
 //!
 //! A module imports only those before it in this order, which a test keeps: controls, ids, units, limit, error,
-//! capability, refusal, ring, content, system, contract, artifact, audit, stores, governance, gate, sandbox, registry,
-//! pipeline.
+//! capability, refusal, ring, content, system, contract, artifact, context, audit, stores, governance, gate, sandbox,
+//! registry, pipeline.
 
 pub mod artifact;
 pub mod audit;
 pub mod capability;
 pub mod content;
+pub mod context;
 pub mod contract;
 pub mod controls;
 pub mod error;

@@ -106,6 +106,7 @@ pub const fn floor(capability: Capability) -> Ring {
     match capability {
         Capability::Artifacts
         | Capability::Clock
+        | Capability::Context
         | Capability::Log
         | Capability::Memory
         | Capability::Random

@@ -7,6 +7,7 @@ wasmtime::component::bindgen!({
     exports: { default: async },
     trappable_error_type: {
         "ringfence:artifacts/artifacts.error" => ringfence_core::gate::Stop,
+        "ringfence:context/context.error" => ringfence_core::gate::Stop,
         "ringfence:files/files.error" => ringfence_core::gate::Stop,
         "ringfence:http/http.error" => ringfence_core::gate::Stop,
         "ringfence:memory/memory.error" => ringfence_core::gate::Stop,

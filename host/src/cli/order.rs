@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use ringfence_core::capability::{Capability, Powers};
 use ringfence_core::error::{Code, Error};
-use ringfence_core::ids::{Agent, TaskId};
+use ringfence_core::ids::{Agent, ContextName, TaskId};
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::Order;
 use ringfence_core::ring::Ring;
@@ -49,6 +49,9 @@ pub(super) struct Ordered {
     /// Grant the task these powers and no others: log,memory
     #[arg(long, value_name = "POWERS", value_delimiter = ',', value_parser = capability)]
     pub(super) only: Option<Vec<Capability>>,
+    /// What it is given to read: a [[context]] of the policy file
+    #[arg(long, value_name = "NAME")]
+    pub(super) context: Option<ContextName>,
 }
 
 fn capability(word: &str) -> Result<Capability, String> {
@@ -78,6 +81,9 @@ impl Ordered {
             })?;
         let ring =
             Ring::from_number(self.ring).ok_or_else(|| Error::new(Code::R0414, "there is no such ring"))?;
+        if let Some(context) = &self.context {
+            config.policy.context(context)?;
+        }
         Ok(Order {
             task,
             skill: self.skill.as_str().into(),
@@ -85,6 +91,7 @@ impl Ordered {
             agent: self.agent.clone(),
             ring,
             only: self.only.as_ref().map(|list| list.iter().copied().collect::<Powers>()),
+            context: self.context.clone(),
             limits,
             max_corrections: self.max_corrections.unwrap_or(config.max_corrections),
         })

@@ -71,6 +71,9 @@ pub(super) fn shown_output(output: &Value) -> String {
 
 pub(crate) fn to_json(emitted: &Emitted) -> Value {
     let outcome = &emitted.outcome;
+    let context = emitted.context.as_ref().map(|context| {
+        json!({ "name": context.name, "id": context.id, "bytes": context.bytes, "tokens": context.tokens })
+    });
     json!({
         "task": emitted.task,
         "skill": &*emitted.skill,
@@ -79,6 +82,7 @@ pub(crate) fn to_json(emitted: &Emitted) -> Value {
         "status": outcome.status,
         "output": outcome.output,
         "artifacts": emitted.artifacts,
+        "context": context,
         "error": report::error_of(outcome).as_ref().map(report::to_json),
         "blame": outcome.blame,
         "limit": outcome.limit,

@@ -36,6 +36,7 @@ struct Entry {
     memory: Option<String>,
     max_corrections: Option<u32>,
     only: Option<Vec<String>>,
+    context: Option<String>,
 }
 
 fn nothing() -> Value {
@@ -101,6 +102,10 @@ impl Entry {
                 .map_err(|why| format!("memory: {why}"))?,
             max_corrections: self.max_corrections,
             only: only.transpose()?,
+            context: self
+                .context
+                .map(|name| name.parse().map_err(|why| format!("context: {why}")))
+                .transpose()?,
         };
         if !(1..=3).contains(&ordered.ring) {
             return Err(format!("there is no ring {}; say 1, 2 or 3", ordered.ring));

@@ -12,7 +12,7 @@ use ringfence_core::pipeline::Policy;
 use ringfence_core::ring::{Ring, floor};
 use serde::Deserialize;
 
-use super::{File, rules, web};
+use super::{File, context, rules, web};
 use crate::quantity;
 
 #[derive(Debug, Deserialize)]
@@ -64,7 +64,8 @@ pub(super) fn policy(
         .iter()
         .map(|entry| grant(entry, parsed, folder).map_err(|why| format!("[[grant]]: {why}")));
     let grants = GrantBook::new(grants.collect::<Result<_, _>>()?);
-    Ok(Policy { grants: Arc::new(grants), rules, ceilings, digest: None })
+    let contexts = context::packages(&parsed.context, folder)?;
+    Ok(Policy { grants: Arc::new(grants), rules, ceilings, contexts, digest: None })
 }
 
 fn grant(entry: &GrantEntry, file: &File, folder: &Path) -> Result<Grant, String> {

@@ -2,6 +2,7 @@
 
 pub mod artifacts;
 pub mod clock;
+pub mod context;
 pub mod files;
 pub mod http;
 pub mod log;

@@ -3,6 +3,7 @@
 
 pub(crate) mod artifacts;
 pub(crate) mod clock;
+pub(crate) mod context;
 pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod log;

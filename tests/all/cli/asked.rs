@@ -86,7 +86,7 @@ fn an_input_that_cannot_be_read_is_no_task() {
 #[test]
 fn a_value_out_of_its_range_is_refused() {
     let operator = operator();
-    let wrong: [&[&str]; 18] = [
+    let wrong: [&[&str]; 20] = [
         &["run", "hello", "--ring", "0"],
         &["run", "hello", "--ring", "4"],
         &["run", "hello", "--ring", "two"],
@@ -102,6 +102,8 @@ fn a_value_out_of_its_range_is_refused() {
         &["run", "hello", "--fuel", "-1"],
         &["run", "hello", "--fuel", "18446744073709551616"],
         &["run", "hello", "--only", "log,sudo"],
+        &["run", "hello", "--context", "../x"],
+        &["run", "hello", "--context", ""],
         &["run", "hello", "--inptu", "{}"],
         &["run"],
         &["ruun", "hello"],

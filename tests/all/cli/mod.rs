@@ -3,6 +3,7 @@
 mod artifacts;
 mod asked;
 mod components;
+mod context;
 mod damage;
 mod disk;
 mod doctor;

@@ -45,6 +45,8 @@ fn a_broken_policy_file_grants_nothing_and_is_named() {
             "for reading only",
         ),
         ("[[grant]]\nring = 2\nring = 1", "duplicate key"),
+        ("[[context]]\nname = \"a\"\nsources = []", "missing field `max-bytes`"),
+        ("[[context]]\nname = \"A\"\nmax-bytes = \"1\"\nsources = []", "not a context name"),
         ("[[skill]]\nname = \"hello\"\nceiling = 0", "no skill ever runs in ring 0"),
         ("[[skill]]\nname = \"Hello\"\nceiling = 3", "not a skill name"),
         ("[[skill]]\nname = \"a\"\nceiling = 3\n[[skill]]\nname = \"a\"\nceiling = 2", "stands twice"),

@@ -89,6 +89,7 @@ async fn meet(running: &Running, bytes: &[u8]) -> Met {
         agent: "ada".parse().unwrap(),
         ring: Ring::Standard,
         only: None,
+        context: None,
         limits: limits.with(Limit::MemoryBytes, 8 << 20).with(Limit::Steps, 100),
         max_corrections: 1,
     };

@@ -206,6 +206,7 @@ impl World {
             agent: "ada".parse().unwrap(),
             ring: Ring::Sandboxed,
             only: None,
+            context: None,
             limits: self.running.config.limits,
             max_corrections: 0,
         }

@@ -15,6 +15,8 @@ pub struct Seen {
     memory: Vec<String>,
     /// What became of what it handed over.
     artifacts: Vec<String>,
+    /// What it was given to read.
+    context: Vec<String>,
     /// What became of each call about files.
     files: Vec<String>,
     /// What became of each call about the web.
@@ -29,6 +31,7 @@ fn friend_uses_every_power(
     folder: String,
     artifacts: Artifacts,
     clock: Clock,
+    context: Context,
     files: Files,
     http: Http,
     log: Log,
@@ -56,6 +59,11 @@ fn friend_uses_every_power(
             format!("{:?}", artifacts.save("done.txt", "text/plain", b"done")),
             format!("{:?}", artifacts.save("done.txt", "text/plain", b"redone")),
             format!("{:?}", artifacts.save("../done.txt", "text/plain", b"done")),
+        ],
+        context: vec![
+            format!("{:?}", context.list()),
+            format!("{:?}", context.read("rules")),
+            format!("{:?}", context.read("nothing")),
         ],
         files: vec![
             format!("{:?}", files.write(&path, b"hello")),

@@ -23,7 +23,7 @@ use ringfence_core::refusal::{Refusal, RefusalKind};
 use ringfence_core::stores::{Envelope, EventLog, StateStore, StoreError, Totals, Versioned, append_shared};
 use ringfence_core::system::Clock;
 
-use self::projection::Projection;
+pub(crate) use self::projection::Projection;
 use crate::blocking::{self, Wanted};
 
 /// The longest key, in bytes.

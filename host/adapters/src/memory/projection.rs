@@ -11,7 +11,7 @@ use ringfence_core::stores::{EventLog, StateStore, StoreError, Totals, Versioned
 const PAGE: usize = 64;
 
 /// Follows the streams. All of it can be made again from them.
-pub(super) struct Projection {
+pub(crate) struct Projection {
     log: Arc<dyn EventLog>,
     state: Arc<dyn StateStore>,
     /// Up to which event each stream is applied, as far as this process knows.
@@ -37,13 +37,13 @@ fn state_key(agent: &Agent, key: &str) -> String {
 }
 
 impl Projection {
-    pub(super) fn new(log: Arc<dyn EventLog>, state: Arc<dyn StateStore>) -> Self {
+    pub(crate) fn new(log: Arc<dyn EventLog>, state: Arc<dyn StateStore>) -> Self {
         Self { log, state, cursors: Mutex::default(), totals: Mutex::default() }
     }
 
     /// Applies what was written to a caller's stream since the last time. Applying an event twice, or at the same
     /// time as another process, changes nothing. The answer is the sequence of the last event.
-    pub(super) fn catch_up(&self, agent: &Agent) -> Result<u64, StoreError> {
+    pub(crate) fn catch_up(&self, agent: &Agent) -> Result<u64, StoreError> {
         let stream = StreamName::memory(agent);
         let mut cursor = self.cursor(agent)?;
         loop {
@@ -75,18 +75,18 @@ impl Projection {
     }
 
     /// The value under a key and its revision, if it was not deleted.
-    pub(super) fn get(&self, agent: &Agent, key: &str) -> Result<Option<(Vec<u8>, u64)>, StoreError> {
+    pub(crate) fn get(&self, agent: &Agent, key: &str) -> Result<Option<(Vec<u8>, u64)>, StoreError> {
         Ok(self.entry(agent, key)?.and_then(|there| Some((there.value?, there.revision))))
     }
 
     /// What is kept under a key, deleted or not.
-    pub(super) fn entry(&self, agent: &Agent, key: &str) -> Result<Option<Versioned>, StoreError> {
+    pub(crate) fn entry(&self, agent: &Agent, key: &str) -> Result<Option<Versioned>, StoreError> {
         self.state.get(&state_key(agent, key))
     }
 
     /// How much is kept for a caller whose last event is `applied`. If there is a later one already, that may count
     /// too: then nothing can be appended behind `applied`, nor is it anybody's last event again.
-    pub(super) fn totals(&self, agent: &Agent, applied: u64) -> Result<Totals, StoreError> {
+    pub(crate) fn totals(&self, agent: &Agent, applied: u64) -> Result<Totals, StoreError> {
         let known = self.lock_totals().get(agent).copied();
         if let Some((_, totals)) = known.filter(|(at, _)| *at == applied) {
             return Ok(totals);
@@ -97,12 +97,12 @@ impl Projection {
     }
 
     /// Takes note of how much is kept once the event `at` is applied.
-    pub(super) fn remember_totals(&self, agent: &Agent, at: u64, totals: Totals) {
+    pub(crate) fn remember_totals(&self, agent: &Agent, at: u64, totals: Totals) {
         self.lock_totals().insert(agent.clone(), (at, totals));
     }
 
     /// A caller's keys with a prefix, in order, with the sizes of their values.
-    pub(super) fn list(&self, agent: &Agent, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
+    pub(crate) fn list(&self, agent: &Agent, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
         let start = state_key(agent, "").len();
         let keys = self.state.list(&state_key(agent, prefix))?;
         Ok(keys.into_iter().map(|(key, size)| (key[start..].to_owned(), size)).collect())

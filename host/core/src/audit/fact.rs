@@ -14,9 +14,10 @@ use super::{json, shared_text};
 use crate::artifact::Artifact;
 use crate::capability::Powers;
 use crate::content::Content;
+use crate::context::BoundContext;
 use crate::contract::{Description, Violation, strict, strict_option};
 use crate::error::Code;
-use crate::ids::{Agent, Digest, SkillName, StreamName, TaskId};
+use crate::ids::{Agent, ContextName, Digest, SkillName, StreamName, TaskId};
 use crate::limit::{Amounts, Limit};
 use crate::ring::Ring;
 use crate::units::Timestamp;
@@ -44,7 +45,12 @@ pub enum Fact {
         parent: Option<TaskId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         only: Option<Powers>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        context: Option<ContextName>,
     },
+    /// What the task is given to read, with all that stands in it: nothing of it is read again.
+    #[serde(rename = "context.bound")]
+    ContextBound { context: BoundContext },
     /// A host process takes the task over, to begin with it or to go on from what stands before; the `claim`th time.
     #[serde(rename = "task.claimed")]
     TaskClaimed {
@@ -451,6 +457,7 @@ impl Fact {
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::TaskAccepted { .. } => "task.accepted",
+            Self::ContextBound { .. } => "context.bound",
             Self::TaskClaimed { .. } => "task.claimed",
             Self::TaskSuspended { .. } => "task.suspended",
             Self::TaskDecided { .. } => "task.decided",

@@ -9,8 +9,9 @@ mod held;
 mod json;
 mod proof;
 mod receipt;
-mod shared_text;
 mod tree;
+
+use crate::content::shared_text;
 
 pub use chain::{Broken, Verifier, purged_until};
 pub use checkpoint::{Checkpoint, Leaf, PublicKey, SecretKey, SignedNote, TreeProofError};

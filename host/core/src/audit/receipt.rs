@@ -28,6 +28,9 @@ pub struct Statement {
     /// What was asked for, and with what.
     pub asked: String,
     pub input_hash: Digest,
+    /// The id of the context that it was given to read, if it was given any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Digest>,
     /// What ran; nothing where the task was refused.
     pub ran: Option<Ran>,
     pub accepted: Timestamp,
@@ -162,12 +165,17 @@ impl Statement {
             }),
             _ => None,
         });
+        let context = rest.iter().rev().find_map(|(_, fact)| match fact {
+            Fact::ContextBound { context } => Some(context.id),
+            _ => None,
+        });
         Some(Self {
             format: ReceiptFormat::V1,
             task: task.clone(),
             agent: agent.clone(),
             asked: skill.to_string(),
             input_hash: Digest::of(input.as_bytes()),
+            context,
             ran,
             accepted: first.time,
             ended,

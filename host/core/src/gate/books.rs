@@ -9,6 +9,7 @@ use super::Call;
 use super::once::{Effects, Key};
 use crate::artifact::Artifact;
 use crate::audit::{Answered, Fact};
+use crate::context::BoundContext;
 use crate::governance::{Cost, Denial, Exhausted, Ledger, Reservation, StopSwitch};
 use crate::limit::{Amounts, Limit};
 use crate::stores::{StoreError, StreamWriter};
@@ -45,6 +46,7 @@ struct Pages {
     /// How many events of printed text are in the log already, of an attempt that is run again from its beginning.
     printed_before: usize,
     artifacts: Vec<Artifact>,
+    context: Option<Arc<BoundContext>>,
 }
 
 /// How much printed text is one event, in bytes: an event for each line would cost the host more than its bytes pay for.
@@ -63,6 +65,7 @@ impl Books {
             effects: Effects::default(),
             printed_before: 0,
             artifacts: Vec::new(),
+            context: None,
         };
         Self { log, switch, clock, pages: Mutex::new(pages), parent: None, has_past: AtomicBool::new(false) }
     }
@@ -169,6 +172,17 @@ impl Books {
 
     pub(super) fn note_effect(&self, key: Key, answer: &Value) {
         self.lock().effects.note(key, answer.clone());
+    }
+
+    /// Says what the task was given to read.
+    pub fn set_context(&self, context: BoundContext) {
+        self.lock().context = Some(Arc::new(context));
+    }
+
+    /// What the task was given to read, if anything.
+    #[must_use]
+    pub fn context(&self) -> Option<Arc<BoundContext>> {
+        self.lock().context.clone()
     }
 
     /// What the task has handed over, in order.

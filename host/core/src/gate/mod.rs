@@ -12,6 +12,7 @@ mod many;
 mod once;
 mod outside;
 mod permit;
+mod read_context;
 mod redirect;
 
 use std::future::Future;
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub use books::{Books, PrintStream};
 pub use call::artifacts::ArtifactsSave;
 pub use call::clock::{ClockNow, ClockSleep, Sleep, WasiSleep};
+pub use call::context::{ContextList, ContextRead, Listed, ReadSource};
 pub use call::files::{FilesDelete, FilesList, FilesRead, FilesWrite};
 pub use call::http::{HttpAnswer, HttpSend, check_header};
 pub use call::log::{Level, LogWrite};

@@ -61,6 +61,7 @@ pub fn outlook(capability: Capability, authority: &Authority) -> Outlook {
     match capability {
         Capability::Artifacts
         | Capability::Clock
+        | Capability::Context
         | Capability::Log
         | Capability::Memory
         | Capability::Random

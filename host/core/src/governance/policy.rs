@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::GrantBook;
+use crate::context::ContextPackage;
 use crate::contract::RuleSet;
 use crate::controls::{Guard, is_on};
-use crate::ids::{Digest, SkillName};
+use crate::error::{Code, Error};
+use crate::ids::{ContextName, Digest, SkillName};
 use crate::ring::Ring;
 
 /// What the operator decided.
@@ -18,6 +20,8 @@ pub struct Policy {
     pub rules: HashMap<SkillName, RuleSet>,
     /// The most privileged ring that a skill is ever run in, by skill.
     pub ceilings: HashMap<SkillName, Ring>,
+    /// What tasks may be given to read, by name.
+    pub contexts: HashMap<ContextName, Arc<ContextPackage>>,
     /// The hash of the policy file's text, where there is a file.
     pub digest: Option<Digest>,
 }
@@ -29,6 +33,21 @@ impl Policy {
     pub fn effective_ring(&self, caller: Ring, skill: &SkillName) -> Ring {
         let ceiling = self.ceilings.get(skill).copied().unwrap_or(Ring::Trusted);
         caller.least_privileged(ceiling).least_privileged(Ring::Trusted)
+    }
+
+    /// The package of this name.
+    ///
+    /// # Errors
+    /// `R0443` if none is declared.
+    pub fn context(&self, name: &ContextName) -> Result<&Arc<ContextPackage>, Error> {
+        self.contexts.get(name).ok_or_else(|| {
+            let mut declared: Vec<_> = self.contexts.keys().map(|name| format!("`{name}`")).collect();
+            declared.sort_unstable();
+            let declared = if declared.is_empty() { "none".to_owned() } else { declared.join(", ") };
+            Error::new(Code::R0443, format!("there is no context `{name}`"))
+                .because(format!("the policy file declares {declared}"))
+                .hint("name one of these, or declare it under [[context]] in ringfence.toml")
+        })
     }
 }
 

@@ -64,7 +64,11 @@ const fn of_refusal(code: Code) -> Blame {
         // It asks for what its caller's ring, or no ring at all, may do; or its contract is no longer one.
         Code::R0101 | Code::R0102 | Code::R0107 | Code::R0410 => Blame::Skill,
         // The caller narrowed the task, named what is not there, or gave an input that is none.
-        Code::R0103 | Code::R0110 | Code::R0401 | Code::R0402 | Code::R0403 | Code::R0421 => Blame::Caller,
+        Code::R0103 | Code::R0110 | Code::R0401 | Code::R0402 | Code::R0403 | Code::R0421 | Code::R0443 => {
+            Blame::Caller
+        }
+        // The operator declared the context.
+        Code::R0444 | Code::R0445 | Code::R0446 => Blame::Host,
         // No task is refused with these.
         Code::R0001
         | Code::R0201

@@ -8,7 +8,7 @@ use crate::audit::{Fact, Head, TraceId};
 use crate::capability::Powers;
 use crate::gate::Books;
 use crate::governance::{Authority, Ledger, OnBoard, Seat};
-use crate::ids::{Agent, Digest, SkillName, StreamName, TaskId};
+use crate::ids::{Agent, ContextName, Digest, SkillName, StreamName, TaskId};
 use crate::limit::Amounts;
 use crate::ring::Ring;
 use crate::stores::StreamWriter;
@@ -28,6 +28,8 @@ pub struct Order {
     pub ring: Ring,
     /// The task's own narrowing: no other power than these, if given.
     pub only: Option<Powers>,
+    /// What it is given to read, by the name that the operator gave it.
+    pub context: Option<ContextName>,
     /// How much it may use.
     pub limits: Amounts,
     /// How often the skill may correct its output.
@@ -131,6 +133,7 @@ impl Order {
             host: Arc::clone(host),
             parent,
             only: self.only,
+            context: self.context.clone(),
         }
     }
 }

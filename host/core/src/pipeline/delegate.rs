@@ -57,6 +57,8 @@ async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<Skill
         agent: authority.agent.clone(),
         ring: authority.ring,
         only: None,
+        // What the asking one was given is its own: it says in the input what the other shall know.
+        context: None,
         limits: lent(&underway),
         max_corrections: CORRECTIONS,
     };

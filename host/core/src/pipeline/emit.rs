@@ -10,6 +10,7 @@ use super::claim::Claimed;
 use super::resolve::Resolved;
 use crate::artifact::Artifact;
 use crate::audit::{Blame, Fact, LimitHit, Outcome, Status, Used};
+use crate::context::BoundContext;
 use crate::contract::Violation;
 use crate::error::{Code, Error};
 use crate::gate::Unresolved;
@@ -107,6 +108,8 @@ pub struct Emitted {
     pub outcome: Box<Outcome>,
     /// What it handed over, however it ended.
     pub artifacts: Vec<Artifact>,
+    /// What it was given to read, if anything.
+    pub context: Option<Arc<BoundContext>>,
     claimed: Box<Claimed>,
 }
 
@@ -151,6 +154,7 @@ pub(super) fn emit(over: Over) -> Emitted {
     claimed.books.log().hand_over();
     // The next in line need not wait until this one is durable.
     drop(claimed.seat.take());
-    let artifacts = claimed.books.artifacts();
-    Emitted { task: claimed.order.task.clone(), skill, version, ring, outcome, artifacts, claimed }
+    let (artifacts, context) = (claimed.books.artifacts(), claimed.books.context());
+    let task = claimed.order.task.clone();
+    Emitted { task, skill, version, ring, outcome, artifacts, context, claimed }
 }

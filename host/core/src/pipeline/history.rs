@@ -9,6 +9,7 @@ use super::Order;
 use super::execute::Begun;
 use crate::audit::{Answered, AttemptEnd, Decision, Fact, Head, HeldGrant, Outcome, Record};
 use crate::capability::Powers;
+use crate::context::BoundContext;
 use crate::error::{Code, Error};
 use crate::gate::Journal;
 use crate::ids::{Digest, SkillName, TaskId};
@@ -24,6 +25,8 @@ pub(super) struct History {
     pub(super) head: Head,
     /// How often it was claimed.
     pub(super) claims: u32,
+    /// What it was given to read.
+    pub(super) context: Option<BoundContext>,
     pub(super) resolved: Option<RecordedSkill>,
     /// How many attempts were made since it was last begun from the start.
     pub(super) attempts: u32,
@@ -98,17 +101,29 @@ impl History {
     }
 
     fn begin(task: &TaskId, fact: Fact) -> Option<Self> {
-        let Fact::TaskAccepted { skill, agent, ring, input, limits, max_corrections, host, parent, only } =
-            fact
+        let Fact::TaskAccepted {
+            skill,
+            agent,
+            ring,
+            input,
+            limits,
+            max_corrections,
+            host,
+            parent,
+            only,
+            context,
+        } = fact
         else {
             return None;
         };
-        let order = Order { task: task.clone(), skill, input, agent, ring, only, limits, max_corrections };
+        let task = task.clone();
+        let order = Order { task, skill, input, agent, ring, only, context, limits, max_corrections };
         Some(Self {
             order,
             parent,
             head: Head::default(),
             claims: u32::from(!host.is_empty()),
+            context: None,
             resolved: None,
             attempts: 0,
             used: Amounts::NONE,
@@ -135,6 +150,7 @@ impl History {
                 // A decision is for the one who claimed the task after it, and for nobody later.
                 self.open.iter_mut().for_each(|open| open.repeat = None);
             }
+            Fact::ContextBound { context } => self.context = Some(context),
             Fact::TaskResolved { skill, version, component, ring, powers, held, .. } => {
                 let held = held.into_iter().collect();
                 self.resolved = Some(RecordedSkill { skill, version, component, ring, powers, held });
@@ -219,6 +235,7 @@ impl History {
         self.past.extend(self.open.take().map(|open| open.facts.into_iter().map(|(_, fact)| fact).collect()));
         (self.attempts, self.used) = (0, Amounts::NONE);
         (self.resolved, self.last_end, self.ended) = (None, None, None);
+        self.context = None;
     }
 }
 

@@ -1,9 +1,10 @@
-//! The way of a task: claim → pool → resolve → execute → validate → correct → emit.
+//! The way of a task: claim → pool → context → resolve → execute → validate → correct → emit.
 //!
 //! Each stage is a type that only the stage before can make, so none can be left out.
 
 mod blame;
 mod claim;
+mod context;
 mod correct;
 mod delegate;
 mod emit;
@@ -23,6 +24,7 @@ pub use emit::Emitted;
 pub use replay::{Replayed, replay};
 pub use resume::{MAX_CLAIMS, Submitted};
 
+use crate::context::ContextSources;
 use crate::contract::Validator;
 use crate::gate::Outside;
 pub use crate::governance::Policy;
@@ -54,6 +56,8 @@ pub struct Host {
     pub entropy: Arc<dyn Entropy>,
     /// Everything outside.
     pub outside: Arc<Outside>,
+    /// What stands behind context packages.
+    pub sources: Arc<dyn ContextSources>,
     /// What the operator decided, as it is now.
     pub policies: Arc<Policies>,
     /// Everything that runs in this process.
@@ -92,7 +96,11 @@ impl Host {
     }
 
     async fn run_anew(&self, pooled: Pooled) -> Emitted {
-        match resolve::resolve(self, pooled).await {
+        let resolved = match context::bind(self, pooled).await {
+            Ok(bound) => resolve::resolve(self, bound).await,
+            Err(over) => Err(over),
+        };
+        match resolved {
             Ok(resolved) => self.go_through(Step::Ready(resolved)).await,
             Err(over) => emit::emit(over),
         }

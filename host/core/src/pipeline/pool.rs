@@ -57,7 +57,7 @@ pub(super) async fn pool(host: &Host, mut claimed: Box<Claimed>, patience: Patie
                     let wall = Duration::from_millis(claimed.order.limits[Limit::WallMs]);
                     return Err(busy(claimed, format!("its turn did not come within its {wall:?}")));
                 }
-                Waited::Stopped => return Err(killed(claimed)),
+                Waited::Stopped => return Err(killed(claimed, "while it waited for its turn")),
             }
         }
     }
@@ -86,13 +86,13 @@ async fn wait(claimed: &Claimed, seat: oneshot::Receiver<Seat>, patience: Patien
 }
 
 /// Ready when a switch is set; lets go of it when dropped.
-struct Stopped<'a> {
+pub(super) struct Stopped<'a> {
     switch: &'a StopSwitch,
     set: oneshot::Receiver<()>,
 }
 
 impl<'a> Stopped<'a> {
-    fn watch(switch: &'a StopSwitch) -> Self {
+    pub(super) fn watch(switch: &'a StopSwitch) -> Self {
         let (told, set) = oneshot::channel();
         let told = Mutex::new(Some(told));
         switch.attach(Arc::new(move || {
@@ -124,12 +124,12 @@ fn busy(claimed: Box<Claimed>, why: String) -> Over {
     over(claimed, Status::Failed, error)
 }
 
-fn killed(claimed: Box<Claimed>) -> Over {
+pub(super) fn killed(claimed: Box<Claimed>, when: &str) -> Over {
     let by = match claimed.books.switch().reason() {
         Some(StopReason::Killed { by }) => by.clone(),
         _ => "the host".to_owned(),
     };
-    let title = format!("the task `{}` was killed while it waited for its turn", claimed.order.task);
+    let title = format!("the task `{}` was killed {when}", claimed.order.task);
     over(claimed, Status::Stopped, Error::new(Code::R0202, title).because(format!("ordered by {by}")))
 }
 

@@ -56,6 +56,10 @@ pub async fn replay(
     for (index, fact) in facts.iter().enumerate() {
         match fact {
             Fact::TaskEnded { .. } => is_over = true,
+            Fact::ContextBound { context } if !context.is_whole() => {
+                return Err(format!("the context `{}` has other content than its hashes say", context.name));
+            }
+            Fact::ContextBound { context } => books.set_context(context.clone()),
             // A person has had it begun anew, with a ledger on which nothing is used.
             Fact::TaskDecided { decision: Decision::Retry | Decision::Amend { .. }, .. } if is_over => {
                 is_over = false;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::Host;
 use super::blame::Failing;
 use super::claim::Claimed;
+use super::context::Bound;
 use super::emit::Over;
 use super::history::RecordedSkill;
-use super::pool::Pooled;
 use crate::audit::{Fact, HeldGrant, Status};
 use crate::capability::{Capability, Powers};
 use crate::contract::{RuleSet, UNCHECKED, Violation, parse, violations};
@@ -30,7 +30,7 @@ pub(super) struct Resolved {
     pub(super) attempts: u32,
 }
 
-pub(super) async fn resolve(host: &Host, Pooled(claimed): Pooled) -> Result<Resolved, Over> {
+pub(super) async fn resolve(host: &Host, Bound(claimed): Bound) -> Result<Resolved, Over> {
     let skill = match host.registry.find(&claimed.order.skill) {
         Ok(skill) => skill,
         Err(error) => {
@@ -105,11 +105,7 @@ fn resolved(
 
 /// The same component again for a task that was resolved by a process that is gone; what policy takes away since then is
 /// gone, and what it adds does not count.
-pub(super) fn again(
-    host: &Host,
-    Pooled(claimed): Pooled,
-    recorded: &RecordedSkill,
-) -> Result<Resolved, Over> {
+pub(super) fn again(host: &Host, Bound(claimed): Bound, recorded: &RecordedSkill) -> Result<Resolved, Over> {
     let RecordedSkill { skill: name, version, component, ring, powers, held } = recorded;
     let found = host.registry.find(&format!("{name}@{version}")).and_then(|skill| {
         host.registry.is_offered(&skill)?;

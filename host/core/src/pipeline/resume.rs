@@ -10,7 +10,7 @@ use super::execute::go_on;
 use super::history::History;
 use super::pool::Patience;
 use super::validate::{conclude, validate};
-use super::{Emitted, Host, Order, Step, pool, resolve};
+use super::{Emitted, Host, Order, Step, context, pool, resolve};
 use crate::audit::{Answered, Decision, Fact, Head, Status};
 use crate::error::{Code, Error};
 use crate::gate::Again;
@@ -160,9 +160,17 @@ impl Host {
             Ok(pooled) => pooled,
             Err(over) => return emit(over),
         };
+        let bound = match history.context.take() {
+            None => context::bind(self, pooled).await,
+            Some(recorded) => context::again(pooled, recorded),
+        };
+        let bound = match bound {
+            Ok(bound) => bound,
+            Err(over) => return emit(over),
+        };
         let resolved = match &history.resolved {
-            None => resolve::resolve(self, pooled).await,
-            Some(recorded) => resolve::again(self, pooled, recorded),
+            None => resolve::resolve(self, bound).await,
+            Some(recorded) => resolve::again(self, bound, recorded),
         };
         let mut resolved = match resolved {
             Ok(resolved) => resolved,

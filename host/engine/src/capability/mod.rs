@@ -2,6 +2,7 @@
 
 mod artifacts;
 mod clock;
+mod context;
 mod files;
 mod http;
 mod log;
@@ -31,6 +32,7 @@ pub(crate) fn link(capability: Capability, linker: &mut Linker<State>) -> wasmti
     match capability {
         Capability::Artifacts => ringfence::artifacts::artifacts::add_to_linker::<_, Gated>(linker, gate),
         Capability::Clock => ringfence::clock::clock::add_to_linker::<_, Gated>(linker, gate),
+        Capability::Context => ringfence::context::context::add_to_linker::<_, Gated>(linker, gate),
         Capability::Files => ringfence::files::files::add_to_linker::<_, Gated>(linker, gate),
         Capability::Http => ringfence::http::http::add_to_linker::<_, Gated>(linker, gate),
         Capability::Log => ringfence::log::log::add_to_linker::<_, Gated>(linker, gate),

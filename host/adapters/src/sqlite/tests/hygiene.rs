@@ -28,6 +28,7 @@ async fn submit(store: &Arc<SqliteStore>, task: &str) {
         host: "".into(),
         parent: None,
         only: None,
+        context: None,
     });
     assert_eq!(writer.flush().await, Ok(()));
     writer.append(&Fact::TaskWaiting { ahead: 1 });

@@ -2,6 +2,7 @@
 
 pub(super) mod artifacts;
 pub(super) mod clock;
+pub(super) mod context;
 pub(super) mod files;
 pub(super) mod http;
 pub(super) mod log;
