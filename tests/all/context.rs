@@ -61,7 +61,7 @@ pub(crate) fn friend_reads_its_context() {
     let earlier = "t-earlier";
     let sources = format!(
         "{{ name = \"rules\", inline = \"be kind\" }}, {{ name = \"handbook\", file = \"handbook.md\", max-age = \"30d\" }}, \
-         {{ name = \"notes\", memory = \"k\" }}, {{ name = \"last\", task = \"{earlier}\", max-age = \"1h\" }}"
+         {{ name = \"notes\", memory = \"remember/k\" }}, {{ name = \"last\", task = \"{earlier}\", max-age = \"1h\" }}"
     );
     let limits = "max-bytes = \"1KiB\"\nmax-tokens = 100\ntokeniser = \"o200k_base\"";
     let world = world(limits, &sources);
@@ -94,7 +94,7 @@ pub(crate) fn friend_reads_its_context() {
     assert_eq!(kinds, [OriginKind::Inline, OriginKind::File, OriginKind::Memory, OriginKind::Task]);
     let path = world.path().join("handbook.md").display().to_string();
     assert_eq!(context.sources[1].provenance, Provenance::File { path });
-    assert_eq!(context.sources[2].provenance, Provenance::Memory { key: "k".into(), revision: 1 });
+    assert_eq!(context.sources[2].provenance, Provenance::Memory { key: "remember/k".into(), revision: 1 });
     assert_eq!(context.bytes, context.sources.iter().map(|source| source.text.len() as u64).sum::<u64>());
     assert_eq!(context.tokens, Some(context.sources.iter().filter_map(|source| source.tokens).sum()));
     // Calls name texts by their hash; the texts stand in the log once.
@@ -221,7 +221,7 @@ fn a_context_over_its_tokens_is_refused_by_real_counts() {
 
 #[test]
 fn the_memory_and_the_tasks_of_another_caller_are_not_there() {
-    let world = world("max-bytes = \"1KiB\"", "{ name = \"notes\", memory = \"k\" }");
+    let world = world("max-bytes = \"1KiB\"", "{ name = \"notes\", memory = \"remember/k\" }");
     remember(&world, "ada", "a secret of ada's");
     let eve = |world: &World| world.run(Order { agent: "eve".parse().unwrap(), ..order(world) });
     assert_refused(&world, &eve(&world), Code::R0444, &["source `notes`", "nothing is kept there"]);

@@ -1,6 +1,7 @@
 //! Looks at all that a host needs, and says what to do where it lacks something. It writes nothing and starts no host.
 
 mod cache;
+mod context;
 mod machine;
 mod store;
 
@@ -71,6 +72,7 @@ pub(crate) fn examine(places: &Places) -> Vec<Finding> {
     match Config::find(places) {
         Ok(config) => {
             findings.push(policy(&config));
+            findings.extend(context::examine(&config));
             findings.extend(of_data(&config.data));
             findings.extend(machine::limits(config.slots));
         }

@@ -176,3 +176,41 @@ fn a_context_that_says_more_or_less_than_it_means_is_refused() {
         operator.say(&["run", "hello", "--input", super::ADA]).failed("R0405", 2).saying("did you mean");
     }
 }
+
+#[test]
+fn a_task_that_failed_is_begun_anew_with_the_sources_as_they_are_by_then() {
+    let operator = operator();
+    operator.write("handbook.md", "give up");
+    let (skill, input) = ("friend-reads-its-context", r#"{"milliseconds":0}"#);
+    operator.does(&["task", "submit", skill, "--id", "t-r", "--input", input, "--context", "support"]);
+    operator.say(&["work", "--idle"]);
+    let (shown, _) = operator.json(&["task", "show", "t-r"]);
+    assert_eq!(shown[0]["outcome"]["error"]["code"], "R0301", "{shown}");
+    operator.write("handbook.md", "as it is by now");
+    operator.does(&["task", "retry", "t-r"]);
+    operator.does(&["work", "--idle"]);
+    let (shown, _) = operator.json(&["task", "show", "t-r"]);
+    assert_eq!(shown[0]["outcome"]["output"]["texts"], json!(["as it is by now", "be kind"]), "{shown}");
+    assert_eq!(kinds(&operator, "t-r").iter().filter(|kind| *kind == "context.bound").count(), 2);
+    // Each attempt is repeated with the texts that it had.
+    assert!(operator.does(&["task", "replay", "t-r"]).starts_with("the same: 2 attempts"));
+}
+
+#[test]
+fn the_doctor_says_which_file_of_a_context_is_missing_stale_or_too_large() {
+    let operator = operator();
+    let said = |operator: &Operator| {
+        let (findings, _) = operator.json(&["doctor"]);
+        let findings = findings["findings"].as_array().or(findings.as_array()).cloned().unwrap_or_default();
+        findings.into_iter().find(|finding| finding["check"] == "context").unwrap_or_default()
+    };
+    assert_eq!(said(&operator)["verdict"], "ok");
+    std::fs::remove_file(operator.here().join("handbook.md")).unwrap();
+    let found = said(&operator);
+    assert_eq!(found["verdict"], "warning", "{found}");
+    assert!(found["says"].as_str().unwrap().contains("source handbook of support"), "{found}");
+    operator.write("handbook.md", "x".repeat(1_025));
+    assert!(said(&operator)["says"].as_str().unwrap().contains("1025 bytes; 1024 are allowed"));
+    operator.write("ringfence.toml", "");
+    assert_eq!(said(&operator), Value::Null);
+}

@@ -13,7 +13,7 @@ pub struct Given {
     texts: Vec<String>,
 }
 
-/// Reads every source.
+/// Reads every source, and gives up where one says so.
 #[skill]
 fn friend_reads_its_context(milliseconds: u64, clock: Clock, context: Context) -> Result<Given> {
     let listed = context.list();
@@ -21,6 +21,9 @@ fn friend_reads_its_context(milliseconds: u64, clock: Clock, context: Context) -
         clock.sleep(Duration::from_millis(milliseconds));
     }
     let texts = listed.iter().map(|source| context.read(&source.name)).collect::<Result<Vec<_>, _>>()?;
+    if texts.iter().any(|text| text == "give up") {
+        return Err(Failure::stop("a source says so"));
+    }
     let sources = listed.iter().map(|source| {
         let age = source.as_of.map(|as_of| clock.now().saturating_sub(as_of).as_secs());
         format!(

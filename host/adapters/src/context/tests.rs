@@ -1,6 +1,7 @@
 //! What sources give, and what they do not; and counts that others published.
 
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -45,7 +46,7 @@ fn a_file_is_read_as_a_whole_or_not_at_all() {
     assert_eq!(found.bytes, b"12345");
     assert!(u128::from(found.as_of.0) <= now && now - u128::from(found.as_of.0) < 60_000_000);
     assert_eq!(file::read(&path, 4), Err(Lacking::TooLarge(5)));
-    let missing = |path| matches!(file::read(path, 9), Err(Lacking::Missing(_)));
+    let missing = |path: &Path| matches!(file::read(path, 9), Err(Lacking::Missing(_)));
     assert!(missing(&folder.path().join("b.md")) && missing(folder.path()));
     symlink("nowhere", folder.path().join("link")).expect("a link");
     assert!(missing(&folder.path().join("link")));

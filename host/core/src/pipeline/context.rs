@@ -21,8 +21,14 @@ use crate::ids::{Agent, ContextName, Digest, StreamName, TaskId};
 use crate::limit::Limit;
 use crate::units::Timestamp;
 
-/// A task that has what it was promised to read, if it was promised anything.
-pub(super) struct Bound(pub(super) Box<Claimed>);
+/// A task that has what it was promised to read, if it was promised anything. Made here alone.
+pub(super) struct Bound(Box<Claimed>);
+
+impl Bound {
+    pub(super) fn into_claimed(self) -> Box<Claimed> {
+        self.0
+    }
+}
 
 /// Binds the package that was ordered, from its sources as they are now.
 pub(super) async fn bind(host: &Host, Pooled(claimed): Pooled) -> Result<Bound, Over> {
@@ -85,7 +91,7 @@ fn out_of_time(claimed: Box<Claimed>) -> Over {
     let exhausted = claimed.books.with_ledger(|ledger| ledger.exhausted(Limit::WallMs, 1));
     let error =
         Error::new(Code::R0201, format!("the context of `{}` was not bound in time", claimed.order.task))
-            .because(&exhausted)
+            .because(exhausted)
             .hint("raise it with --timeout, or look at what holds up the sources");
     let over = Over::new(claimed, skill, None, ring, 0);
     over.with_error(Status::Stopped, error, Failing::Refused(Code::R0201)).with_limit(exhausted.into())
@@ -162,7 +168,7 @@ fn output_of(host: &Host, agent: &Agent, task: &TaskId) -> Result<Found, String>
     let stream = StreamName::task(task);
     let unread = |why| format!("the log cannot be read: {why}");
     let first = host.log.read(&stream, 1, 1).map_err(unread)?;
-    if !first.first().is_some_and(|record| *record.event.actor == *agent.as_str()) {
+    if first.first().is_none_or(|record| *record.event.actor != *agent.as_str()) {
         return Err(format!("there is no task `{task}` of `{agent}`"));
     }
     let last = host.log.last(&stream).map_err(unread)?.filter(|event| event.kind == "task.ended");

@@ -30,7 +30,8 @@ pub(super) struct Resolved {
     pub(super) attempts: u32,
 }
 
-pub(super) async fn resolve(host: &Host, Bound(claimed): Bound) -> Result<Resolved, Over> {
+pub(super) async fn resolve(host: &Host, bound: Bound) -> Result<Resolved, Over> {
+    let claimed = bound.into_claimed();
     let skill = match host.registry.find(&claimed.order.skill) {
         Ok(skill) => skill,
         Err(error) => {
@@ -105,7 +106,8 @@ fn resolved(
 
 /// The same component again for a task that was resolved by a process that is gone; what policy takes away since then is
 /// gone, and what it adds does not count.
-pub(super) fn again(host: &Host, Bound(claimed): Bound, recorded: &RecordedSkill) -> Result<Resolved, Over> {
+pub(super) fn again(host: &Host, bound: Bound, recorded: &RecordedSkill) -> Result<Resolved, Over> {
+    let claimed = bound.into_claimed();
     let RecordedSkill { skill: name, version, component, ring, powers, held } = recorded;
     let found = host.registry.find(&format!("{name}@{version}")).and_then(|skill| {
         host.registry.is_offered(&skill)?;
