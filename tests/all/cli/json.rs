@@ -10,10 +10,11 @@ fn keys(value: &Value) -> Vec<&str> {
     keys
 }
 
-const RUN: [&str; 13] = [
+const RUN: [&str; 14] = [
     "artifacts",
     "attempts",
     "blame",
+    "context",
     "error",
     "limit",
     "output",
