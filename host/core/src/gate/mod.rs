@@ -3,6 +3,7 @@
 //!
 //! No `if allowed`, no metering, no audit stands anywhere else.
 
+mod admit;
 mod books;
 mod call;
 mod hand_over;
@@ -14,6 +15,7 @@ mod outside;
 mod permit;
 mod read_context;
 mod redirect;
+mod stop;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -36,59 +38,16 @@ pub use once::Key;
 pub use outside::{Artifacts, Files, Http, Memory, Outside, Skills, Untouchable};
 pub use permit::{Again, Permit, Settled, Underway};
 pub use redirect::{HttpRequest, HttpResponse};
+pub use stop::{Stop, TrapReason, Unresolved};
 
+use self::admit::Opened;
 use self::journal::Next;
-use self::once::{Occurrences, is_harmless};
-use self::permit::Minted;
-use crate::audit::{Answered, Arguments, CallFact, Fact};
-use crate::error::Code;
-use crate::governance::{Ask, Authority, Cost, Exhausted, Reservation, Through, Verdict, decide};
+use self::once::Occurrences;
+use crate::audit::{Answered, Fact};
+use crate::governance::Authority;
 use crate::limit::{Amounts, Limit};
 use crate::refusal::Refusal;
-use crate::stores::StoreError;
 use crate::units::{Bytes, Fuel};
-
-/// Why a call does not go on as the skill asked.
-#[derive(Debug)]
-pub enum Stop {
-    /// The skill gets a typed error and goes on.
-    Tell(Refusal),
-    /// The run ends; the skill never sees why.
-    Trap(TrapReason),
-}
-
-/// Why a run ends in the middle of a call.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum TrapReason {
-    /// It reached a limit.
-    #[error("{0}")]
-    Exhausted(#[from] Exhausted),
-    /// Its switch was set.
-    #[error("stopped")]
-    Stopped,
-    /// It called the host in a way that no skill built with care does.
-    #[error("{0}")]
-    Misuse(String),
-    /// What it did could not be written down, so it may not be done.
-    #[error("the log cannot be written: {0}")]
-    LogFailed(#[from] StoreError),
-    /// It does something else than its record says.
-    #[error("{0}")]
-    Diverged(#[from] Divergence),
-    /// It goes on from its record, at a call that may have had its effect, or not.
-    #[error("{0}")]
-    Unresolved(#[from] Unresolved),
-}
-
-/// A call that began, whose end nobody saw, and that must not be made again without a person who says so.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("nobody saw how call {number}, `{name}`, ended, and to make it again could do its effect twice")]
-pub struct Unresolved {
-    /// The number of the call, from 1.
-    pub number: u64,
-    /// `http.send` and so on.
-    pub name: &'static str,
-}
 
 /// What stands between one attempt of a skill and everything else.
 pub struct Gate {
@@ -108,14 +67,6 @@ pub struct Gate {
     memory: u64,
     /// What its errands used and its engine has not taken off yet.
     owed: u64,
-}
-
-/// A call that may go on.
-enum Opened<C: Call> {
-    /// To the outside.
-    Permit(Permit<C>),
-    /// No further: its answer stands in the record.
-    Recorded(C::Answer),
 }
 
 impl Gate {
@@ -249,61 +200,6 @@ impl Gate {
         }
     }
 
-    /// Decides on a call that goes out, reserves what it may cost and writes that it begins; or repeats it.
-    fn open<C: Call>(&mut self, call: C) -> Result<Opened<C>, Stop> {
-        let fact = self.fact(&call);
-        let reservation = self.reserve(&call, &fact)?;
-        let key = self.key(&call, &fact);
-        let begun = match self.recorded::<C>(&fact)? {
-            Next::Ended(recorded) => {
-                if let (Some(key), Ok(answer)) = (key, &recorded) {
-                    // A later attempt that asks for the same is answered like this one.
-                    self.books.note_effect(key, &serde_json::to_value(answer).expect("answers serialise"));
-                }
-                return self.repeat(&call, reservation, recorded).map(Opened::Recorded);
-            }
-            Next::Begun { wanted } => Some(wanted),
-            Next::Live => None,
-        };
-        if begun.is_none()
-            && let Some(answer) = key.as_ref().and_then(|key| self.books.earlier_effect::<C>(key))
-        {
-            return self.answer_from_before(&call, fact, reservation, answer).map(Opened::Recorded);
-        }
-        let number = fact.number;
-        // Begun in this attempt or in one before, and nobody saw its end.
-        let unknown = begun.is_some() || key.as_ref().is_some_and(|key| self.books.is_unknown(key));
-        if unknown && begun != Some(true) && !self.may_be_repeated(&call) {
-            if begun.is_none() {
-                self.books.log().append(&Fact::CallBegun { call: fact });
-            }
-            self.books.with_ledger(|ledger| ledger.refund(reservation));
-            return Err(Unresolved { number, name: C::NAME }.into());
-        }
-        let (through, reservation) = self.decide(&call, &fact, begun.is_some(), reservation)??;
-        self.books.log().append(&match begun {
-            None => Fact::CallBegun { call: fact },
-            // So that a host that has lost the task cannot let it out.
-            Some(_) => Fact::CallRepeated { number },
-        });
-        let again = if unknown { Again::Yes } else { Again::No };
-        let (authority, books) = (Arc::clone(&self.authority), Arc::clone(&self.books));
-        Ok(Opened::Permit(Permit::mint(
-            call,
-            Minted { number, authority, through, reservation, books, key, again },
-        )))
-    }
-
-    /// What stands in the record about this call. An attempt that is past its record is live from then on.
-    fn recorded<C: Call>(&mut self, fact: &CallFact) -> Result<Next<C::Answer>, TrapReason> {
-        let Some(journal) = &mut self.journal else { return Ok(Next::Live) };
-        let next = journal.next(fact)?;
-        if matches!(next, Next::Live) {
-            self.journal = None;
-        }
-        Ok(next)
-    }
-
     /// Sleeps. The call is recorded before it waits; when repeated from a record it does not wait.
     ///
     /// # Errors
@@ -332,100 +228,6 @@ impl Gate {
     pub fn check_all_repeated(&self) -> Result<(), Divergence> {
         self.journal.as_ref().map_or(Ok(()), Journal::check_empty)
     }
-
-    fn fact<C: Call>(&mut self, call: &C) -> CallFact {
-        self.calls += 1;
-        let (arguments, arguments_hash) = Arguments::of(call, C::MAX_SHOWN_ARGUMENTS);
-        CallFact { number: self.calls, call: C::NAME.into(), arguments_hash, arguments, fuel: self.fuel }
-    }
-
-    /// Takes what a call may cost, or ends the run.
-    fn reserve<C: Call>(&mut self, call: &C, fact: &CallFact) -> Result<Reservation, Stop> {
-        let stop = |reason: TrapReason| {
-            let stopped = Fact::CallStopped { call: fact.clone(), reason: reason.to_string() };
-            self.books.log().append(&stopped);
-            Stop::Trap(reason)
-        };
-        if self.books.switch().reason().is_some() {
-            return Err(stop(TrapReason::Stopped));
-        }
-        call.check().map_err(|why| stop(TrapReason::Misuse(why)))?;
-        let Cost { fixed, up_to } = call.cost();
-        let fixed = fixed.with(Limit::Steps, 1);
-        let reserved = match call.lends() {
-            Some(parts) => self.books.with_ledger(|ledger| ledger.lend(&fixed, parts)),
-            None => self.books.reserve(&Cost { fixed, up_to }),
-        };
-        reserved.map_err(|exhausted| stop(exhausted.into()))
-    }
-
-    /// Holds a call against the authority. The inner error is a denial, recorded and charged like a call.
-    fn decide<C: Call>(
-        &mut self,
-        call: &C,
-        fact: &CallFact,
-        has_begun: bool,
-        reservation: Reservation,
-    ) -> Result<Result<(Option<Through>, Reservation), Stop>, Stop> {
-        if C::VIRTUAL {
-            return Ok(Ok((None, reservation)));
-        }
-        match self.verdict(call) {
-            Verdict::Allow(through) => Ok(Ok((through, reservation))),
-            Verdict::Deny(denial) => {
-                self.books.settle(reservation, &call.cost().fixed.with(Limit::Steps, 1));
-                self.books.note_denial(C::NAME, &denial);
-                let refusal = Refusal::new(denial.kind, denial.why);
-                let answer = Answered::Error(refusal.clone());
-                self.books.log().append(&match has_begun {
-                    // It was allowed when it began, and is not any more.
-                    true => Fact::CallEnded { number: fact.number, answer },
-                    false => Fact::CallDenied { call: fact.clone(), code: Code::R0107, answer },
-                });
-                Ok(Err(Stop::Tell(refusal)))
-            }
-        }
-    }
-
-    fn verdict<C: Call>(&mut self, call: &C) -> Verdict {
-        self.keep_up();
-        let ask = Ask { capability: C::CAPABILITY, effect: call.effect(), scope: call.scope() };
-        decide(&ask, &self.authority)
-    }
-
-    /// Takes notice of a policy that came into force since the last decision. What it takes away is written down first: a
-    /// host that goes on with the task must not give it back.
-    fn keep_up(&mut self) {
-        let Some((left, narrowed)) = self.authority.caught_up() else { return };
-        if narrowed {
-            self.books.log().set_ring(left.ring);
-            self.books.log().append(&left.narrowing());
-        }
-        self.authority = Arc::new(left);
-    }
-
-    /// Whether making it once more is as good as making it once, under the grants that hold now.
-    fn may_be_repeated<C: Call>(&mut self, call: &C) -> bool {
-        match self.verdict(call) {
-            Verdict::Allow(through) => is_harmless(call, through.as_ref()),
-            Verdict::Deny(_) => is_harmless(call, None),
-        }
-    }
-
-    /// Answers a call from the record, and charges what it was charged then.
-    fn repeat<C: Call>(
-        &mut self,
-        call: &C,
-        reservation: Reservation,
-        recorded: Result<C::Answer, Refusal>,
-    ) -> Result<C::Answer, Stop> {
-        let used = match &recorded {
-            Ok(answer) => call.used(answer),
-            Err(refusal) => used_in_vain(call, refusal),
-        };
-        self.books.settle(reservation, &with_its_step(&used));
-        recorded.map_err(Stop::Tell)
-    }
 }
 
 /// What a call used, and the step that it is itself.
@@ -437,22 +239,4 @@ fn with_its_step(used: &Amounts) -> Amounts {
 fn used_in_vain<C: Call>(call: &C, refusal: &Refusal) -> Amounts {
     let fixed = call.cost().fixed;
     fixed.with(Limit::BytesIn, fixed[Limit::BytesIn].saturating_add(refusal.taken))
-}
-
-impl From<TrapReason> for Stop {
-    fn from(reason: TrapReason) -> Self {
-        Self::Trap(reason)
-    }
-}
-
-impl From<Unresolved> for Stop {
-    fn from(unresolved: Unresolved) -> Self {
-        Self::Trap(unresolved.into())
-    }
-}
-
-impl From<Divergence> for Stop {
-    fn from(divergence: Divergence) -> Self {
-        Self::Trap(divergence.into())
-    }
 }

@@ -1,0 +1,172 @@
+//! How a call is let in: reserved, held against its record, decided on, and written down, as one step.
+
+use std::sync::Arc;
+
+use super::journal::Next;
+use super::once::is_harmless;
+use super::permit::Minted;
+use super::{Again, Call, Gate, Permit, Stop, TrapReason, Unresolved, used_in_vain, with_its_step};
+use crate::audit::{Answered, Arguments, CallFact, Fact};
+use crate::error::Code;
+use crate::governance::{Ask, Cost, Reservation, Through, Verdict, decide};
+use crate::limit::Limit;
+use crate::refusal::Refusal;
+
+/// A call that may go on.
+pub(super) enum Opened<C: Call> {
+    /// To the outside.
+    Permit(Permit<C>),
+    /// No further: its answer stands in the record.
+    Recorded(C::Answer),
+}
+
+impl Gate {
+    /// Decides on a call that goes out, reserves what it may cost and writes that it begins; or repeats it.
+    pub(super) fn open<C: Call>(&mut self, call: C) -> Result<Opened<C>, Stop> {
+        let fact = self.fact(&call);
+        let reservation = self.reserve(&call, &fact)?;
+        let key = self.key(&call, &fact);
+        let begun = match self.recorded::<C>(&fact)? {
+            Next::Ended(recorded) => {
+                if let (Some(key), Ok(answer)) = (key, &recorded) {
+                    // A later attempt that asks for the same is answered like this one.
+                    self.books.note_effect(key, &serde_json::to_value(answer).expect("answers serialise"));
+                }
+                return self.repeat(&call, reservation, recorded).map(Opened::Recorded);
+            }
+            Next::Begun { wanted } => Some(wanted),
+            Next::Live => None,
+        };
+        if begun.is_none()
+            && let Some(answer) = key.as_ref().and_then(|key| self.books.earlier_effect::<C>(key))
+        {
+            return self.answer_from_before(&call, fact, reservation, answer).map(Opened::Recorded);
+        }
+        let number = fact.number;
+        // Begun in this attempt or in one before, and nobody saw its end.
+        let unknown = begun.is_some() || key.as_ref().is_some_and(|key| self.books.is_unknown(key));
+        if unknown && begun != Some(true) && !self.may_be_repeated(&call) {
+            if begun.is_none() {
+                self.books.log().append(&Fact::CallBegun { call: fact });
+            }
+            self.books.with_ledger(|ledger| ledger.refund(reservation));
+            return Err(Unresolved { number, name: C::NAME }.into());
+        }
+        let (through, reservation) = self.decide(&call, &fact, begun.is_some(), reservation)??;
+        self.books.log().append(&match begun {
+            None => Fact::CallBegun { call: fact },
+            // So that a host that has lost the task cannot let it out.
+            Some(_) => Fact::CallRepeated { number },
+        });
+        let again = if unknown { Again::Yes } else { Again::No };
+        let (authority, books) = (Arc::clone(&self.authority), Arc::clone(&self.books));
+        Ok(Opened::Permit(Permit::mint(
+            call,
+            Minted { number, authority, through, reservation, books, key, again },
+        )))
+    }
+
+    /// What stands in the record about this call. An attempt that is past its record is live from then on.
+    pub(super) fn recorded<C: Call>(&mut self, fact: &CallFact) -> Result<Next<C::Answer>, TrapReason> {
+        let Some(journal) = &mut self.journal else { return Ok(Next::Live) };
+        let next = journal.next(fact)?;
+        if matches!(next, Next::Live) {
+            self.journal = None;
+        }
+        Ok(next)
+    }
+
+    pub(super) fn fact<C: Call>(&mut self, call: &C) -> CallFact {
+        self.calls += 1;
+        let (arguments, arguments_hash) = Arguments::of(call, C::MAX_SHOWN_ARGUMENTS);
+        CallFact { number: self.calls, call: C::NAME.into(), arguments_hash, arguments, fuel: self.fuel }
+    }
+
+    /// Takes what a call may cost, or ends the run.
+    pub(super) fn reserve<C: Call>(&mut self, call: &C, fact: &CallFact) -> Result<Reservation, Stop> {
+        let stop = |reason: TrapReason| {
+            let stopped = Fact::CallStopped { call: fact.clone(), reason: reason.to_string() };
+            self.books.log().append(&stopped);
+            Stop::Trap(reason)
+        };
+        if self.books.switch().reason().is_some() {
+            return Err(stop(TrapReason::Stopped));
+        }
+        call.check().map_err(|why| stop(TrapReason::Misuse(why)))?;
+        let Cost { fixed, up_to } = call.cost();
+        let fixed = fixed.with(Limit::Steps, 1);
+        let reserved = match call.lends() {
+            Some(parts) => self.books.with_ledger(|ledger| ledger.lend(&fixed, parts)),
+            None => self.books.reserve(&Cost { fixed, up_to }),
+        };
+        reserved.map_err(|exhausted| stop(exhausted.into()))
+    }
+
+    /// Holds a call against the authority. The inner error is a denial, recorded and charged like a call.
+    pub(super) fn decide<C: Call>(
+        &mut self,
+        call: &C,
+        fact: &CallFact,
+        has_begun: bool,
+        reservation: Reservation,
+    ) -> Result<Result<(Option<Through>, Reservation), Stop>, Stop> {
+        if C::VIRTUAL {
+            return Ok(Ok((None, reservation)));
+        }
+        match self.verdict(call) {
+            Verdict::Allow(through) => Ok(Ok((through, reservation))),
+            Verdict::Deny(denial) => {
+                self.books.settle(reservation, &call.cost().fixed.with(Limit::Steps, 1));
+                self.books.note_denial(C::NAME, &denial);
+                let refusal = Refusal::new(denial.kind, denial.why);
+                let answer = Answered::Error(refusal.clone());
+                self.books.log().append(&match has_begun {
+                    // It was allowed when it began, and is not any more.
+                    true => Fact::CallEnded { number: fact.number, answer },
+                    false => Fact::CallDenied { call: fact.clone(), code: Code::R0107, answer },
+                });
+                Ok(Err(Stop::Tell(refusal)))
+            }
+        }
+    }
+
+    fn verdict<C: Call>(&mut self, call: &C) -> Verdict {
+        self.keep_up();
+        let ask = Ask { capability: C::CAPABILITY, effect: call.effect(), scope: call.scope() };
+        decide(&ask, &self.authority)
+    }
+
+    /// Takes notice of a policy that came into force since the last decision. What it takes away is written down first: a
+    /// host that goes on with the task must not give it back.
+    fn keep_up(&mut self) {
+        let Some((left, narrowed)) = self.authority.caught_up() else { return };
+        if narrowed {
+            self.books.log().set_ring(left.ring);
+            self.books.log().append(&left.narrowing());
+        }
+        self.authority = Arc::new(left);
+    }
+
+    /// Whether making it once more is as good as making it once, under the grants that hold now.
+    fn may_be_repeated<C: Call>(&mut self, call: &C) -> bool {
+        match self.verdict(call) {
+            Verdict::Allow(through) => is_harmless(call, through.as_ref()),
+            Verdict::Deny(_) => is_harmless(call, None),
+        }
+    }
+
+    /// Answers a call from the record, and charges what it was charged then.
+    pub(super) fn repeat<C: Call>(
+        &mut self,
+        call: &C,
+        reservation: Reservation,
+        recorded: Result<C::Answer, Refusal>,
+    ) -> Result<C::Answer, Stop> {
+        let used = match &recorded {
+            Ok(answer) => call.used(answer),
+            Err(refusal) => used_in_vain(call, refusal),
+        };
+        self.books.settle(reservation, &with_its_step(&used));
+        recorded.map_err(Stop::Tell)
+    }
+}
