@@ -353,10 +353,8 @@ fn a_worker_that_was_frozen_and_comes_back_has_lost_its_task_and_does_nothing_mo
     submit_asking(&operator, "t-z", &input);
     let frozen = Worker::start(&operator);
     until("it has asked", || server.requests().len() == 1);
-    // Frozen in the middle of a commit it would hold the file's lock, and nobody could write.
     until("what it has begun is on record", || kinds(&operator, "t-z").contains(&"call.begun".to_owned()));
-    std::thread::sleep(Duration::from_millis(800));
-    signal(&frozen, "-STOP");
+    freeze_between_commits(&operator, &frozen);
     // Its lease runs out although its process is there.
     let worker = Worker::start(&operator);
     until("another has it", || {
@@ -370,6 +368,20 @@ fn a_worker_that_was_frozen_and_comes_back_has_lost_its_task_and_does_nothing_mo
     assert_eq!(kinds(&operator, "t-z").iter().filter(|kind| *kind == "task.ended").count(), 1);
     drop(worker);
     operator.does(&["audit", "verify"]);
+}
+
+/// Frozen in the middle of a commit it would hold the file's lock, and nobody could write.
+fn freeze_between_commits(operator: &Operator, worker: &Worker) {
+    let database = rusqlite::Connection::open(operator.data.join("ringfence.db")).unwrap();
+    database.busy_timeout(Duration::ZERO).unwrap();
+    until("it is frozen", || {
+        signal(worker, "-STOP");
+        let is_free = database.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok();
+        if !is_free {
+            signal(worker, "-CONT");
+        }
+        is_free
+    });
 }
 
 fn signal(worker: &Worker, which: &str) {
