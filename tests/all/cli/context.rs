@@ -156,7 +156,7 @@ fn a_context_that_says_more_or_less_than_it_means_is_refused() {
         (of("{ name = \"a\" }"), "it says not where from"),
         (of("{ name = \"a\", inline = \"x\", file = \"y\" }"), "from more than one place"),
         (of("{ name = \"a\", inline = \"x\", max-age = \"1h\" }"), "leave max-age out"),
-        (of("{ name = \"a\", file = \"x\", max-age = \"old\" }"), "say 30d, 12h or 5m"),
+        (of("{ name = \"a\", file = \"x\", max-age = \"old\" }"), "say 90d or 12h"),
         (of("{ name = \"a\", file = \"\" }"), "name is empty"),
         (of("{ name = \"a\", memory = \"\" }"), "1 to 256 bytes"),
         (of("{ name = \"a\", memory = \"a\\nb\" }"), "no control character"),
