@@ -30,14 +30,15 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// An age: a number of days, `90d`, or a duration.
+/// An age: a number of days, `90d`, or a duration; a second is the least.
 pub(crate) fn age(text: &str) -> Result<Duration, String> {
     let age = match text.trim().strip_suffix('d') {
         Some(days) => days.trim().parse::<u64>().ok().and_then(|days| days.checked_mul(86_400)),
         None => duration(text).ok().map(|age| age.as_secs()),
     };
     let age = age.filter(|seconds| *seconds > 0);
-    age.map(Duration::from_secs).ok_or_else(|| format!("{text:?} is not an age: say 90d or 12h"))
+    age.map(Duration::from_secs)
+        .ok_or_else(|| format!("{text:?} is not an age: say 90d or 12h; a second is the least"))
 }
 
 #[cfg(test)]

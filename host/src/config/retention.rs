@@ -12,16 +12,9 @@ pub(super) struct Retention {
     payloads: Option<String>,
 }
 
-/// Less than this is a slip, and what is purged does not come back.
-const LEAST: Duration = Duration::from_secs(1);
-
 /// The age from which on payloads are purged. A section that says nothing would keep them without being noticed.
 pub(super) fn age(section: Option<&Retention>) -> Result<Option<Duration>, String> {
     let Some(Retention { payloads }) = section else { return Ok(None) };
     let text = payloads.as_deref().ok_or("[retention] says nothing: payloads = \"90d\"")?;
-    let age = quantity::age(text).map_err(|why| format!("retention.payloads: {why}"))?;
-    if age < LEAST {
-        return Err(format!("retention.payloads is {text}; a second is the least"));
-    }
-    Ok(Some(age))
+    quantity::age(text).map(Some).map_err(|why| format!("retention.payloads: {why}"))
 }
