@@ -18,7 +18,7 @@ use crate::wiring::Store;
 pub struct TaskLine {
     /// Which.
     pub task: TaskId,
-    /// What was asked for.
+    /// What was asked for; empty where that was purged.
     pub skill: Arc<str>,
     /// Who asked.
     pub agent: Agent,
@@ -43,29 +43,26 @@ pub enum TaskState {
     Suspended,
     /// It is over.
     Ended(Box<Outcome>),
+    /// It is over, and what it was about was purged.
+    Purged,
 }
 
 /// How many are looked up at once.
 const PAGE: usize = 1_000;
 
-/// How many streams in a row are passed that nothing can be said of any more, before it is taken that no others follow.
-const MOST_PASSED: usize = 10 * PAGE;
-
-/// Tasks, the latest first, at most `most`. One whose acceptance was purged is left out.
+/// Tasks, the latest first, at most `most`.
 ///
 /// # Errors
 /// The store's.
 pub fn tasks(store: &Store, most: usize) -> Result<Vec<TaskLine>, Error> {
     let mut lines = Vec::new();
-    let (mut before, mut passed) = (None, 0);
-    while lines.len() < most && passed < MOST_PASSED {
+    let mut before = None;
+    while lines.len() < most {
         let page = store.log.last_streams("task/", before.as_ref(), PAGE.min(most - lines.len()))?;
         let Some(last) = page.last() else { break };
         before = Some(last.clone());
         for stream in &page {
-            let line = task_line(store, stream)?;
-            passed = if line.is_some() { 0 } else { passed + 1 };
-            lines.extend(line);
+            lines.extend(task_line(store, stream)?);
         }
     }
     Ok(lines)
@@ -142,6 +139,19 @@ pub(crate) fn asked_for(store: &Store, task: &TaskId) -> Result<Vec<TaskId>, Err
 fn task_line(store: &Store, stream: &StreamName) -> Result<Option<TaskLine>, Error> {
     let Some(task) = stream.as_task() else { return Ok(None) };
     let Some(first) = store.log.read(stream, 1, 1)?.into_iter().next() else { return Ok(None) };
+    let accepted = first.event.time;
+    if first.payload.is_none() {
+        let agent = first.event.actor.parse().ok();
+        let line = |agent| TaskLine {
+            task,
+            skill: "".into(),
+            agent,
+            parent: None,
+            accepted,
+            state: TaskState::Purged,
+        };
+        return Ok(agent.map(line));
+    }
     let Some(Fact::TaskAccepted { skill, agent, parent, .. }) = fact(&first) else { return Ok(None) };
     let head = store.log.head(stream)?;
     let last = store.log.read(stream, head.sequence, 1)?;
@@ -149,7 +159,7 @@ fn task_line(store: &Store, stream: &StreamName) -> Result<Option<TaskLine>, Err
         Some(Fact::TaskEnded { outcome }) => TaskState::Ended(outcome),
         _ => state_of(store, parent.as_ref().unwrap_or(&task))?,
     };
-    Ok(Some(TaskLine { task, skill, agent, parent, accepted: first.event.time, state }))
+    Ok(Some(TaskLine { task, skill, agent, parent, accepted, state }))
 }
 
 /// How a task stands that is not over, or one within it: as the outermost does.

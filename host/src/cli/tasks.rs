@@ -51,7 +51,7 @@ impl Tasks {
             return Ok(ExitCode::SUCCESS);
         }
         for line in &lines {
-            let skill = plain_line(&line.skill);
+            let skill = if line.skill.is_empty() { "-".into() } else { plain_line(&line.skill) };
             let (accepted, state, blame) = (time(line.accepted), state(line), blame(line));
             let shown = format_args!(
                 "{}  {accepted}  {state:<10} {blame:<9} {skill:<20} {}{}",
@@ -81,6 +81,9 @@ fn show_end(line: &TaskLine) -> Result<(), Error> {
             }
         }
         TaskState::Suspended => show::data(format_args!("see why: ringfence inbox show {}", line.task)),
+        TaskState::Purged => {
+            show::data("what it was about was purged; its events and their hashes stay: ringfence audit log")
+        }
         _ => Ok(()),
     }
 }
@@ -91,6 +94,7 @@ fn state(line: &TaskLine) -> String {
         TaskState::Abandoned => "abandoned".into(),
         TaskState::Ready => "ready".into(),
         TaskState::Suspended => "suspended".into(),
+        TaskState::Purged => "purged".into(),
         TaskState::Ended(outcome) => serde_json::to_value(outcome.status)
             .ok()
             .and_then(|word| word.as_str().map(str::to_owned))
@@ -118,7 +122,7 @@ fn to_json(line: &TaskLine) -> Value {
     };
     json!({
         "task": line.task,
-        "skill": &*line.skill,
+        "skill": Some(&*line.skill).filter(|skill| !skill.is_empty()),
         "agent": line.agent,
         "parent": line.parent,
         "accepted": time(line.accepted),

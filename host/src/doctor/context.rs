@@ -22,7 +22,7 @@ pub(super) fn examine(config: &Config) -> Option<Finding> {
     match (packages.len(), wrong.is_empty()) {
         (0, _) => None,
         (all, true) => {
-            Some(Finding::good(CHECK, format!("{all} packages, and every file that they name is there")))
+            Some(Finding::good(CHECK, format!("every file that [[context]] names is there; packages: {all}")))
         }
         (_, false) => Some(Finding::warning(CHECK, wrong.join("; "), advice)),
     }

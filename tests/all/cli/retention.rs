@@ -50,6 +50,12 @@ fn what_is_over_for_too_long_is_purged_and_what_is_younger_or_not_over_is_not() 
     assert_eq!(went["payloads"], would["payloads"]);
     assert_eq!(operator.json(&["store", "retain"]).0["tasks"], json!([]), "once");
     operator.say(&["task", "replay", "t-old"]).failed("R0505", 1).saying("purged");
+    let (listed, _) = operator.json(&["task", "list"]);
+    let old = listed.as_array().unwrap().iter().find(|line| line["task"] == "t-old").unwrap();
+    assert_eq!(
+        (&old["status"], &old["skill"], &old["outcome"]),
+        (&json!("purged"), &json!(null), &json!(null))
+    );
     operator.does(&["audit", "verify", "--checkpoint", "before.txt"]);
     operator.does(&["store", "fsck"]);
     keeping("90d");
