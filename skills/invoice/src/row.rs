@@ -71,7 +71,7 @@ fn words(line: &str, spaced: bool) -> Vec<String> {
         let dots = c == '.' && (characters.get(at + 1) == Some(&'.') || at > 0 && characters[at - 1] == '.');
         match c {
             '\u{a0}' | '\u{202f}' | '\u{2009}' if before && after => text.push('\''),
-            'x' | 'X' if before && after => text.push_str(" x "),
+            'x' | 'X' if before && after && !is_dimension(&characters, at, line) => text.push_str(" x "),
             '|' | '\t' | ';' | '_' | '×' | '@' | '=' => text.push_str(&format!(" {c} ")),
             ':' if !(before && after) => text.push_str(": "),
             _ if dots => text.push(' '),
@@ -92,6 +92,27 @@ fn words(line: &str, spaced: bool) -> Vec<String> {
         }
     }
     words
+}
+
+/// Whether the `x` between two numbers makes them a size, as in `Desk 120x60  199.00`, and not a quantity times a price: both
+/// are whole and of two digits at least, the money stands elsewhere, and is not what they make together.
+fn is_dimension(characters: &[char], at: usize, line: &str) -> bool {
+    let is_digit = |c: &&char| c.is_ascii_digit();
+    let one: String = characters[..at].iter().rev().take_while(is_digit).collect();
+    let one: String = one.chars().rev().collect();
+    let other: String = characters[at + 1..].iter().take_while(is_digit).collect();
+    let beside = [at.checked_sub(one.len() + 1), Some(at + 1 + other.len())];
+    let mut beside = beside.into_iter().flatten().filter_map(|at| characters.get(at));
+    if one.len() < 2 || other.len() < 2 || beside.any(|c| matches!(c, '.' | ',') || CURRENCIES.contains(c)) {
+        return false;
+    }
+    let (Ok(one), Ok(other)) = (one.parse::<u64>(), other.parse::<u64>()) else { return false };
+    let together = one.saturating_mul(other).to_string();
+    let is_money = |word: &&str| word.contains(['.', ',']) || word.contains(CURRENCIES);
+    let digits = |word: &str| word.chars().filter(char::is_ascii_digit).collect::<String>();
+    let mut money =
+        line.split_whitespace().filter(is_money).map(digits).filter(|digits| !digits.is_empty()).peekable();
+    money.peek().is_some() && money.all(|money| money != together && money != format!("{together}00"))
 }
 
 fn figure(word: &str, position: usize) -> Option<Figure> {

@@ -192,3 +192,21 @@ fn the_whole_skill_takes_text_and_gives_strict_json() {
     let schema = <invoice as Skill>::contract().output_schema;
     assert!(schema.contains(r#""enum":["AED""#) && schema.contains("^[0-9]{4}-"), "{schema}");
 }
+
+#[test]
+fn a_size_is_part_of_the_description_and_a_quantity_times_a_price_is_not() {
+    let described = |line: &str| {
+        let row = row::Row::read(line, false);
+        (row.description, row.figures.into_iter().map(|figure| figure.digits).collect::<Vec<_>>())
+    };
+    assert_eq!(described("Desk 120x60  2  199.00  398.00").0, "Desk 120x60");
+    assert_eq!(described("Desk, oak 120x60  2  199.00  398.00").0, "Desk, oak 120x60");
+    assert_eq!(described("Desk 120x60x75 cm  2  199.00  398.00").0, "Desk 120x60x75 cm");
+    assert_eq!(
+        described("Screws 12x25  300.00"),
+        ("Screws".into(), ["12", "25", "300.00"].map(String::from).into())
+    );
+    assert_eq!(described("Chairs 4x79.50  318.00").1, ["4", "79.50", "318.00"]);
+    assert_eq!(described("Cups 10x3  30.00").1, ["10", "3", "30.00"]);
+    assert_eq!(described("Panels 20x35").1, ["20", "35"], "without money beside it, it may be the price");
+}
