@@ -22,6 +22,7 @@ use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::pipeline::Policy;
 use serde::Deserialize;
 
+pub(crate) use self::web::SecretSource;
 use crate::quantity;
 pub use rules::read as read_rules;
 
@@ -62,7 +63,7 @@ pub struct Config {
     pub retention: Option<Duration>,
     /// How the web is reached.
     pub http: HttpSettings,
-    secrets: Vec<web::SecretSource>,
+    secrets: Vec<SecretSource>,
 }
 
 /// Where to look, from flags and environment.
@@ -279,7 +280,7 @@ impl Config {
     /// The files and folders that are the host's own.
     fn own_places(&self) -> Vec<PathBuf> {
         let cache = self.data.join("cache");
-        let secrets = self.secrets.iter().filter_map(web::SecretSource::file);
+        let secrets = self.secrets.iter().filter_map(SecretSource::file);
         let own = [self.data.as_path(), &cache].into_iter().chain(self.file.as_deref()).chain(secrets);
         let own = own.chain(self.rule_files.iter().map(PathBuf::as_path));
         let keys = crate::keys::folder().ok();
@@ -293,8 +294,25 @@ impl Config {
     pub fn secrets(&self) -> Result<Secrets, Error> {
         let place = self.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
         let wrong = |why: String| broken(&place).because(why);
-        let read = self.secrets.iter().map(web::SecretSource::read).collect::<Result<_, _>>();
+        let read = self.secrets.iter().map(SecretSource::read).collect::<Result<_, _>>();
         Secrets::new(read.map_err(wrong)?).map_err(wrong)
+    }
+
+    /// Where the secrets come from.
+    pub(crate) fn secret_sources(&self) -> &[SecretSource] {
+        &self.secrets
+    }
+
+    /// Checks that no secret has another source than in a process that has read its secrets already: it would send the old
+    /// one where the new one is granted.
+    pub(crate) fn check_secrets_are(&self, read: &[SecretSource]) -> Result<(), Error> {
+        let place = self.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
+        let moved =
+            self.secrets.iter().find(|new| read.iter().any(|old| old.name() == new.name() && old != *new));
+        moved.map_or(Ok(()), |moved| {
+            let why = format!("secret `{}` comes from elsewhere than when this process began", moved.name());
+            Err(broken(&place).because(why).hint("restart it, or give the new secret a name of its own"))
+        })
     }
 
     fn check_engine(&self) -> Result<(), String> {

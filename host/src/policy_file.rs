@@ -15,7 +15,7 @@ use ringfence_core::ring::Ring;
 use ringfence_core::stores::{Envelope, EventLog, StoreError, append_shared};
 use ringfence_core::system::Clock;
 
-use crate::config::Config;
+use crate::config::{Config, SecretSource};
 
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
@@ -40,6 +40,8 @@ pub(crate) struct Taking {
     pub(crate) file: PathBuf,
     /// The data folder, whatever the file says.
     pub(crate) data: PathBuf,
+    /// Where the secrets come from that this process has.
+    pub(crate) secrets: Vec<SecretSource>,
     /// What is in force.
     pub(crate) policies: Arc<Policies>,
     /// Where it is written down.
@@ -158,7 +160,8 @@ impl Taking {
             Error::new(Code::R0404, format!("the policy file {} is broken", self.file.display())).because(why)
         })?;
         let config = Config::read(text, &self.file, Some(&self.data))?;
-        config.secrets()?;
+        // What a secret is was read at the start, and may go where it was granted then alone.
+        config.check_secrets_are(&self.secrets)?;
         Ok(config)
     }
 

@@ -163,6 +163,7 @@ pub fn start_with(
     let taking = config.file.clone().map(|file| Taking {
         file,
         data: store.data.clone(),
+        secrets: config.secret_sources().to_vec(),
         policies: Arc::clone(&host.policies),
         log: Arc::clone(&store.log),
         clock: Arc::clone(&store.clock),

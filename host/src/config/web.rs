@@ -83,8 +83,8 @@ impl<'de> Deserialize<'de> for WebEntry {
 }
 
 /// Where a secret is.
-#[derive(Debug, Clone)]
-pub(super) enum SecretSource {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SecretSource {
     /// In a variable of the environment: its name, the variable's.
     Env(String, String),
     /// In a file.
@@ -92,6 +92,13 @@ pub(super) enum SecretSource {
 }
 
 impl SecretSource {
+    /// What the secret is called.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Env(name, _) | Self::File(name, _) => name,
+        }
+    }
+
     /// The file that it is in.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {

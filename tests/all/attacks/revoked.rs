@@ -201,6 +201,25 @@ fn a_policy_file_that_is_broken_or_gone_changes_nothing_and_is_said_to_be() {
 }
 
 #[test]
+fn a_secret_that_a_process_has_not_read_holds_up_no_revocation_and_one_that_it_has_moves_nowhere() {
+    let secret = |name: &str, variable: &str| format!("[secret.{name}]\nenv = \"{variable}\"\n");
+    // Every process has these two.
+    let with_path = format!("{}{READS}", secret("old", "PATH"));
+    let world = with_a_note(&with_path);
+    let order = order(&world, GUEST, &reading(400, 1));
+    let run = world.start(order.clone());
+    until_it_has_read(&world, &order);
+    replace(&world, &format!("{}{READS}", secret("old", "HOME")));
+    let log = &world.running.store.log;
+    assert!(matches!(&said_of_it(&**log)[0], Fact::PolicyRefused { code: Code::R0404, causes, .. }
+        if causes.iter().any(|cause| cause.contains("secret `old` comes from elsewhere"))));
+    replace(&world, &format!("{}{}", secret("old", "PATH"), secret("fresh", "RINGFENCE_IS_NOWHERE")));
+    assert!(matches!(said_of_it(&**log)[1], Fact::PolicyChanged { .. }));
+    let emitted = world.wait(run).unwrap();
+    assert!(said(&emitted)[1].contains(REVOKED), "{:?}", emitted.outcome);
+}
+
+#[test]
 fn a_ceiling_that_is_lowered_takes_its_powers_from_what_runs() {
     let world = with_a_note(READS);
     let order = order(&world, GUEST, &reading(400, 0));
