@@ -48,7 +48,6 @@ pub fn verify(store: &Store, trust: &Trust) -> Result<Verified, Error> {
     let nothing = Expected { purged: HashMap::new(), signed: Signed::new() };
     chain(store, &control, &nothing)?;
     chain(store, &own, &nothing)?;
-    let purged: HashMap<StreamName, u64> = purges(store)?.into_iter().collect();
     let known = match &trust.key {
         Some(key) => checkpoints(store, key)?,
         None => Checkpoints::default(),
@@ -58,8 +57,20 @@ pub fn verify(store: &Store, trust: &Trust) -> Result<Verified, Error> {
     for leaf in known.leaves() {
         signed.entry(leaf.stream.clone()).or_default().push((leaf.sequence, leaf.hash));
     }
-    let expected = Expected { purged, signed };
-    let Seen { streams, events, .. } = side_by_side(store, &expected)?;
+    let purged = || Ok::<_, Error>(purges(store)?.into_iter().collect());
+    let mut expected = Expected { purged: purged()?, signed };
+    let Seen { streams, events, .. } = loop {
+        match side_by_side(store, &expected) {
+            Err(error) => {
+                let before = std::mem::replace(&mut expected.purged, purged()?);
+                // What was purged while it was looked at is no damage.
+                if before == expected.purged {
+                    return Err(error);
+                }
+            }
+            Ok(seen) => break seen,
+        }
+    };
     Ok(Verified {
         streams,
         events,
@@ -176,6 +187,15 @@ fn walk(
     let mut behind = from.map(|stream| (stream.clone(), 0));
     loop {
         let page = store.log.walk(behind.as_ref().map(|(stream, sequence)| (stream, *sequence)), PAGE)?;
+        let place = |record: &Record| (record.event.stream.clone(), record.event.sequence);
+        let mut places = behind.clone().into_iter().chain(page.iter().map(place));
+        // A file that was altered may hold its rows in another order, and streams behind the end of a part.
+        if !places.by_ref().is_sorted_by(|one, next| one < next) {
+            let why = "the rows of the table `events` are not in the order of their keys";
+            return Err(Error::new(Code::R0504, "the audit log was altered")
+                .because(why)
+                .hint("keep the file as evidence, and compare it with a backup"));
+        }
         let inside = page.partition_point(|record| until.is_none_or(|until| record.event.stream < *until));
         for record in &page[..inside] {
             let stream = &record.event.stream;
