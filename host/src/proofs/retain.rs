@@ -106,10 +106,9 @@ pub(super) fn old(
         let Some(task) = stream.as_task().filter(|_| !purged.contains(&stream)) else { continue };
         let Some(last) = store.log.last(&stream)?.filter(|event| event.time < time) else { continue };
         if is_over(store, &task)? {
-            let parent = match store.log.read(&stream, 1, 1)?.first().and_then(fact) {
-                Some(Fact::TaskAccepted { parent, .. }) => parent,
-                _ => None,
-            };
+            // Of one that cannot be read nobody knows what it was asked for, and by whom.
+            let first = store.log.read(&stream, 1, 1)?.first().and_then(fact);
+            let Some(Fact::TaskAccepted { parent, .. }) = first else { continue };
             old.insert(task, (parent, last.sequence));
         }
     }

@@ -63,7 +63,9 @@ fn remove(
     let mut gone = 0;
     for (stream, until) in now {
         let row = params![stream.as_str(), rows::to_column(*until)?];
-        let sql = "SELECT payload_hash FROM events WHERE stream = ? AND sequence <= ? AND payload IS NULL";
+        // Of what was purged before nothing is left to be looked for.
+        let sql = "SELECT payload_hash FROM events WHERE stream = ? AND sequence <= ? AND payload IS NULL
+                   AND payload_hash IN (SELECT hash FROM blobs)";
         let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
         let hashes = statement.query_map(row, |row| row.get::<_, [u8; 32]>(0)).map_err(store_error)?;
         for hash in hashes {

@@ -79,7 +79,9 @@ pub(super) fn rebuild(connection: &Connection) -> Result<(), StoreError> {
 
 /// A host's heart beats once more.
 pub(super) fn beat(connection: &Connection, host: &str) -> Result<(), StoreError> {
-    let sql = "INSERT INTO hosts(id, beats) VALUES (?, 1) ON CONFLICT(id) DO UPDATE SET beats = beats + 1";
+    // One that was forgotten meanwhile begins at another number than it did before.
+    let sql = "INSERT INTO hosts(id, beats) VALUES (?, CAST(unixepoch('subsec') * 1000 AS INTEGER))
+               ON CONFLICT(id) DO UPDATE SET beats = beats + 1";
     execute(connection, sql, [host])?;
     // Nobody looks at the heart of a host that holds nothing; the dead would lie here for ever.
     let idle = "DELETE FROM hosts WHERE id <> ? AND id NOT IN (SELECT host FROM work WHERE state = 'held')";
