@@ -55,7 +55,11 @@ fn fact(record: &Record) -> Option<Fact> {
 
 /// An event at which the log is not what was written.
 fn altered(stream: &StreamName, sequence: u64, why: &dyn std::fmt::Display) -> Error {
+    alarm(format_args!("event {sequence} of stream {stream}: {why}"))
+}
+
+fn alarm(why: impl std::fmt::Display) -> Error {
     Error::new(Code::R0504, "the audit log was altered")
-        .because(format!("event {sequence} of stream {stream}: {why}"))
+        .because(why)
         .hint("keep the file as evidence, and compare it with a backup")
 }

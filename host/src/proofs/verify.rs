@@ -1,13 +1,14 @@
 //! Checks all that is written: each stream's chain, each checkpoint, and that the log is still what they say.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use ringfence_core::audit::{Checkpoints, Fact, PublicKey, Record, SignedNote, Verifier};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::stores::{StoreError, read_facts};
 
-use super::{altered, checkpoints};
+use super::{alarm, altered, checkpoints};
 use crate::wiring::Store;
 
 /// How many events are read at once.
@@ -45,7 +46,7 @@ type Signed = HashMap<StreamName, Vec<(u64, Digest)>>;
 /// store's.
 pub fn verify(store: &Store, trust: &Trust) -> Result<Verified, Error> {
     let (control, own) = (StreamName::control(), StreamName::checkpoints());
-    let nothing = Expected { purged: HashMap::new(), signed: Signed::new() };
+    let nothing = Expected { purged: Mutex::default(), signed: Signed::new() };
     chain(store, &control, &nothing)?;
     chain(store, &own, &nothing)?;
     let known = match &trust.key {
@@ -57,20 +58,8 @@ pub fn verify(store: &Store, trust: &Trust) -> Result<Verified, Error> {
     for leaf in known.leaves() {
         signed.entry(leaf.stream.clone()).or_default().push((leaf.sequence, leaf.hash));
     }
-    let purged = || Ok::<_, Error>(purges(store)?.into_iter().collect());
-    let mut expected = Expected { purged: purged()?, signed };
-    let Seen { streams, events, .. } = loop {
-        match side_by_side(store, &expected) {
-            Err(error) => {
-                let before = std::mem::replace(&mut expected.purged, purged()?);
-                // What was purged while it was looked at is no damage.
-                if before == expected.purged {
-                    return Err(error);
-                }
-            }
-            Ok(seen) => break seen,
-        }
-    };
+    let expected = Expected { purged: Mutex::default(), signed };
+    let Seen { streams, events, .. } = side_by_side(store, &expected)?;
     Ok(Verified {
         streams,
         events,
@@ -91,32 +80,46 @@ pub(super) fn purges(store: &Store) -> Result<Vec<(StreamName, u64)>, StoreError
 
 /// What is said of the streams elsewhere than in them.
 struct Expected {
-    /// Up to which event their payloads were purged.
-    purged: HashMap<StreamName, u64>,
+    /// Up to which event their payloads were purged, as far as that was asked for.
+    purged: Mutex<HashMap<StreamName, u64>>,
     signed: Signed,
+}
+
+impl Expected {
+    /// Up to which event the payloads of a stream were purged. A purge is written down before anything of it is gone, so
+    /// one that begins while the log is checked is found when the first payload is missed.
+    fn purged(&self, store: &Store, stream: &StreamName) -> Result<u64, StoreError> {
+        let mut purged = self.purged.lock().unwrap_or_else(PoisonError::into_inner);
+        if !purged.contains_key(stream) {
+            *purged = purges(store)?.into_iter().collect();
+        }
+        Ok(purged.get(stream).copied().unwrap_or(0))
+    }
 }
 
 /// One stream, as far as it was checked.
 struct Checking<'a> {
     stream: StreamName,
     verifier: Verifier,
+    /// Up to which event payloads may be missing, as far as that is known.
+    purged: u64,
+    expected: &'a Expected,
     /// What was signed of the events that are still to come.
     signed: &'a [(u64, Digest)],
 }
 
 impl<'a> Checking<'a> {
     fn new(stream: &StreamName, expected: &'a Expected) -> Self {
-        let purged = expected.purged.get(stream).copied().unwrap_or(0);
         let signed = expected.signed.get(stream).map_or(&[][..], Vec::as_slice);
-        Self { stream: stream.clone(), verifier: Verifier::new(stream.clone()).purged_until(purged), signed }
+        Self { verifier: Verifier::new(stream.clone()), stream: stream.clone(), purged: 0, signed, expected }
     }
 
-    fn take(&mut self, record: &Record) -> Result<(), Error> {
-        self.verifier.take(record).map_err(|broken| {
-            Error::new(Code::R0504, "the audit log was altered")
-                .because(broken)
-                .hint("keep the file as evidence, and compare it with a backup")
-        })?;
+    fn take(&mut self, store: &Store, record: &Record) -> Result<(), Error> {
+        if record.payload.is_none() && record.event.sequence > self.purged {
+            self.purged = self.expected.purged(store, &self.stream)?;
+            self.verifier = self.verifier.clone().purged_until(self.purged);
+        }
+        self.verifier.take(record).map_err(alarm)?;
         let head = self.verifier.head();
         if let Some(((sequence, hash), later)) = self.signed.split_first()
             && *sequence == head.sequence
@@ -143,7 +146,7 @@ fn chain(store: &Store, stream: &StreamName, expected: &Expected) -> Result<(), 
     let mut checking = Checking::new(stream, expected);
     loop {
         let page = store.log.read(stream, checking.verifier.head().sequence + 1, PAGE)?;
-        page.iter().try_for_each(|record| checking.take(record))?;
+        page.iter().try_for_each(|record| checking.take(store, record))?;
         if page.len() < PAGE {
             return checking.end();
         }
@@ -186,15 +189,13 @@ fn walk(
     let mut checking: Option<Checking<'_>> = None;
     let mut behind = from.map(|stream| (stream.clone(), 0));
     loop {
-        let page = store.log.walk(behind.as_ref().map(|(stream, sequence)| (stream, *sequence)), PAGE)?;
-        let place = |record: &Record| (record.event.stream.clone(), record.event.sequence);
-        let mut places = behind.clone().into_iter().chain(page.iter().map(place));
+        let seen_last = behind.as_ref().map(|(stream, sequence)| (stream, *sequence));
+        let page = store.log.walk(seen_last, PAGE)?;
+        let places = page.iter().map(|record| (&record.event.stream, record.event.sequence));
         // A file that was altered may hold its rows in another order, and streams behind the end of a part.
-        if !places.by_ref().is_sorted_by(|one, next| one < next) {
+        if !seen_last.into_iter().chain(places).is_sorted_by(|one, next| one < next) {
             let why = "the rows of the table `events` are not in the order of their keys";
-            return Err(Error::new(Code::R0504, "the audit log was altered")
-                .because(why)
-                .hint("keep the file as evidence, and compare it with a backup"));
+            return Err(alarm(why));
         }
         let inside = page.partition_point(|record| until.is_none_or(|until| record.event.stream < *until));
         for record in &page[..inside] {
@@ -204,7 +205,7 @@ fn walk(
                 seen.streams += 1;
                 seen.signed.extend(expected.signed.contains_key(stream).then(|| stream.clone()));
             }
-            checking.get_or_insert_with(|| Checking::new(stream, expected)).take(record)?;
+            checking.get_or_insert_with(|| Checking::new(stream, expected)).take(store, record)?;
         }
         seen.events += inside as u64;
         if inside < PAGE {

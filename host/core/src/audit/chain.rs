@@ -29,7 +29,7 @@ pub fn purged_until(control: &[Record], stream: &StreamName) -> u64 {
 }
 
 /// Takes the records of one stream in order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Verifier {
     stream: StreamName,
     head: Head,
