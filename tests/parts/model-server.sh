@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A real language model for Ringfence's tests: llama-server and a small model.
-# The last line printed is the folder that holds `llama-server` and `model.gguf`.
+# The last line printed is the folder that holds `llama-server`, `model.gguf` and
+# `tools.jinja`, the chat template to give it when it is to call tools.
 # It is built once, in a cache folder outside the tree, and only when missing.
 set -euo pipefail
 
@@ -55,6 +56,8 @@ cmake -S "$source" -B build -G Ninja -DCMAKE_BUILD_TYPE=Release \
     -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_UI=OFF
 cmake --build build --target llama-server
 cp "$source/LICENSE" out/LICENSE.server
+# The model's own template knows no tools; this one has the same turn markers.
+cp "$source/models/templates/NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use.jinja" out/tools.jinja
 strip -o out/llama-server build/bin/llama-server
 out/llama-server --version
 
