@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod context;
+mod models;
 mod policy;
 mod retention;
 mod rules;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use ringfence_adapters::artifacts::ArtifactQuota;
 use ringfence_adapters::http_client::{HttpSettings, Secrets};
+use ringfence_adapters::model::ProviderSettings;
 use ringfence_core::artifact::MediaRange;
 use ringfence_core::context::Origin;
 use ringfence_core::error::{Code, Error};
@@ -63,6 +65,8 @@ pub struct Config {
     pub retention: Option<Duration>,
     /// How the web is reached.
     pub http: HttpSettings,
+    /// Who provides language models.
+    pub providers: Vec<ProviderSettings>,
     secrets: Vec<SecretSource>,
 }
 
@@ -94,6 +98,10 @@ struct File {
     secret: BTreeMap<String, web::SecretEntry>,
     #[serde(default)]
     context: Vec<context::ContextEntry>,
+    #[serde(default)]
+    provider: Vec<models::ProviderEntry>,
+    #[serde(default)]
+    model: Vec<models::ModelEntry>,
     #[serde(default)]
     grant: Vec<policy::GrantEntry>,
     #[serde(default)]
@@ -205,7 +213,7 @@ impl Config {
             .with(Limit::LogBytes, size("limits.log-bytes", &limits.log_bytes, 256 << 10)?)
             .with(Limit::Artifacts, limits.artifacts.unwrap_or(100))
             .with(Limit::ArtifactBytes, size("limits.artifact-bytes", &limits.artifact_bytes, 8 << 20)?)
-            .with(Limit::Tokens, limits.tokens.unwrap_or(0))
+            .with(Limit::Tokens, limits.tokens.unwrap_or(100_000))
             .with(Limit::MicroUsd, limits.micro_usd.unwrap_or(0));
         let slots = parsed.engine.slots.unwrap_or(1_000);
         let rule_files = rules::read_all(&parsed.rule_file, folder)?;
@@ -231,6 +239,7 @@ impl Config {
             rule_files: rule_files.into_iter().map(|(path, _)| path).collect(),
             retention: retention::age(parsed.retention.as_ref()).map_err(&wrong)?,
             http: web::settings(&parsed.http, folder).map_err(|why| wrong(format!("[http] {why}")))?,
+            providers: models::providers(&parsed.provider, &parsed.secret).map_err(&wrong)?,
             secrets: web::sources(&parsed.secret, folder).map_err(&wrong)?,
         };
         config.check_engine().map_err(&wrong)?;

@@ -10,6 +10,7 @@ use ringfence_adapters::files::CapFiles;
 use ringfence_adapters::http_client::HyperHttp;
 use ringfence_adapters::in_memory::InMemoryStore;
 use ringfence_adapters::memory::MemoryOverLog;
+use ringfence_adapters::model::Providers;
 use ringfence_adapters::sqlite::SqliteStore;
 use ringfence_adapters::system::{SystemClock, SystemEntropy};
 use ringfence_adapters::validator::ChildValidator;
@@ -142,6 +143,7 @@ pub fn start_with(
             Arc::clone(&store.state),
             Arc::clone(&store.clock),
         )),
+        models: Box::new(providers(&config, validator.clone())?),
         skills: Box::new(Arc::clone(&delegation)),
     };
     own(&mut outside);
@@ -183,6 +185,15 @@ fn web(config: &Config) -> Result<HyperHttp, Error> {
         Error::new(Code::R0404, "the web cannot be reached as the policy file says")
             .because(why)
             .hint("mend its section [http]")
+    })
+}
+
+fn providers(config: &Config, validator: ChildValidator) -> Result<Providers, Error> {
+    let providers = config.providers.clone();
+    Providers::new(providers, &config.http, config.secrets()?, Arc::new(validator)).map_err(|why| {
+        Error::new(Code::R0404, "the models cannot be reached as the policy file says")
+            .because(why)
+            .hint("mend its [[provider]]")
     })
 }
 

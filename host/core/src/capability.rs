@@ -22,6 +22,8 @@ pub enum Capability {
     Log,
     /// A key-value store that belongs to the caller.
     Memory,
+    /// Language models, as far as they are granted.
+    Model,
     /// Random bytes.
     Random,
     /// Other skills.
@@ -30,7 +32,7 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in alphabetical order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Artifacts,
         Self::Clock,
         Self::Context,
@@ -38,6 +40,7 @@ impl Capability {
         Self::Http,
         Self::Log,
         Self::Memory,
+        Self::Model,
         Self::Random,
         Self::Skills,
     ];
@@ -53,6 +56,7 @@ impl Capability {
             Self::Http => "http",
             Self::Log => "log",
             Self::Memory => "memory",
+            Self::Model => "model",
             Self::Random => "random",
             Self::Skills => "skills",
         }
@@ -75,6 +79,7 @@ impl Capability {
             Self::Http => "ringfence:http/http@0.1.0",
             Self::Log => "ringfence:log/log@0.1.0",
             Self::Memory => "ringfence:memory/memory@0.1.0",
+            Self::Model => "ringfence:model/model@0.1.0",
             Self::Random => "ringfence:random/random@0.1.0",
             Self::Skills => "ringfence:skills/skills@0.1.0",
         }

@@ -8,5 +8,6 @@ pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod memory;
+pub(crate) mod model;
 pub(crate) mod random;
 pub(crate) mod skills;

@@ -46,7 +46,7 @@ impl Secrets {
     ///
     /// # Errors
     /// The name of a secret that there is none of.
-    pub(super) fn fill(&self, template: &str) -> Result<SecretString, String> {
+    pub(crate) fn fill(&self, template: &str) -> Result<SecretString, String> {
         let mut filled = String::new();
         let mut rest = template;
         while let Some((before, behind)) = rest.split_once("{secret:") {
@@ -77,7 +77,7 @@ impl Secrets {
     }
 
     /// The same text without any secret in it.
-    pub(super) fn scrub_text(&self, text: String) -> String {
+    pub(crate) fn scrub_text(&self, text: String) -> String {
         String::from_utf8_lossy(&self.scrub(text.into_bytes())).into_owned()
     }
 }

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::call::{Call, artifacts, files, http, memory, skills};
+use super::call::{Call, artifacts, files, http, memory, model, skills};
 use super::{Permit, Settled};
 
 type Answer<'a, C> = BoxFuture<'a, Settled<C>>;
@@ -49,6 +49,13 @@ pub trait Memory: Send + Sync {
     fn list(&self, permit: Permit<memory::MemoryList>) -> Answer<'_, memory::MemoryList>;
 }
 
+/// Language models.
+pub trait Models: Send + Sync {
+    /// Asks exactly the model that was decided on, once. An answer with more tokens than the permit's call allows is cut; one
+    /// with more bytes than the allowance of bytes in is `too-large`.
+    fn complete(&self, permit: Permit<model::ModelComplete>) -> Answer<'_, model::ModelComplete>;
+}
+
 /// Other skills.
 pub trait Skills: Send + Sync {
     /// Runs a skill for the permit's caller, within what the permit lends.
@@ -65,6 +72,8 @@ pub struct Outside {
     pub http: Box<dyn Http>,
     /// Memory.
     pub memory: Box<dyn Memory>,
+    /// Language models.
+    pub models: Box<dyn Models>,
     /// Other skills.
     pub skills: Box<dyn Skills>,
 }
@@ -78,6 +87,7 @@ impl Outside {
             files: Box::new(Untouchable),
             http: Box::new(Untouchable),
             memory: Box::new(Untouchable),
+            models: Box::new(Untouchable),
             skills: Box::new(Untouchable),
         }
     }
@@ -137,6 +147,12 @@ impl Memory for Untouchable {
         Self::touched(&permit)
     }
     fn list(&self, permit: Permit<memory::MemoryList>) -> Answer<'_, memory::MemoryList> {
+        Self::touched(&permit)
+    }
+}
+
+impl Models for Untouchable {
+    fn complete(&self, permit: Permit<model::ModelComplete>) -> Answer<'_, model::ModelComplete> {
         Self::touched(&permit)
     }
 }

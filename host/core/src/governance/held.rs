@@ -10,7 +10,7 @@ use super::{
     WebGrant,
 };
 use crate::audit::HeldGrant;
-use crate::ids::{Digest, SkillName};
+use crate::ids::{Digest, ModelName, SkillName};
 
 /// How many grants of a task are written down. What is beyond them does not count for a host that goes on with it.
 const MOST: usize = 256;
@@ -38,6 +38,8 @@ pub(super) fn record<'a>(grants: impl Iterator<Item = &'a Grant>, skill: &SkillN
             max_bytes: web.max_bytes,
             alone,
         }));
+        let model = |name: &Arc<ModelName>| HeldGrant::Model { name: ModelName::clone(name), alone };
+        held.extend(grant.models.iter().map(model));
         if held.len() >= MOST {
             break;
         }
@@ -73,7 +75,10 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
                     access: if *writes { Access::Write } else { Access::Read },
                     quota: Quota { bytes: *bytes, files: *files },
                 };
-                Grant { holder, skill: skill(*alone), files: vec![Arc::new(folder)], http: Vec::new() }
+                Grant { skill: skill(*alone), files: vec![Arc::new(folder)], ..Grant::to(holder) }
+            }
+            HeldGrant::Model { name, alone } => {
+                Grant { skill: skill(*alone), models: vec![Arc::new(name.clone())], ..Grant::to(holder) }
             }
             HeldGrant::Web {
                 url,
@@ -96,7 +101,7 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
                     headers: here.map_or_else(gone, |here| here.headers.clone()),
                     max_bytes: *max_bytes,
                 };
-                Grant { holder, skill: skill(*alone), files: Vec::new(), http: vec![Arc::new(web)] }
+                Grant { skill: skill(*alone), http: vec![Arc::new(web)], ..Grant::to(holder) }
             }
         })
     });
