@@ -1,5 +1,6 @@
 //! `ringfence.toml`, the environment and the flags, made into one checked [`Config`].
 
+mod approval;
 mod concurrency;
 mod context;
 mod models;
@@ -92,6 +93,8 @@ struct File {
     #[serde(default)]
     artifacts: ArtifactsEntry,
     retention: Option<retention::Retention>,
+    #[serde(default)]
+    approval: approval::ApprovalEntry,
     #[serde(default)]
     http: web::HttpEntry,
     #[serde(default)]

@@ -1,6 +1,6 @@
 //! What waits for a person: why, what can be done about it, and the decision.
 
-use ringfence_core::audit::{Answered, Decision, Fact};
+use ringfence_core::audit::{Answered, Decided, Decision, Fact, Standing};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::check_answer;
 use ringfence_core::ids::{StreamName, TaskId};
@@ -8,7 +8,7 @@ use ringfence_core::ring::Ring;
 use ringfence_core::stores::{Envelope, Work, WorkState, append_shared};
 
 use crate::wiring::Store;
-use crate::{app, tasks};
+use crate::{app, approvals, tasks};
 
 /// A task that waits for a person.
 #[derive(Debug, Clone)]
@@ -54,8 +54,15 @@ fn standing(store: &Store, task: &TaskId) -> Result<Option<Work>, Error> {
     if let Some(work) = store.queue.work(task)? {
         return Ok(Some(work));
     }
-    let last = store.log.last(&StreamName::task(task))?.filter(|event| event.kind == "task.suspended");
-    Ok(last.map(|event| Work { task: task.clone(), state: WorkState::Suspended, since: event.time }))
+    let last = store.log.last(&StreamName::task(task))?;
+    let waits = |event: &ringfence_core::audit::Event| match &*event.kind {
+        "task.suspended" => true,
+        "approval.decided" => tasks::last_fact(store, task).is_some_and(|fact| {
+            matches!(fact, Fact::ApprovalDecided(Decided { stands: Standing::Waiting, .. }))
+        }),
+        _ => false,
+    };
+    Ok(last.filter(waits).map(|event| Work { task: task.clone(), state: WorkState::Suspended, since: event.time }))
 }
 
 /// Decides on a task that waits for a person; it goes on from there as soon as a worker takes it.
@@ -70,6 +77,10 @@ pub async fn decide(
     reason: &str,
 ) -> Result<(), Error> {
     let item = item(store, task)?;
+    if let Some(approval) = approvals::goes_around(&item.facts, &decision) {
+        return Err(Error::new(Code::R0431, format!("the task `{task}` waits for the approval {approval}"))
+            .hint(format!("look at it: ringfence approvals show {approval}; or end the task: ringfence inbox refuse {task}")));
+    }
     if let (Decision::Amend { .. }, WorkState::Suspended) = (&decision, &item.work.state) {
         return Err(Error::new(Code::R0431, format!("the task `{task}` waits for the end of a call"))
             .because("its input cannot be amended while nobody knows what became of that call")
@@ -89,18 +100,32 @@ pub async fn decide(
         })?;
     }
     append(store, &item.work, decision, by, reason).await?;
-    // Whoever asked for it waits for it alone, and goes on with it.
-    let mut asked_by = asker(&item.facts);
+    wake_askers(store, task, by).await
+}
+
+/// Whoever asked for a task that was decided on waits for it alone, and goes on with it.
+pub(crate) async fn wake_askers(store: &Store, task: &TaskId, by: &str) -> Result<(), Error> {
+    let reason = format!("`{task}`, which it waits for, was decided on");
+    let mut asked_by = asker(&app::facts(store, task)?);
     while let Some(asker_task) = asked_by {
-        let Some(work) = standing(store, &asker_task)?.filter(|work| work.state == WorkState::Suspended)
-        else {
+        if !wake(store, &asker_task, by, &reason).await? {
             break;
-        };
-        append(store, &work, Decision::Retry, by, &format!("`{task}`, which it waits for, was decided on"))
-            .await?;
+        }
         asked_by = asker(&app::facts(store, &asker_task)?);
     }
     Ok(())
+}
+
+/// Lets a task go on that waits for one within it. Says whether it waited.
+pub(crate) async fn wake(store: &Store, task: &TaskId, by: &str, reason: &str) -> Result<bool, Error> {
+    let Some(work) = standing(store, task)?.filter(|work| work.state == WorkState::Suspended) else {
+        return Ok(false);
+    };
+    match append(store, &work, Decision::Retry, by, reason).await {
+        // Somebody else has woken it.
+        Err(error) if error.code == Code::R0507 => Ok(true),
+        woken => woken.map(|()| true),
+    }
 }
 
 /// The task for which another one was asked for.

@@ -7,6 +7,7 @@
 
 mod alive;
 pub mod app;
+pub mod approvals;
 pub mod artifacts;
 mod build;
 mod carried;

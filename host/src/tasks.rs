@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use ringfence_core::audit::{Fact, Outcome, Record};
+use ringfence_core::audit::{ApprovalId, Decided, Fact, Outcome, Record};
 use ringfence_core::error::Error;
 use ringfence_core::gate::SkillsRun;
 use ringfence_core::ids::{Agent, StreamName, TaskId};
@@ -41,6 +41,8 @@ pub enum TaskState {
     Ready,
     /// It waits for a person.
     Suspended,
+    /// It waits for this approval, its own or that of a task within it.
+    WaitsForApproval(ApprovalId),
     /// It is over.
     Ended(Box<Outcome>),
     /// It is over, and what it was about was purged.
@@ -157,7 +159,15 @@ fn task_line(store: &Store, stream: &StreamName) -> Result<Option<TaskLine>, Err
     let last = store.log.read(stream, head.sequence, 1)?;
     let state = match last.first().and_then(fact) {
         Some(Fact::TaskEnded { outcome }) => TaskState::Ended(outcome),
-        _ => state_of(store, parent.as_ref().unwrap_or(&task))?,
+        last => match (state_of(store, parent.as_ref().unwrap_or(&task))?, last) {
+            (TaskState::Suspended, Some(Fact::TaskSuspended { approval: Some(id), .. })) => {
+                TaskState::WaitsForApproval(id)
+            }
+            (TaskState::Suspended, Some(Fact::ApprovalDecided(Decided { approval, .. }))) => {
+                TaskState::WaitsForApproval(approval)
+            }
+            (state, _) => state,
+        },
     };
     Ok(Some(TaskLine { task, skill, agent, parent, accepted, state }))
 }
@@ -180,6 +190,13 @@ fn state_of(store: &Store, task: &TaskId) -> Result<TaskState, Error> {
             _ => return Ok(TaskState::Abandoned),
         }
     }
+}
+
+/// What a task's stream says last.
+pub(crate) fn last_fact(store: &Store, task: &TaskId) -> Option<Fact> {
+    let stream = StreamName::task(task);
+    let head = store.log.head(&stream).ok()?;
+    store.log.read(&stream, head.sequence, 1).ok()?.first().and_then(fact)
 }
 
 pub(crate) fn fact(record: &Record) -> Option<Fact> {

@@ -9,6 +9,7 @@ use ringfence_core::ids::TaskId;
 use ringfence_core::pipeline::Emitted;
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::approvals;
 use crate::heart::Hearts;
 use crate::proofs::{self, Retained};
 use crate::wiring::Running;
@@ -21,6 +22,9 @@ const SHUNNED_FOR: Duration = Duration::from_secs(10);
 
 /// How often a worker sees to it that nothing is kept for too long.
 const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
+
+/// How often a worker looks for approvals whose time is over, at the least.
+const EXPIRE_EVERY: Duration = Duration::from_secs(1);
 
 /// When a worker stops by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +47,11 @@ pub struct Worker {
     /// When it was last seen to that nothing is kept for too long, and what does it.
     retained: Option<Instant>,
     retaining: Option<JoinHandle<()>>,
+    /// When it looks for approvals whose time is over again, and what does it. Says how long that took.
+    expires: Instant,
+    expiring: Option<JoinHandle<Duration>>,
+    /// Whether it has looked for them at all.
+    has_expired: bool,
 }
 
 impl Worker {
@@ -51,7 +60,20 @@ impl Worker {
     pub fn new(running: Arc<Running>, concurrency: usize) -> Self {
         let (hearts, mine, at_work) = (Hearts::default(), HashSet::new(), JoinSet::new());
         let (retained, retaining) = (None, None);
-        Self { running, concurrency, hearts, mine, shunned: HashMap::new(), at_work, retained, retaining }
+        let (shunned, expires) = (HashMap::new(), Instant::now());
+        Self {
+            running,
+            concurrency,
+            hearts,
+            mine,
+            shunned,
+            at_work,
+            retained,
+            retaining,
+            expires,
+            expiring: None,
+            has_expired: false,
+        }
     }
 
     /// Works, and shows each task that is over, or waits for a person, when that is durable.
@@ -72,7 +94,8 @@ impl Worker {
                 usize::MAX
             });
             self.retain();
-            if until == Until::Idle && held == 0 && self.at_work.is_empty() {
+            let has_looked = self.expire().await;
+            if until == Until::Idle && held == 0 && self.at_work.is_empty() && has_looked {
                 return self.finish(show).await;
             }
             tokio::select! {
@@ -117,6 +140,29 @@ impl Worker {
                 Err(error) => tracing::warn!(%error, "what is kept for too long cannot be purged now"),
             }
         }));
+    }
+
+    /// Every now and then, approvals whose time is over are ended. Says whether that was done and nothing came of it since the
+    /// work was looked at last.
+    async fn expire(&mut self) -> bool {
+        if let Some(expiring) = self.expiring.take_if(|expiring| expiring.is_finished()) {
+            let took = expiring.await.unwrap_or(EXPIRE_EVERY);
+            // Where much waits, most of the time is for other things.
+            self.expires = Instant::now() + EXPIRE_EVERY.max(took * 20);
+            // What came of it is found by the next look at the work.
+            return std::mem::replace(&mut self.has_expired, true);
+        }
+        if self.expiring.is_none() && Instant::now() >= self.expires {
+            let store = self.running.store.clone();
+            self.expiring = Some(tokio::spawn(async move {
+                let began = Instant::now();
+                if let Err(error) = approvals::look(&store).await {
+                    tracing::warn!(%error, "approvals whose time is over cannot be ended now");
+                }
+                began.elapsed()
+            }));
+        }
+        self.has_expired
     }
 
     fn note(

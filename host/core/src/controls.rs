@@ -19,17 +19,20 @@ pub enum Guard {
     Chain = 16,
     /// What is revoked does not count for what runs.
     Revocation = 32,
+    /// What people have to approve waits for them.
+    Approval = 64,
 }
 
 impl Guard {
     /// All of them, each with its name.
-    pub const ALL: [(&'static str, Self); 6] = [
+    pub const ALL: [(&'static str, Self); 7] = [
         ("ring", Self::Ring),
         ("ledger", Self::Ledger),
         ("kill", Self::Kill),
         ("limiter", Self::Limiter),
         ("chain", Self::Chain),
         ("revocation", Self::Revocation),
+        ("approval", Self::Approval),
     ];
 }
 

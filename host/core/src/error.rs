@@ -87,6 +87,11 @@ codes! {
     R0445 = Asked, "a source of the context is stale";
     R0446 = Asked, "the context is over its budget";
     R0448 = Asked, "nothing says how long payloads are kept";
+    R0460 = Asked, "no such approval";
+    R0461 = Asked, "the approval is decided";
+    R0462 = Asked, "the approval is over";
+    R0463 = Asked, "other bytes than those that wait for approval";
+    R0464 = Refused, "an approval by somebody who does not count";
     R0501 = Failed, "the store cannot be written";
     R0502 = Failed, "the store is damaged";
     R0503 = Failed, "the store is locked";
@@ -101,6 +106,10 @@ codes! {
     R0512 = Failed, "an index of the store differs from its log";
     R0520 = Failed, "a proof does not hold";
     R0521 = Failed, "the log is not the one of the checkpoint";
+    R0530 = Waits, "the task waits for an approval";
+    R0531 = Refused, "an approval was denied";
+    R0532 = Refused, "an approval expired";
+    R0533 = Refused, "an approval of something else";
 }
 
 /// How a process ends. The number is its exit code.
@@ -116,6 +125,8 @@ pub enum Exit {
     Stopped = 4,
     /// Our bug.
     Bug = 5,
+    /// The task is not over: it waits for an approval.
+    Waits = 6,
 }
 
 impl fmt::Display for Code {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use ringfence_core::audit::{Answered, Decision, Fact};
+use ringfence_core::audit::{Answered, ApprovalId, Decision, Fact};
 use ringfence_core::error::Error;
 use ringfence_core::ids::TaskId;
 use ringfence_core::refusal::{Refusal, RefusalKind};
@@ -191,9 +191,23 @@ fn call_of(item: &Item) -> &str {
     suspended.unwrap_or_default()
 }
 
+/// The approval that it waits for, if for one.
+fn waits_for(item: &Item) -> Option<&ApprovalId> {
+    let suspended = item.facts.iter().rev().find_map(|fact| match fact {
+        Fact::TaskSuspended { approval, .. } => Some(approval.as_ref()),
+        _ => None,
+    });
+    suspended.flatten()
+}
+
 fn possibilities(item: &Item) -> Vec<String> {
     let task = &item.work.task;
     match item.work.state {
+        WorkState::Suspended if waits_for(item).is_some() => waits_for(item)
+            .map(|id| format!("look at what waits for approval: ringfence approvals show {id}"))
+            .into_iter()
+            .chain([format!("end the task: ringfence inbox refuse {task}")])
+            .collect(),
         WorkState::Suspended if !item.errands.is_empty() => {
             let look = |errand: &TaskId| format!("what it asked for waits: ringfence inbox show {errand}");
             let end = format!("end the task: ringfence inbox refuse {task}");

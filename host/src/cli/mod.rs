@@ -1,5 +1,6 @@
 //! The command line: one verb, one file. Data goes to stdout, everything else to stderr.
 
+mod approvals;
 mod artifacts;
 mod audit;
 mod build;
@@ -48,7 +49,7 @@ use crate::{machine, report};
 #[command(name = "ringfence", bin_name = "ringfence", version, propagate_version = true)]
 #[command(disable_help_subcommand = true, arg_required_else_help = true)]
 #[command(
-    after_help = "Exit codes: 0 done, 1 the task failed, 2 asked wrongly, 3 refused by policy, 4 stopped by a limit or a kill, 5 a bug in Ringfence."
+    after_help = "Exit codes: 0 done, 1 the task failed, 2 asked wrongly, 3 refused by policy, 4 stopped by a limit or a kill, 5 a bug in Ringfence, 6 the task waits for an approval."
 )]
 struct Cli {
     #[command(flatten)]
@@ -103,6 +104,8 @@ enum Verb {
     Work(work::Work),
     /// See what waits for a person, and decide
     Inbox(inbox::Inbox),
+    /// See which calls wait for approval, and approve or deny them
+    Approvals(approvals::Approvals),
     /// List what skills have handed over, trace it back, or write it to a file
     Artifacts(artifacts::Artifacts),
     /// Stop what runs, wherever it is
@@ -214,6 +217,7 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Tasks(verb) => verb.run(global),
         Verb::Work(verb) => verb.run(global).await,
         Verb::Inbox(verb) => verb.run(global).await,
+        Verb::Approvals(verb) => verb.run(global).await,
         Verb::Artifacts(verb) => verb.run(global),
         Verb::Kill(verb) => verb.run(global).await,
         Verb::Events(verb) => verb.run(global).await,

@@ -3,7 +3,6 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use ringfence_core::audit::Blame;
 use ringfence_core::error::Error;
 use ringfence_core::governance::{KillTarget, Switches};
 use ringfence_core::pipeline::Emitted;
@@ -45,8 +44,8 @@ async fn kill_on_interrupt(switches: std::sync::Arc<Switches>, task: KillTarget)
 
 pub(super) fn print(emitted: &Emitted, as_json: bool) -> Result<(), Error> {
     if let Some(error) = report::error_of(&emitted.outcome) {
-        let blame = emitted.outcome.blame.map_or("", Blame::word);
-        show::note(format_args!("{}blame: {blame}\ntask: {}", report::render(&error), emitted.task));
+        let blame = emitted.outcome.blame.map_or_else(String::new, |blame| format!("blame: {}\n", blame.word()));
+        show::note(format_args!("{}{blame}task: {}", report::render(&error), emitted.task));
     }
     for artifact in &emitted.artifacts {
         let (name, media_type) = (plain_line(artifact.name.as_str()), &artifact.media_type);
@@ -83,6 +82,7 @@ pub(crate) fn to_json(emitted: &Emitted) -> Value {
         "output": outcome.output,
         "artifacts": emitted.artifacts,
         "context": context,
+        "waits_for": emitted.waits_for,
         "error": report::error_of(outcome).as_ref().map(report::to_json),
         "blame": outcome.blame,
         "limit": outcome.limit,

@@ -81,6 +81,9 @@ fn show_end(line: &TaskLine) -> Result<(), Error> {
             }
         }
         TaskState::Suspended => show::data(format_args!("see why: ringfence inbox show {}", line.task)),
+        TaskState::WaitsForApproval(id) => {
+            show::data(format_args!("see for what: ringfence approvals show {id}"))
+        }
         TaskState::Purged => {
             show::data("what it was about was purged; its events and their hashes stay: ringfence audit log")
         }
@@ -94,6 +97,7 @@ fn state(line: &TaskLine) -> String {
         TaskState::Abandoned => "abandoned".into(),
         TaskState::Ready => "ready".into(),
         TaskState::Suspended => "suspended".into(),
+        TaskState::WaitsForApproval(_) => "waits for approval".into(),
         TaskState::Purged => "purged".into(),
         TaskState::Ended(outcome) => serde_json::to_value(outcome.status)
             .ok()
@@ -120,6 +124,10 @@ fn to_json(line: &TaskLine) -> Value {
         TaskState::Ended(outcome) => json!(outcome),
         _ => Value::Null,
     };
+    let waits_for = match &line.state {
+        TaskState::WaitsForApproval(id) => Some(id),
+        _ => None,
+    };
     json!({
         "task": line.task,
         "skill": Some(&*line.skill).filter(|skill| !skill.is_empty()),
@@ -128,5 +136,6 @@ fn to_json(line: &TaskLine) -> Value {
         "accepted": time(line.accepted),
         "status": state(line),
         "outcome": outcome,
+        "waits_for": waits_for,
     })
 }

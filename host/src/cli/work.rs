@@ -68,6 +68,8 @@ fn say(emitted: &Emitted, as_json: bool) {
             Status::Stopped => "stopped",
             Status::Suspended => "suspended",
         };
-        show::data(format_args!("{}  {word:<10} {}", emitted.task, plain_line(&emitted.skill)))
+        let waits = emitted.waits_for.as_ref().map(|id| format!("  waits for the approval {id}"));
+        let (task, skill, waits) = (&emitted.task, plain_line(&emitted.skill), waits.unwrap_or_default());
+        show::data(format_args!("{task}  {word:<10} {skill}{waits}"))
     };
 }

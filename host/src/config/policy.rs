@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use ringfence_core::audit::ApprovalTerms;
 use ringfence_core::capability::Capability;
 use ringfence_core::contract::RuleFile;
 use ringfence_core::governance::{Access, FolderGrant, Grant, GrantBook, Holder, Quota};
@@ -12,7 +13,7 @@ use ringfence_core::pipeline::Policy;
 use ringfence_core::ring::{Ring, floor};
 use serde::Deserialize;
 
-use super::{File, context, models, rules, web};
+use super::{File, approval, context, models, rules, web};
 use crate::quantity;
 
 #[derive(Debug, Deserialize)]
@@ -61,17 +62,19 @@ pub(super) fn policy(
             return Err(format!("[[skill]] {name} stands twice"));
         }
     }
+    let approval = approval::terms(&parsed.approval, &ApprovalTerms::default());
+    let approval = approval.map_err(|why| format!("[approval]: {why}"))?;
     let grants = parsed
         .grant
         .iter()
-        .map(|entry| grant(entry, parsed, folder).map_err(|why| format!("[[grant]]: {why}")));
+        .map(|entry| grant(entry, parsed, &approval, folder).map_err(|why| format!("[[grant]]: {why}")));
     let grants = GrantBook::new(grants.collect::<Result<_, _>>()?);
     let contexts = context::packages(&parsed.context, folder)?;
     let models = models::models(&parsed.model, &parsed.provider)?;
-    Ok(Policy { grants: Arc::new(grants), rules, ceilings, contexts, models, digest: None })
+    Ok(Policy { grants: Arc::new(grants), rules, ceilings, contexts, models, approval, digest: None })
 }
 
-fn grant(entry: &GrantEntry, file: &File, folder: &Path) -> Result<Grant, String> {
+fn grant(entry: &GrantEntry, file: &File, asked: &ApprovalTerms, folder: &Path) -> Result<Grant, String> {
     let holder = match (entry.ring, &entry.caller) {
         (Some(number), None) => {
             let ring = skill_ring(number)?;
@@ -106,7 +109,7 @@ fn grant(entry: &GrantEntry, file: &File, folder: &Path) -> Result<Grant, String
             .into());
     }
     let folders = entry.files.iter().map(|entry| folder_grant(entry, folder).map(Arc::new));
-    let http = entry.http.iter().map(|entry| web::grant(entry, &file.secret).map(Arc::new));
+    let http = entry.http.iter().map(|entry| web::grant(entry, &file.secret, asked).map(Arc::new));
     let models = entry.models.iter().map(|name| models::granted(name, &file.model));
     Ok(Grant {
         holder,

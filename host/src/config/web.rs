@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ringfence_adapters::http_client::HttpSettings;
+use ringfence_core::audit::ApprovalTerms;
 use ringfence_core::gate::check_header;
 use ringfence_core::governance::{AddedHeader, Method, UrlPattern, WebGrant};
 use ringfence_core::ring::Effect;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use super::approval::{self, ApprovalEntry};
 use crate::quantity;
 
 #[derive(Debug, Default, Deserialize)]
@@ -50,6 +52,7 @@ struct WebTable {
     #[serde(default)]
     headers: BTreeMap<String, String>,
     max_bytes: Option<String>,
+    approval: Option<ApprovalEntry>,
 }
 
 /// What the operator says that the other methods do.
@@ -58,6 +61,7 @@ struct WebTable {
 enum Said {
     Read,
     Reversible,
+    Irreversible,
 }
 
 impl<'de> Deserialize<'de> for WebEntry {
@@ -158,9 +162,13 @@ pub(super) fn settings(entry: &HttpEntry, folder: &Path) -> Result<HttpSettings,
     })
 }
 
-/// A grant about the web.
-pub(super) fn grant(entry: &WebEntry, secrets: &BTreeMap<String, SecretEntry>) -> Result<WebGrant, String> {
-    let WebTable { url, methods, effect, idempotent, networks, headers, max_bytes } = &entry.0;
+/// A grant about the web; `asked` says who has to approve a request where an approval says nothing of its own.
+pub(super) fn grant(
+    entry: &WebEntry,
+    secrets: &BTreeMap<String, SecretEntry>,
+    asked: &ApprovalTerms,
+) -> Result<WebGrant, String> {
+    let WebTable { url, methods, effect, idempotent, networks, headers, max_bytes, approval } = &entry.0;
     let pattern = UrlPattern::parse(url).map_err(|why| format!("http {url:?}: {why}"))?;
     let wrong = |why: String| format!("http {url:?}: {why}");
     let reading = || vec!["GET".to_owned(), "HEAD".to_owned()];
@@ -170,7 +178,7 @@ pub(super) fn grant(entry: &WebEntry, secrets: &BTreeMap<String, SecretEntry>) -
     }
     let methods: Result<Vec<_>, _> = methods.iter().map(|method| Method::parse(method)).collect();
     let effect = match effect {
-        None => Effect::Irreversible,
+        None | Some(Said::Irreversible) => Effect::Irreversible,
         Some(Said::Read) => Effect::Read,
         Some(Said::Reversible) => Effect::Reversible,
     };
@@ -183,6 +191,7 @@ pub(super) fn grant(entry: &WebEntry, secrets: &BTreeMap<String, SecretEntry>) -
     let header = |(name, value): (&String, &String)| {
         added(name, value, url, secrets).map_err(|why| wrong(format!("headers: {name}: {why}")))
     };
+    let approval = approval.as_ref().map(|entry| approval::terms(entry, asked)).transpose();
     let max_bytes = max_bytes.as_deref().map_or(Ok(u64::MAX), quantity::bytes);
     Ok(WebGrant {
         url: pattern,
@@ -191,6 +200,7 @@ pub(super) fn grant(entry: &WebEntry, secrets: &BTreeMap<String, SecretEntry>) -
         idempotent: *idempotent,
         networks: networks.iter().map(network).collect::<Result<_, _>>()?,
         headers: headers.iter().map(header).collect::<Result<_, _>>()?,
+        approval: approval.map_err(&wrong)?,
         max_bytes: max_bytes.map_err(|why| wrong(format!("max-bytes: {why}")))?,
     })
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::checkpoint::{Leaf, SignedNote};
+use super::approval::{ApprovalId, ApprovalRequest, Decided};
 use super::held::HeldGrant;
 use super::outcome::{LimitHit, Outcome};
 use super::{json, shared_text};
@@ -59,9 +60,17 @@ pub enum Fact {
         host: Arc<str>,
         claim: u32,
     },
-    /// The task waits for a person: nobody knows what became of a call, and making it again could do its effect twice.
+    /// The task waits for a person: for the approval that is named, its own or that of a task within it; or, where none is,
+    /// because nobody knows what became of a call, and making it again could do its effect twice.
     #[serde(rename = "task.suspended")]
-    TaskSuspended { attempt: u32, call: u64, name: String, why: String },
+    TaskSuspended {
+        attempt: u32,
+        call: u64,
+        name: String,
+        why: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval: Option<ApprovalId>,
+    },
     /// A person has decided how the task goes on.
     #[serde(rename = "task.decided")]
     TaskDecided { decision: Decision, by: String, reason: String },
@@ -112,6 +121,22 @@ pub enum Fact {
         #[serde(flatten)]
         answer: Answered,
     },
+    /// A call is not made before people have approved it.
+    #[serde(rename = "approval.asked")]
+    ApprovalAsked {
+        #[serde(flatten)]
+        call: CallFact,
+        request: ApprovalRequest,
+    },
+    /// Somebody has decided on an approval.
+    #[serde(rename = "approval.decided")]
+    ApprovalDecided(Decided),
+    /// Nobody has decided in time: the call is denied.
+    #[serde(rename = "approval.expired")]
+    ApprovalExpired { approval: ApprovalId },
+    /// The call of this number begins under this approval, which is used up by that.
+    #[serde(rename = "approval.used")]
+    ApprovalUsed { number: u64, approval: ApprovalId },
     /// A call that was not made, and why.
     #[serde(rename = "call.denied")]
     CallDenied {
@@ -352,6 +377,10 @@ impl Fact {
             Self::TaskNarrowed { .. } => "task.narrowed",
             Self::AttemptStarted { .. } => "attempt.started",
             Self::Call { .. } => "call",
+            Self::ApprovalAsked { .. } => "approval.asked",
+            Self::ApprovalDecided(_) => "approval.decided",
+            Self::ApprovalExpired { .. } => "approval.expired",
+            Self::ApprovalUsed { .. } => "approval.used",
             Self::CallDenied { .. } => "call.denied",
             Self::CallStopped { .. } => "call.stopped",
             Self::CallBegun { .. } => "call.begun",

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ApprovalTerms;
 use crate::ids::{Digest, ModelName};
 use crate::ring::Effect;
 
@@ -16,8 +17,8 @@ pub enum HeldGrant {
     Folder { name: String, place: Digest, writes: bool, bytes: u64, files: u64, alone: bool },
     /// A model, and whether it is granted to this skill alone.
     Model { name: ModelName, alone: bool },
-    /// Something of the web: the URLs, methods, what these do, networks, the hash of the added headers, the most bytes, and
-    /// whether it is granted to this skill alone.
+    /// Something of the web: the URLs, methods, what these do, networks, the hash of the added headers, the most bytes, who
+    /// has to approve each request, and whether it is granted to this skill alone.
     Web {
         url: String,
         methods: Vec<String>,
@@ -26,6 +27,8 @@ pub enum HeldGrant {
         networks: Vec<String>,
         headers: Digest,
         max_bytes: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval: Option<ApprovalTerms>,
         alone: bool,
     },
 }

@@ -1,5 +1,6 @@
 //! The log's events: what they say, how they are chained, how the chain is checked, and how it is proved to others.
 
+mod approval;
 mod chain;
 mod checkpoint;
 mod checkpoints;
@@ -14,6 +15,9 @@ mod tree;
 
 use crate::content::shared_text;
 
+pub use approval::{
+    ApprovalId, ApprovalRequest, ApprovalTerms, Approver, Decided, MAX_REASON, Standing, Word, bounded,
+};
 pub use chain::{Broken, Verifier, purged_until};
 pub use checkpoint::{Checkpoint, Leaf, PublicKey, SecretKey, SignedNote, TreeProofError};
 pub use checkpoints::Checkpoints;

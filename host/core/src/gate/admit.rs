@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use super::approve::Approved;
 use super::journal::Next;
 use super::once::is_harmless;
 use super::permit::Minted;
-use super::{Again, Call, Gate, Permit, Stop, TrapReason, Unresolved, with_its_step};
+use super::{Again, Call, Gate, Permit, Stop, TrapReason, Unresolved, Wait, with_its_step};
 use crate::audit::{Answered, Arguments, CallFact, Fact};
+use crate::controls::{Guard, is_on};
 use crate::error::Code;
-use crate::governance::{Ask, Cost, Reservation, Through, Verdict, decide};
+use crate::governance::{Ask, Cost, Denial, Reservation, Through, Verdict, decide};
 use crate::limit::Limit;
 use crate::refusal::Refusal;
 
@@ -26,7 +28,7 @@ impl Gate {
         let fact = self.fact(&call);
         let reservation = self.reserve(&call, &fact)?;
         let key = self.key(&call, &fact);
-        let begun = match self.recorded::<C>(&fact)? {
+        let (begun, asked) = match self.recorded::<C>(&fact)? {
             Next::Ended(recorded) => {
                 if let (Some(key), Ok(answer)) = (key, &recorded) {
                     // A later attempt that asks for the same is answered like this one.
@@ -34,30 +36,48 @@ impl Gate {
                 }
                 return self.repeat(&call, reservation, recorded).map(Opened::Recorded);
             }
-            Next::Begun { wanted } => Some(wanted),
-            Next::Live => None,
+            Next::Begun { wanted, approved } => (Some((wanted, approved)), None),
+            Next::Asked(asked) => (None, Some(*asked)),
+            Next::Live => (None, None),
         };
         if begun.is_none()
+            && asked.is_none()
             && let Some(answer) = key.as_ref().and_then(|key| self.books.earlier_effect::<C>(key))
         {
             return self.answer_from_before(&call, fact, reservation, answer).map(Opened::Recorded);
         }
         let number = fact.number;
+        let (verdict, approval, reservation) = match (self.verdict(&call), begun) {
+            (Verdict::Ask(through, terms), None) => match self.approve(&call, &fact, &terms, asked, reservation) {
+                Approved::By(approval, reservation) => (Verdict::Allow(through), approval, reservation),
+                Approved::No(stop) => return Err(stop),
+            },
+            (Verdict::Ask(through, _), Some((_, true))) => (Verdict::Allow(through), None, reservation),
+            (Verdict::Ask(..), Some((_, false))) => {
+                let why = "it began before it had to be approved, and nobody saw its end".to_owned();
+                (Verdict::Deny(Denial::new(why)), None, reservation)
+            }
+            (verdict, _) => (verdict, None, reservation),
+        };
+        let used = approval.map(|approval| Fact::ApprovalUsed { number, approval });
         // Begun in this attempt or in one before, and nobody saw its end.
         let unknown = begun.is_some() || key.as_ref().is_some_and(|key| self.books.is_unknown(key));
-        if unknown && begun != Some(true) && !self.may_be_repeated(&call) {
+        let wanted = begun.is_some_and(|(wanted, _)| wanted);
+        if unknown && !wanted && !may_be_repeated(&call, &verdict) {
             if begun.is_none() {
+                used.iter().for_each(|used| self.books.log().append(used));
                 self.books.log().append(&Fact::CallBegun { call: fact });
             }
             self.books.with_ledger(|ledger| ledger.refund(reservation));
-            return Err(Unresolved { number, name: C::NAME }.into());
+            return Err(Unresolved { number, name: C::NAME, wait: Wait::Word }.into());
         }
         if C::SPENDS && begun.is_some() {
             // The process that made it first is gone; who is paid for it may be paid for that too.
             let before = self.reserve(&call, &fact)?;
             self.books.with_ledger(|ledger| ledger.charge(before));
         }
-        let (through, reservation) = self.decide(&call, &fact, begun.is_some(), reservation)??;
+        let (through, reservation) = self.decide(&call, &fact, begun.is_some(), verdict, reservation)?;
+        used.iter().for_each(|used| self.books.log().append(used));
         self.books.log().append(&match begun {
             None => Fact::CallBegun { call: fact },
             // So that a host that has lost the task cannot let it out.
@@ -107,19 +127,18 @@ impl Gate {
         reserved.map_err(|exhausted| stop(exhausted.into()))
     }
 
-    /// Holds a call against the authority. The inner error is a denial, recorded and charged like a call.
+    /// What a decision leads to: on, or to a denial, which is recorded and charged like a call.
     pub(super) fn decide<C: Call>(
         &mut self,
         call: &C,
         fact: &CallFact,
         has_begun: bool,
+        verdict: Verdict,
         reservation: Reservation,
-    ) -> Result<Result<(Option<Through>, Reservation), Stop>, Stop> {
-        if C::VIRTUAL {
-            return Ok(Ok((None, reservation)));
-        }
-        match self.verdict(call) {
-            Verdict::Allow(through) => Ok(Ok((through, reservation))),
+    ) -> Result<(Option<Through>, Reservation), Stop> {
+        match verdict {
+            // Who had to be asked was asked before.
+            Verdict::Allow(through) | Verdict::Ask(through, _) => Ok((through, reservation)),
             Verdict::Deny(denial) => {
                 self.books.note_denial(C::NAME, &denial);
                 let refusal = Refusal::new(denial.kind, denial.why);
@@ -130,15 +149,22 @@ impl Gate {
                     true => Fact::CallEnded { number: fact.number, answer },
                     false => Fact::CallDenied { call: fact.clone(), code: Code::R0107, answer },
                 });
-                Ok(Err(Stop::Tell(refusal)))
+                Err(Stop::Tell(refusal))
             }
         }
     }
 
-    fn verdict<C: Call>(&mut self, call: &C) -> Verdict {
+    /// Holds a call against the authority as it is now.
+    pub(super) fn verdict<C: Call>(&mut self, call: &C) -> Verdict {
+        if C::VIRTUAL {
+            return Verdict::Allow(None);
+        }
         self.keep_up();
         let ask = Ask { capability: C::CAPABILITY, effect: call.effect(), scope: call.scope() };
-        decide(&ask, &self.authority)
+        match decide(&ask, &self.authority) {
+            Verdict::Ask(through, _) if !is_on(Guard::Approval) => Verdict::Allow(through),
+            verdict => verdict,
+        }
     }
 
     /// Takes notice of a policy that came into force since the last decision. What it takes away is written down first: a
@@ -150,14 +176,6 @@ impl Gate {
             self.books.log().append(&left.narrowing());
         }
         self.authority = Arc::new(left);
-    }
-
-    /// Whether making it once more is as good as making it once, under the grants that hold now.
-    fn may_be_repeated<C: Call>(&mut self, call: &C) -> bool {
-        match self.verdict(call) {
-            Verdict::Allow(through) => is_harmless(call, through.as_ref()),
-            Verdict::Deny(_) => is_harmless(call, None),
-        }
     }
 
     /// Answers a call from the record, and charges what it was charged then.
@@ -173,5 +191,13 @@ impl Gate {
         };
         self.books.settle(reservation, &with_its_step(&used));
         recorded.map_err(Stop::Tell)
+    }
+}
+
+/// Whether making it once more is as good as making it once, under the grants that hold now.
+fn may_be_repeated<C: Call>(call: &C, verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Allow(through) | Verdict::Ask(through, _) => is_harmless(call, through.as_ref()),
+        Verdict::Deny(_) => is_harmless(call, None),
     }
 }

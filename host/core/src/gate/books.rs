@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
+use super::approve::Running;
 use super::Call;
 use super::once::{Effects, Key};
 use crate::artifact::Artifact;
@@ -47,6 +48,9 @@ struct Pages {
     printed_before: usize,
     artifacts: Vec<Artifact>,
     context: Option<Arc<BoundContext>>,
+    running: Option<Running>,
+    /// How many approvals the task has asked for.
+    approvals: u32,
 }
 
 /// How much printed text is one event, in bytes: an event for each line would cost the host more than its bytes pay for.
@@ -66,6 +70,8 @@ impl Books {
             printed_before: 0,
             artifacts: Vec::new(),
             context: None,
+            running: None,
+            approvals: 0,
         };
         Self { log, switch, clock, pages: Mutex::new(pages), parent: None, has_past: AtomicBool::new(false) }
     }
@@ -154,6 +160,27 @@ impl Books {
     /// Takes up how much the attempt that is run again had printed: so many events are in the log already.
     pub fn restore_printed(&self, events: usize) {
         self.lock().printed_before = events;
+    }
+
+    /// Says what runs now, for approvals to be bound to it, and how many the task has asked for before.
+    pub fn set_running(&self, running: Running) {
+        self.lock().running = Some(running);
+    }
+
+    pub(super) fn running(&self) -> Option<Running> {
+        self.lock().running.clone()
+    }
+
+    /// Takes up how many approvals the task has asked for so far.
+    pub fn restore_approvals(&self, asked: u32) {
+        self.lock().approvals = asked;
+    }
+
+    /// The place of the next approval that the task asks for.
+    pub(super) fn next_approval(&self) -> u32 {
+        let mut pages = self.lock();
+        pages.approvals = pages.approvals.saturating_add(1);
+        pages.approvals
     }
 
     /// What an earlier attempt was answered for the same effect.

@@ -6,6 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::TrapReason;
+use super::approve::Asked;
 use crate::audit::{Answered, CallFact, Decision, Fact};
 use crate::refusal::Refusal;
 use crate::units::Timestamp;
@@ -27,6 +28,8 @@ pub struct Recorded {
     pub call: CallFact,
     /// What became of it.
     pub end: RecordedEnd,
+    /// Whether it began under an approval.
+    pub approved: bool,
 }
 
 /// What became of a recorded call.
@@ -40,6 +43,8 @@ pub enum RecordedEnd {
     Stopped,
     /// Nobody saw its end.
     Unknown,
+    /// It has not begun: people were asked to approve it.
+    Asked(Box<Asked>),
 }
 
 /// The calls of one attempt, in order.
@@ -68,8 +73,10 @@ enum After {
 pub(super) enum Next<A> {
     /// How it ended.
     Ended(Result<A, Refusal>),
-    /// It began, and nobody saw its end. Whether a person wants it to be made again.
-    Begun { wanted: bool },
+    /// It began, and nobody saw its end. Whether a person wants it to be made again, and whether it was approved.
+    Begun { wanted: bool, approved: bool },
+    /// People were asked to approve it.
+    Asked(Box<Asked>),
     /// Nothing: from here on the attempt is live.
     Live,
 }
@@ -80,16 +87,25 @@ impl Journal {
     pub fn from_facts<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Self {
         let mut calls: Vec<Recorded> = Vec::new();
         let mut place = HashMap::new();
-        let mut suspended = None;
+        let (mut suspended, mut asked) = (None, None);
         let ended = |answer: &Answered| match answer {
             Answered::Answer(value) => RecordedEnd::Answer(value.clone()),
             Answered::Error(refusal) => RecordedEnd::Error(refusal.clone()),
         };
         for fact in facts {
+            let last = asked.and_then(|index: usize| calls.get_mut(index));
+            if let Some(Recorded { end: RecordedEnd::Asked(asked), .. }) = last {
+                asked.take(fact);
+            }
             let (call, end) = match fact {
                 Fact::Call { call, answer } | Fact::CallDenied { call, answer, .. } => (call, ended(answer)),
                 Fact::CallStopped { call, .. } => (call, RecordedEnd::Stopped),
                 Fact::CallBegun { call } => (call, RecordedEnd::Unknown),
+                Fact::ApprovalAsked { call, request } => {
+                    let request = request.clone();
+                    let asked = Asked { request, said: Vec::new(), expired: false, used: false };
+                    (call, RecordedEnd::Asked(Box::new(asked)))
+                }
                 Fact::TaskSuspended { call, .. } => {
                     suspended = Some(*call);
                     continue;
@@ -111,8 +127,18 @@ impl Journal {
                 }
                 _ => continue,
             };
+            if let Some(before) = place.get(&call.number).and_then(|index: &usize| calls.get_mut(*index))
+                && let RecordedEnd::Asked(asked) = &before.end
+            {
+                // What people were asked about begins, or is refused.
+                *before = Recorded { call: call.clone(), end, approved: asked.used };
+                continue;
+            }
+            if matches!(end, RecordedEnd::Asked(_)) {
+                asked = Some(calls.len());
+            }
             place.insert(call.number, calls.len());
-            calls.push(Recorded { call: call.clone(), end });
+            calls.push(Recorded { call: call.clone(), end, approved: false });
         }
         Self { calls: calls.into(), ..Self::default() }
     }
@@ -165,8 +191,13 @@ impl Journal {
                 Err(differs(format!("`{}` ended the run when it was recorded", made.call)))
             }
             RecordedEnd::Unknown if self.after == After::Live => {
-                Ok(Next::Begun { wanted: self.repeat == Some(made.number) })
+                Ok(Next::Begun {
+                    wanted: self.repeat == Some(made.number),
+                    approved: recorded.approved,
+                })
             }
+            RecordedEnd::Asked(asked) if self.after == After::Live => Ok(Next::Asked(asked)),
+            RecordedEnd::Asked(_) => Err(differs(format!("`{}` waited for an approval", made.call))),
             RecordedEnd::Unknown => Err(differs(format!("nobody saw how `{}` ended", made.call))),
         }
     }

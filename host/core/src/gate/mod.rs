@@ -4,6 +4,7 @@
 //! No `if allowed`, no metering, no audit stands anywhere else.
 
 mod admit;
+mod approve;
 mod books;
 mod call;
 mod complete;
@@ -22,6 +23,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use approve::{Asked, Running};
 pub use books::{Books, PrintStream};
 pub use call::artifacts::ArtifactsSave;
 pub use call::clock::{ClockNow, ClockSleep, ModelWait, Sleep, WasiSleep};
@@ -40,13 +42,13 @@ pub use once::Key;
 pub use outside::{Artifacts, Files, Http, Memory, Models, Outside, Skills, Untouchable};
 pub use permit::{Again, Permit, Settled, Underway};
 pub use redirect::{HttpRequest, HttpResponse};
-pub use stop::{Stop, TrapReason, Unresolved};
+pub use stop::{Stop, TrapReason, Unresolved, Wait};
 
 use self::admit::Opened;
 use self::journal::Next;
 use self::once::Occurrences;
 use crate::audit::{Answered, Fact};
-use crate::governance::Authority;
+use crate::governance::{Authority, Denial, Verdict};
 use crate::limit::{Amounts, Limit};
 use crate::units::{Bytes, Fuel};
 
@@ -172,10 +174,17 @@ impl Gate {
                 call.repeat(&mut self.inputs);
                 return self.repeat(&call, reservation, recorded);
             }
-            Next::Begun { .. } => return Err(Unresolved { number: fact.number, name: C::NAME }.into()),
+            Next::Begun { .. } | Next::Asked(_) => {
+                return Err(Unresolved { number: fact.number, name: C::NAME, wait: Wait::Word }.into());
+            }
             Next::Live => {}
         }
-        self.decide(&call, &fact, false, reservation)?.map_or_else(Err, |(_, reservation)| {
+        let verdict = match self.verdict(&call) {
+            // Nobody is asked about what never leaves the host.
+            Verdict::Ask(..) => Verdict::Deny(Denial::new(format!("`{}` cannot be approved", C::NAME))),
+            verdict => verdict,
+        };
+        self.decide(&call, &fact, false, verdict, reservation).and_then(|(_, reservation)| {
             let answer = call.answer(&mut self.inputs, self.fuel);
             let recorded = serde_json::to_value(&answer).expect("answers serialise");
             self.books.settle(reservation, &call.used(&answer).with(Limit::Steps, 1));

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::once::Key;
-use super::{Books, Call, Stop, TrapReason, Unresolved, with_its_step};
-use crate::audit::{Answered, Fact, TraceId};
+use super::{Books, Call, Stop, TrapReason, Unresolved, Wait, with_its_step};
+use crate::audit::{Answered, ApprovalId, Fact, TraceId};
 use crate::governance::{Authority, Denial, FolderGrant, Reservation, StopSwitch, Through, WebGrant};
 use crate::ids::TaskId;
 use crate::limit::{Amounts, Limit};
@@ -230,11 +230,12 @@ impl<C: Call> Underway<C> {
     }
 
     /// What the call led to waits for a person, and so does the one who made it: nothing is recorded of its end.
-    pub(crate) fn suspend(mut self) -> Settled<C> {
+    pub(crate) fn suspend(mut self, approval: Option<ApprovalId>) -> Settled<C> {
         if let Some(reservation) = self.0.reservation.take() {
             self.0.books.with_ledger(|ledger| ledger.refund(reservation));
         }
-        Settled(Err(Unresolved { number: self.0.number, name: C::NAME }.into()))
+        let wait = Wait::Errand(approval);
+        Settled(Err(Unresolved { number: self.0.number, name: C::NAME, wait }.into()))
     }
 
     /// Records and charges what became of the call.

@@ -7,7 +7,7 @@ use super::book::Asker;
 use super::{
     Edition, FolderGrant, Grant, GrantBook, Holder, Method, Policies, Policy, WebGrant, WebHost, WebUrl,
 };
-use crate::audit::{Fact, HeldGrant};
+use crate::audit::{ApprovalTerms, Fact, HeldGrant};
 use crate::capability::Powers;
 use crate::ids::{Agent, ModelName, SkillName};
 use crate::ring::Ring;
@@ -148,6 +148,11 @@ impl Authority {
         super::held::record(self.edition.policy().grants.counting(self.asker()), &self.skill)
     }
 
+    /// Who has to approve a call where its grant does not say.
+    pub(super) fn approval(&self) -> &ApprovalTerms {
+        &self.edition.policy().approval
+    }
+
     /// The newest policy that was looked at.
     pub(crate) const fn edition(&self) -> &Arc<Edition> {
         &self.edition
@@ -260,6 +265,7 @@ mod tests {
             networks: networks.iter().map(|network| network.parse().expect("a network")).collect(),
             headers: vec![header],
             max_bytes,
+            approval: None,
         })
     }
 

@@ -165,6 +165,7 @@ mod tests {
             networks: Vec::new(),
             headers: Vec::new(),
             max_bytes: 1,
+            approval: None,
         };
         let folder = FolderGrant {
             name: "notes".into(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{Access, Authority, FolderGrant, GuestPath, Method, WebGrant, WebUrl};
+use crate::audit::ApprovalTerms;
 use crate::capability::Capability;
 use crate::ids::SkillName;
 use crate::refusal::{Refusal, RefusalKind};
@@ -61,6 +62,8 @@ pub enum Through {
 pub enum Verdict {
     /// It may; through this, if it needs a grant.
     Allow(Option<Through>),
+    /// It may once people have approved it; through this, if it needs a grant.
+    Ask(Option<Through>, ApprovalTerms),
     /// It may not.
     Deny(Denial),
 }
@@ -106,10 +109,7 @@ fn decide_now(ask: &Ask<'_>, authority: &Authority) -> Verdict {
     if let Scope::Web(asked) = ask.scope {
         return asked.map_or_else(malformed, |asked| decide_web(&asked, authority)).named(skill.as_str());
     }
-    if ask.effect == Effect::Irreversible {
-        return deny(NOT_UNDONE.to_owned());
-    }
-    match ask.scope {
+    let verdict = match ask.scope {
         Scope::Whole | Scope::Web(_) | Scope::Artifact(Ok(())) => Verdict::Allow(None),
         Scope::Artifact(Err(why)) => {
             Verdict::Deny(Denial { kind: why.kind, ..Denial::new(why.message.clone()) })
@@ -120,8 +120,14 @@ fn decide_now(ask: &Ask<'_>, authority: &Authority) -> Verdict {
             Ok(path) => decide_path(path, ask.effect, authority),
             Err(why) => deny(format!("{why}: only `folder/rest` is allowed")),
         },
+    };
+    match verdict {
+        // What cannot be undone is never done unasked.
+        Verdict::Allow(through) if ask.effect == Effect::Irreversible => {
+            Verdict::Ask(through, authority.approval().clone())
+        }
+        verdict => verdict.named(skill.as_str()),
     }
-    .named(skill.as_str())
 }
 
 /// How many skills may have asked for one another.
@@ -180,13 +186,11 @@ fn decide_web(asked: &WebAsk<'_>, authority: &Authority) -> Verdict {
     let host = url.host().to_string();
     let covering = || authority.covering(url, &host, method);
     let reaches = |effect: Effect| authority.ring.reaches(required(Capability::Http, effect));
-    let may = |grant: &Arc<WebGrant>| {
-        let effect = grant.effect_of(method);
-        effect != Effect::Irreversible && reaches(effect)
-    };
-    let Some(grant) =
-        covering().find(|grant| may(grant) && bytes <= grant.max_bytes).or_else(|| covering().next())
-    else {
+    let may = |grant: &Arc<WebGrant>| reaches(grant.effect_of(method)) && bytes <= grant.max_bytes;
+    let asks_unsaid = |grant: &Arc<WebGrant>| grant.effect_of(method) == Effect::Irreversible;
+    let found = covering().find(|grant| may(grant) && !asks_unsaid(grant));
+    let found = found.or_else(|| covering().find(|grant| may(grant)));
+    let Some(grant) = found.or_else(|| covering().next()) else {
         let why = format!("no grant covers {} {}", method.word(), url.origin());
         let line = if method.effect() == Effect::Read && method.word() != "OPTIONS" {
             format!("http = [\"{}\"]", url.origin())
@@ -197,20 +201,25 @@ fn decide_web(asked: &WebAsk<'_>, authority: &Authority) -> Verdict {
         return Verdict::Deny(Denial::new(why).with_line(line).in_a_grant(authority));
     };
     let effect = grant.effect_of(method);
-    if effect == Effect::Irreversible {
-        return deny(format!("{} {}: {NOT_UNDONE}", method.word(), url.origin()));
-    }
     if !reaches(effect) {
-        let needed = required(Capability::Http, effect);
-        return deny(format!("{} needs ring {needed}; this run has ring {}", method.word(), authority.ring));
+        let (needed, ring, method) = (required(Capability::Http, effect), authority.ring, method.word());
+        let undone = if effect == Effect::Irreversible { NOT_UNDONE } else { "" };
+        return deny(format!("{method} {}{undone} needs ring {needed}; this run has ring {ring}", url.origin()));
     }
     if bytes > grant.max_bytes {
         return deny(format!("the request has {bytes} bytes; {} are granted", grant.max_bytes));
     }
-    Verdict::Allow(Some(Through::Web(grant)))
+    // Where the operator says of one grant that it asks, it asks, whatever the others say.
+    let marked = grant.approval.clone().or_else(|| covering().find_map(|grant| grant.approval.clone()));
+    let terms = marked.or_else(|| (effect == Effect::Irreversible).then(|| authority.approval().clone()));
+    let through = Some(Through::Web(grant));
+    match terms {
+        Some(terms) => Verdict::Ask(through, terms),
+        None => Verdict::Allow(through),
+    }
 }
 
-const NOT_UNDONE: &str = "an effect that cannot be undone needs an approval";
+const NOT_UNDONE: &str = " cannot be undone: it";
 
 fn deny(why: String) -> Verdict {
     Verdict::Deny(Denial::new(why))
@@ -251,7 +260,7 @@ impl Verdict {
             Self::Deny(denial) => {
                 Self::Deny(Denial { why: format!("skill `{skill}`: {}", denial.why), ..denial })
             }
-            allow @ Self::Allow(_) => allow,
+            may @ (Self::Allow(_) | Self::Ask(..)) => may,
         }
     }
 }
@@ -313,8 +322,66 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_undone_is_denied() {
+    fn what_cannot_be_undone_is_asked_about_in_ring_1_and_denied_in_any_other() {
         let ask = Ask { capability: Capability::Log, effect: Effect::Irreversible, scope: Scope::Whole };
-        assert!(matches!(decide(&ask, &authority(Ring::Trusted, None)), Verdict::Deny(_)));
+        assert!(matches!(decide(&ask, &authority(Ring::Trusted, None)), Verdict::Ask(None, _)));
+        assert!(matches!(decide(&ask, &authority(Ring::Standard, None)), Verdict::Deny(_)));
+    }
+
+    fn web(url: &str, effect: Effect, approval: Option<u32>) -> Arc<WebGrant> {
+        Arc::new(WebGrant {
+            url: crate::governance::UrlPattern::parse(url).expect("a pattern"),
+            methods: ["GET", "POST"].map(|method| Method::parse(method).expect("a method")).to_vec(),
+            effect,
+            idempotent: false,
+            networks: Vec::new(),
+            headers: Vec::new(),
+            max_bytes: 10,
+            approval: approval.map(|of| ApprovalTerms { of, ..ApprovalTerms::default() }),
+        })
+    }
+
+    /// Who has to approve a request, where it may be made; `None` where it may not.
+    fn asked(ring: Ring, grants: &[Arc<WebGrant>], method: &str) -> Option<Option<u32>> {
+        let http = grants.to_vec();
+        let grant = Grant { holder: Holder::Ring(Ring::Standard), skill: None, files: Vec::new(), http };
+        let name = |text: &str| text.parse().expect("a name");
+        let (agent, book) = ("ada".parse().expect("a name"), Arc::new(GrantBook::new(vec![grant])));
+        let authority = Authority::new(agent, name("notes"), ring, Powers::all(), &book);
+        let (url, method) =
+            (WebUrl::parse("https://a.example/x").expect("a URL"), Method::parse(method).expect("a method"));
+        let scope = Scope::Web(Ok(WebAsk { url: &url, method: &method, bytes: 1 }));
+        match decide(&Ask { capability: Capability::Http, effect: Effect::Read, scope }, &authority) {
+            Verdict::Allow(_) => Some(None),
+            Verdict::Ask(_, terms) => Some(Some(terms.of)),
+            Verdict::Deny(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_request_is_asked_about_where_its_grant_says_so_or_where_it_cannot_be_undone() {
+        use Effect::{Irreversible, Reversible};
+        use Ring::{Standard, Trusted};
+        let free = web("https://a.example", Reversible, None);
+        let marked = web("https://*.example", Reversible, Some(3));
+        let unsaid = web("https://a.example", Irreversible, None);
+        let said = web("https://a.example", Irreversible, Some(2));
+        for (ring, grants, method, expected) in [
+            (Standard, vec![&free], "POST", Some(None)),
+            (Standard, vec![&marked], "POST", Some(Some(3))),
+            (Standard, vec![&marked], "GET", Some(Some(3))),
+            (Standard, vec![&free, &marked], "POST", Some(Some(3))),
+            (Standard, vec![&unsaid], "POST", None),
+            (Standard, vec![&said], "POST", None),
+            (Standard, vec![&said, &free], "POST", Some(Some(2))),
+            (Standard, vec![&unsaid], "GET", Some(None)),
+            (Trusted, vec![&unsaid], "POST", Some(Some(1))),
+            (Trusted, vec![&said], "POST", Some(Some(2))),
+            (Trusted, vec![&unsaid, &free], "POST", Some(None)),
+            (Trusted, vec![&unsaid], "DELETE", None),
+        ] {
+            let grants: Vec<_> = grants.into_iter().cloned().collect();
+            assert_eq!(asked(ring, &grants, method), expected, "ring {ring}, {method}, {grants:?}");
+        }
     }
 }

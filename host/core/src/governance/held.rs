@@ -36,6 +36,7 @@ pub(super) fn record<'a>(grants: impl Iterator<Item = &'a Grant>, skill: &SkillN
             networks: web.networks.iter().map(ToString::to_string).collect(),
             headers: hash_of(&web.headers),
             max_bytes: web.max_bytes,
+            approval: web.approval.clone(),
             alone,
         }));
         let model = |name: &Arc<ModelName>| HeldGrant::Model { name: ModelName::clone(name), alone };
@@ -88,6 +89,7 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
                 networks,
                 headers: hash,
                 max_bytes,
+                approval,
                 alone,
             } => {
                 let here = headers.iter().find(|web| hash_of(&web.headers) == *hash);
@@ -100,6 +102,7 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
                     networks: networks.iter().filter_map(|text| text.parse::<IpNet>().ok()).collect(),
                     headers: here.map_or_else(gone, |here| here.headers.clone()),
                     max_bytes: *max_bytes,
+                    approval: approval.clone(),
                 };
                 Grant { skill: skill(*alone), http: vec![Arc::new(web)], ..Grant::to(holder) }
             }

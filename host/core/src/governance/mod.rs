@@ -1,5 +1,6 @@
 //! What may be done: limits and the ledger, grants, the decision, and the switch that stops a run.
 
+mod approval;
 mod authority;
 mod book;
 mod crowd;
@@ -14,6 +15,7 @@ mod switch;
 mod web_grant;
 mod web_url;
 
+pub use approval::{Judgement, judge, may_decide};
 pub use authority::Authority;
 pub use book::GrantBook;
 pub use crowd::{Crowd, CrowdLimits, Entered, Seat};

@@ -101,7 +101,7 @@ pub fn outlook(capability: Capability, authority: &Authority) -> Outlook {
 fn denial(ask: &Ask<'_>, authority: &Authority) -> Option<Denial> {
     match decide(ask, authority) {
         Verdict::Deny(denial) => Some(denial),
-        Verdict::Allow(_) => None,
+        Verdict::Allow(_) | Verdict::Ask { .. } => None,
     }
 }
 
@@ -129,6 +129,7 @@ mod tests {
             networks: Vec::new(),
             headers: Vec::new(),
             max_bytes: 1,
+            approval: None,
         };
         Grant { files: vec![Arc::new(folder)], http: vec![Arc::new(web)], ..Grant::to(holder) }
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::GrantBook;
+use crate::audit::ApprovalTerms;
 use crate::context::ContextPackage;
 use crate::contract::RuleSet;
 use crate::controls::{Guard, is_on};
@@ -25,6 +26,8 @@ pub struct Policy {
     pub contexts: HashMap<ContextName, Arc<ContextPackage>>,
     /// The models that grants can name.
     pub models: HashMap<ModelName, Arc<Model>>,
+    /// Who has to approve a call where its grant does not say.
+    pub approval: ApprovalTerms,
     /// The hash of the policy file's text, where there is a file.
     pub digest: Option<Digest>,
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::decide::Denial;
 use super::network::not_public;
 use super::web_url::{Scheme, WebHost, WebUrl};
+use crate::audit::ApprovalTerms;
 use crate::ring::Effect;
 
 /// What a request does, by its method.
@@ -167,6 +168,8 @@ pub struct WebGrant {
     pub headers: Vec<AddedHeader>,
     /// The most bytes of a request, and of the answer to it.
     pub max_bytes: u64,
+    /// Who has to approve each request under it, whatever it does; nobody where nothing is said, but for what cannot be undone.
+    pub approval: Option<ApprovalTerms>,
 }
 
 impl WebGrant {
@@ -187,7 +190,12 @@ impl WebGrant {
         networks.sort_unstable();
         networks.dedup();
         let both = |method: &&Method| other.methods.contains(method);
+        let approval = match (&self.approval, &other.approval) {
+            (Some(one), Some(two)) => Some(one.meet(two)?),
+            (one, two) => one.as_ref().or(two.as_ref()).cloned(),
+        };
         (self.headers == other.headers).then(|| Self {
+            approval,
             methods: self.methods.iter().filter(both).cloned().collect(),
             effect: self.effect.max(other.effect),
             idempotent: self.idempotent && other.idempotent,
@@ -325,6 +333,7 @@ mod tests {
             networks: networks.iter().map(|network| network.parse().expect("a network")).collect(),
             headers: Vec::new(),
             max_bytes: 1,
+            approval: None,
         }
     }
 

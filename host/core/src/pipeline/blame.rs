@@ -109,6 +109,15 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0441
         | Code::R0442
         | Code::R0448
+        | Code::R0460
+        | Code::R0461
+        | Code::R0462
+        | Code::R0463
+        | Code::R0464
+        | Code::R0530
+        | Code::R0531
+        | Code::R0532
+        | Code::R0533
         | Code::R0520
         | Code::R0521 => Blame::Host,
     }

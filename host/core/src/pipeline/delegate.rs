@@ -79,6 +79,7 @@ async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<Skill
             let answer = SkillsAnswer { task, output: output_of(&outcome), used: amounts(&outcome.used) };
             return underway.settle(Ok(answer));
         }
+        Ok(Some(Resumed::Waits(approval))) => return underway.suspend(Some(approval)),
         Err(error) => return underway.settle(Err(Refusal::new(RefusalKind::Failed, error.to_string()))),
     };
     let mut orphan = Orphan(Some(Arc::clone(&claimed.books)), Arc::clone(underway.books()));
@@ -88,7 +89,7 @@ async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<Skill
     };
     let books = orphan.0.take().expect("it is taken once");
     if emitted.outcome.status == Status::Suspended {
-        return underway.suspend();
+        return underway.suspend(emitted.waits_for);
     }
     let used = books.with_ledger(|ledger| ledger.used_in_all());
     let output = output_of(&emitted.outcome);

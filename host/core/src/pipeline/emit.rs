@@ -9,7 +9,7 @@ use super::blame::{Failing, blame};
 use super::claim::Claimed;
 use super::resolve::Resolved;
 use crate::artifact::Artifact;
-use crate::audit::{Blame, Fact, LimitHit, Outcome, Status, Used};
+use crate::audit::{ApprovalId, Blame, Fact, LimitHit, Outcome, Status, Used};
 use crate::context::BoundContext;
 use crate::contract::Violation;
 use crate::error::{Code, Error};
@@ -69,15 +69,21 @@ impl Over {
         self
     }
 
-    /// It is not over: a person has to say what became of a call.
+    /// It is not over: a person has to say what became of a call, or to approve one.
     pub(super) fn suspended(mut self, unresolved: Unresolved) -> Self {
         let task = &self.claimed.order.task;
-        let error = Error::new(Code::R0510, format!("the task `{task}` waits for a person"))
-            .because(&unresolved)
-            .hint(format!("look at it and decide: ringfence inbox show {task}"));
+        let error = match unresolved.wait.approval() {
+            Some(id) => Error::new(Code::R0530, format!("the task `{task}` waits for an approval"))
+                .because(&unresolved)
+                .hint(format!("look at it: ringfence approvals show {id}; then: ringfence approvals approve {id}")),
+            None => Error::new(Code::R0510, format!("the task `{task}` waits for a person"))
+                .because(&unresolved)
+                .hint(format!("look at it and decide: ringfence inbox show {task}")),
+        };
         self.outcome.status = Status::Suspended;
+        // Nobody has done anything wrong where people are asked beforehand.
+        self.outcome.blame = (error.code == Code::R0510).then_some(Blame::Host);
         self.outcome.error = Some(error.into());
-        self.outcome.blame = Some(Blame::Host);
         self.unresolved = Some(unresolved);
         self
     }
@@ -109,6 +115,8 @@ pub struct Emitted {
     pub artifacts: Vec<Artifact>,
     /// What it was given to read, if anything.
     pub context: Option<Arc<BoundContext>>,
+    /// The approval that it waits for, if it is not over but waits for one: its own, or that of a task within it.
+    pub waits_for: Option<ApprovalId>,
     claimed: Box<Claimed>,
 }
 
@@ -126,11 +134,13 @@ pub(super) fn emit(over: Over) -> Emitted {
     let Over { mut claimed, skill, version, ring, mut outcome, unresolved } = over;
     let wall_ms = u64::try_from(claimed.elapsed().as_millis()).unwrap_or(u64::MAX);
     outcome.used = Used { wall_ms, ..claimed.books.with_ledger(|ledger| ledger.record()) };
+    let waits_for = unresolved.as_ref().and_then(|unresolved| unresolved.wait.approval().cloned());
     let outcome = match unresolved {
         Some(unresolved) => {
             let (attempt, why) = (outcome.attempts, unresolved.to_string());
-            let Unresolved { number, name } = unresolved;
-            let suspended = Fact::TaskSuspended { attempt, call: number, name: name.to_owned(), why };
+            let Unresolved { number: call, name, .. } = unresolved;
+            let (name, approval) = (name.to_owned(), waits_for.clone());
+            let suspended = Fact::TaskSuspended { attempt, call, name, why, approval };
             claimed.books.log().append(&suspended);
             outcome
         }
@@ -148,5 +158,5 @@ pub(super) fn emit(over: Over) -> Emitted {
     drop(claimed.seat.take());
     let (artifacts, context) = (claimed.books.artifacts(), claimed.books.context());
     let task = claimed.order.task.clone();
-    Emitted { task, skill, version, ring, outcome, artifacts, context, claimed }
+    Emitted { task, skill, version, ring, outcome, artifacts, context, waits_for, claimed }
 }

@@ -8,7 +8,7 @@ use super::resolve::Resolved;
 use crate::audit::Fact;
 use crate::contract::Violation;
 use crate::error::Code;
-use crate::gate::{Gate, Inputs, Journal, TrapReason};
+use crate::gate::{Gate, Inputs, Journal, Running, TrapReason};
 use crate::governance::{Cost, Exhausted, Ledger, Reservation};
 use crate::ids::Digest;
 use crate::limit::{Amounts, Limit};
@@ -82,6 +82,9 @@ pub(super) async fn go_on(host: &Host, mut resolved: Resolved, begun: Begun) -> 
         Ok(admitted) => admitted,
         Err(exhausted) => return Executed { resolved, ran: nothing(End::NotAdmitted(exhausted)) },
     };
+    let contract = &resolved.skill.contract;
+    let (version, component) = (contract.version.clone(), resolved.skill.component);
+    books.set_running(Running { attempt: begun.attempt, version, component });
     let inputs = Inputs::new(begun.seed.as_bytes(), begun.start);
     let (authority, outside) = (Arc::clone(&resolved.authority), Arc::clone(&host.outside));
     let gate = match begun.journal {

@@ -7,7 +7,9 @@ use semver::Version;
 
 use super::Order;
 use super::execute::Begun;
-use crate::audit::{Answered, AttemptEnd, Decision, Fact, Head, HeldGrant, Outcome, Record};
+use crate::audit::{
+    Answered, ApprovalId, AttemptEnd, Decided, Decision, Fact, Head, HeldGrant, Outcome, Record, Standing,
+};
 use crate::capability::Powers;
 use crate::context::BoundContext;
 use crate::error::{Code, Error};
@@ -42,6 +44,10 @@ pub(super) struct History {
     pub(super) decided: Option<(Decision, String)>,
     /// It waits for a person.
     pub(super) suspended: bool,
+    /// The approval that it waited for last, its own or that of a task within it.
+    pub(super) waits_for: Option<ApprovalId>,
+    /// How many approvals it has asked for.
+    pub(super) approvals: u32,
     /// The facts of all attempts that are over, each attempt's for itself.
     pub(super) past: Vec<Vec<Fact>>,
 }
@@ -132,6 +138,8 @@ impl History {
             ended: None,
             decided: None,
             suspended: false,
+            waits_for: None,
+            approvals: 0,
             past: Vec::new(),
         })
     }
@@ -139,7 +147,8 @@ impl History {
     fn take(&mut self, fact: Fact, time: Timestamp) {
         if let Some(open) = &mut self.open {
             let since = Duration::from_micros(time.0.saturating_sub(open.latest.0));
-            if !matches!(fact, Fact::TaskClaimed { .. } | Fact::TaskDecided { .. }) {
+            // Nobody worked on it until one of these came.
+            if !is_awaited(&fact) {
                 open.worked += since;
             }
             open.latest = time;
@@ -174,9 +183,23 @@ impl History {
                     self.open.take().map(|open| open.facts.into_iter().map(|(_, fact)| fact).collect());
                 self.past.extend(past);
             }
-            suspended @ Fact::TaskSuspended { .. } => {
-                self.suspended = true;
-                self.note(suspended, time);
+            Fact::TaskSuspended { ref approval, .. } => {
+                (self.suspended, self.waits_for) = (true, approval.clone());
+                self.note(fact, time);
+            }
+            Fact::ApprovalDecided(Decided { stands, .. }) => {
+                if stands != Standing::Waiting {
+                    (self.suspended, self.claims) = (false, 0);
+                }
+                self.note(fact, time);
+            }
+            Fact::ApprovalExpired { .. } => {
+                (self.suspended, self.claims) = (false, 0);
+                self.note(fact, time);
+            }
+            Fact::ApprovalAsked { .. } => {
+                self.approvals = self.approvals.saturating_add(1);
+                self.note(fact, time);
             }
             Fact::TaskEnded { outcome } => {
                 self.ended = Some(outcome);
@@ -261,6 +284,17 @@ impl Open {
         let journal = Some(journal.to_be_resumed(self.repeat, sleeping_since));
         Some(Begun { attempt, seed, start, fuel, memory, engine, violations, journal })
     }
+}
+
+/// Whether a task was at rest before this came.
+const fn is_awaited(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::TaskClaimed { .. }
+            | Fact::TaskDecided { .. }
+            | Fact::ApprovalDecided(_)
+            | Fact::ApprovalExpired { .. }
+    )
 }
 
 /// Written by hosts that took the task over, not by what it did.

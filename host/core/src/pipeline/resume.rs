@@ -11,7 +11,7 @@ use super::history::History;
 use super::pool::Patience;
 use super::validate::{conclude, validate};
 use super::{Emitted, Host, Order, Step, context, pool, resolve};
-use crate::audit::{Answered, Decision, Fact, Head, Status};
+use crate::audit::{Answered, ApprovalId, Decision, Fact, Head, Status};
 use crate::error::{Code, Error};
 use crate::gate::Again;
 use crate::governance::Ledger;
@@ -107,6 +107,9 @@ impl Host {
                 format!("the task `{}` is another one's errand", order.task),
             ));
         }
+        if let Some(approval) = history.waits_for.take().filter(|_| history.suspended) {
+            return Ok(Some(Resumed::Waits(approval)));
+        }
         history.order.ring = history.order.ring.least_privileged(order.ring);
         let anew = match history.ended.take() {
             // It was asked for in an earlier attempt, and failed: what it did is not done again.
@@ -133,6 +136,7 @@ impl Host {
         let (order, worked) = (history.order.clone(), Duration::from_millis(history.worked_ms()));
         let claimed = claim::take_over(self, order, history.head, claim, ledger, worked, asking);
         claimed.books.set_past();
+        claimed.books.restore_approvals(history.approvals);
         history.past.iter().for_each(|attempt| claimed.books.restore_effects(attempt));
         claimed
     }
@@ -216,6 +220,8 @@ pub(super) enum Pool {
 /// What was found of a task within another one.
 pub(super) enum Resumed {
     Ended(Box<crate::audit::Outcome>),
+    /// Nobody has decided on what it waits for.
+    Waits(ApprovalId),
     Open(Box<Claimed>, Box<History>),
 }
 

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 
 use super::StoreError;
-use crate::audit::{Record, Status};
+use crate::audit::{Record, Standing, Status};
 use crate::ids::TaskId;
 use crate::units::Timestamp;
 
@@ -20,7 +20,7 @@ pub enum WorkState {
         /// Which.
         host: String,
     },
-    /// Nobody knows what became of a call: a person has to say.
+    /// It waits for a person, who has to approve a call, or to say what became of one.
     Suspended,
     /// It failed, and a person may decide otherwise.
     Failed,
@@ -59,14 +59,15 @@ impl WorkChange {
             host: String,
             parent: Option<TaskId>,
             outcome: Option<Ended>,
+            stands: Option<Standing>,
         }
         #[derive(Deserialize)]
         struct Ended {
             status: Status,
         }
         let kind = &*record.event.kind;
-        if !["task.accepted", "task.claimed", "task.suspended", "task.decided", "task.ended"].contains(&kind)
-        {
+        let changing = ["task.accepted", "task.claimed", "task.suspended", "task.decided", "task.ended"];
+        if !changing.contains(&kind) && !["approval.decided", "approval.expired"].contains(&kind) {
             return None;
         }
         let task = record.event.stream.as_task()?;
@@ -79,7 +80,8 @@ impl WorkChange {
             }
             "task.claimed" => Self::Stands(WorkState::Held { host: payload()?.host }),
             "task.suspended" => Self::Stands(WorkState::Suspended),
-            "task.decided" => Self::Stands(WorkState::Ready),
+            "approval.decided" if payload()?.stands? == Standing::Waiting => return None,
+            "task.decided" | "approval.decided" | "approval.expired" => Self::Stands(WorkState::Ready),
             _ => match payload()?.outcome?.status {
                 Status::Failed => Self::Stands(WorkState::Failed),
                 _ => Self::Over,
