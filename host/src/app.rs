@@ -15,11 +15,12 @@ use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::registry::{LoadResult, Loaded, Ordered};
 use ringfence_core::ring::Ring;
 use ringfence_core::sandbox::{Job, Request};
-use ringfence_core::stores::{Envelope, StreamWriter, append_shared, read_facts};
+use ringfence_core::stores::{Envelope, StreamWriter, WorkState, append_shared, read_facts};
 use ringfence_core::units::{Bytes, Fuel, Timestamp};
 use ringfence_engine::Prepared;
 use semver::Version;
 
+use crate::approvals;
 use crate::proofs::{self, Trust, Verified};
 use crate::tasks::{self, fact};
 use crate::wiring::{Running, Store, scratch_log};
@@ -95,6 +96,29 @@ pub async fn load(running: &Running, component: &[u8], by: &str) -> Result<(Arc<
 /// The store's: then the outcome was not recorded and must not be told.
 pub async fn run(running: &Running, order: Order) -> Result<Emitted, Error> {
     let emitted = running.host.run(order).await;
+    emitted.durable().await?;
+    Ok(emitted)
+}
+
+/// Waits until a task that waits for an approval can go on, and goes on with it.
+///
+/// # Errors
+/// `R0507` or `R0431` if another host goes on with it, and the store's.
+pub async fn wait_and_resume(running: &Running, task: &TaskId) -> Result<Emitted, Error> {
+    /// How often it is looked whether somebody has decided; of so many looks one is for the time.
+    const LOOK_EVERY: Duration = Duration::from_millis(50);
+    const LOOKS: u32 = 20;
+    for look in 1_u32.. {
+        running.store.clock.sleep(LOOK_EVERY).await;
+        let work = running.store.queue.work(task)?;
+        if work.is_none_or(|work| work.state != WorkState::Suspended) {
+            break;
+        }
+        if look.is_multiple_of(LOOKS) {
+            approvals::look_at(&running.store, task).await?;
+        }
+    }
+    let emitted = running.host.resume(task).await?;
     emitted.durable().await?;
     Ok(emitted)
 }

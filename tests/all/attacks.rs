@@ -1,5 +1,6 @@
 //! Hostile guests: each test bears the name of its guest, which is an accusation.
 
+mod approvals;
 mod artifacts;
 mod bombs;
 mod calls;
@@ -29,7 +30,7 @@ mod traps;
 mod waiting;
 
 pub(crate) use self::{
-    artifacts::*, bombs::*, calls::*, changes::*, context::*, files::*, grants::*, hiding::*, http::*,
+    approvals::*, artifacts::*, bombs::*, calls::*, changes::*, context::*, files::*, grants::*, hiding::*, http::*,
     http_answers::*, http_secrets::*, imports::*, leftovers::*, memory::*, model::*, names::*, outputs::*,
     printing::*, revoked::*, schemas::*, skills::*, terminal::*, traps::*, waiting::*,
 };

@@ -10,7 +10,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use ringfence_adapters::behind::Behind;
 use ringfence_adapters::in_memory::InMemoryStore;
-use ringfence_core::audit::Status;
+use ringfence_core::audit::{ApprovalTerms, Status};
 use ringfence_core::context::NoSources;
 use ringfence_core::contract::{Description, Validator, Violation};
 use ringfence_core::error::Error;
@@ -95,6 +95,17 @@ impl Lives {
         self.born += 1;
         let id = format!("host-{}-{}", self.seed, self.born);
         let outside = Outside { http: Box::new(Line(Arc::clone(&self.server))), ..Outside::untouchable() };
+        // Of some seeds one or two people approve what must not come twice, of others what the server knows again too.
+        let people = |path: &str| match self.seed % 4 {
+            1 if path == "once" => 1,
+            2 if path == "once" => 2,
+            3 => 1,
+            _ => 0,
+        };
+        let approval = |path: &str| {
+            let of = Some(people(path)).filter(|of| *of > 0)?;
+            Some(ApprovalTerms { of, ..ApprovalTerms::default() })
+        };
         let web = |path: &str, idempotent| WebGrant {
             url: UrlPattern::parse(&format!("http://shop.example/{path}/*")).unwrap(),
             methods: ["GET", "POST"].iter().map(|method| Method::parse(method).unwrap()).collect(),
@@ -103,6 +114,7 @@ impl Lives {
             networks: Vec::new(),
             headers: Vec::new(),
             max_bytes: u64::MAX,
+            approval: approval(path),
         };
         let http = vec![Arc::new(web("once", false)), Arc::new(web("keyed", true))];
         let grant = Grant { http, ..Grant::to(Holder::Ring(Ring::Standard)) };

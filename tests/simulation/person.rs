@@ -2,7 +2,10 @@
 
 use futures::FutureExt;
 use ringfence_adapters::system::SystemClock;
-use ringfence_core::audit::{Answered, Decision, Fact, TraceId};
+use ringfence_core::audit::{
+    Answered, ApprovalId, Approver, Decided, Decision, Fact, Standing, TraceId, Word,
+};
+use ringfence_core::governance::judge;
 use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::stores::{Envelope, StoreError, append_shared};
 use serde_json::{Value, json};
@@ -10,12 +13,15 @@ use serde_json::{Value, json};
 use super::disk::Disk;
 use super::server::Server;
 
-/// Says what became of the call that the task waits for: it arrived, or it is to be made again.
+/// Approves the call that the task waits for, or says what became of it: it arrived, or it is to be made again.
 pub(super) fn decide(disk: &Disk, server: &Server, task: &TaskId, seed: u64) {
     let facts = disk.facts(task);
-    let Some(Fact::TaskSuspended { call, .. }) = facts.last() else {
+    let Some(Fact::TaskSuspended { call, approval, .. }) = facts.last() else {
         panic!("seed {seed}: it is not suspended: {:?}", facts.last());
     };
+    if let Some(id) = approval {
+        return approve(disk, &facts, id);
+    }
     let begun = |fact: &Fact| match fact {
         Fact::CallBegun { call: begun } => Some((begun.number, path(begun))),
         _ => None,
@@ -35,6 +41,32 @@ pub(super) fn decide(disk: &Disk, server: &Server, task: &TaskId, seed: u64) {
         Decision::Retry
     };
     write(disk, task, decision);
+}
+
+/// As many approve as have to.
+fn approve(disk: &Disk, facts: &[Fact], id: &ApprovalId) {
+    let request = facts.iter().find_map(|fact| match fact {
+        Fact::ApprovalAsked { request, .. } if request.id == *id => Some(request),
+        _ => None,
+    });
+    let request = request.expect("it was asked for");
+    assert!(request.is_whole());
+    let mut said = Vec::new();
+    for name in (0..request.of).map(|number| format!("approver-{number}")) {
+        let by = Approver::Agent(name.parse().unwrap());
+        let decided = Decided {
+            approval: id.clone(),
+            word: Word::Approve,
+            by,
+            reason: String::new(),
+            hash: request.hash,
+            at: request.asked,
+            stands: Standing::Waiting,
+        };
+        said.push(decided.clone());
+        let stands = judge(request, &said, request.asked).standing();
+        append(disk, &id.task, &Fact::ApprovalDecided(Decided { stands, ..decided }));
+    }
 }
 
 /// How many requests for a path are known to have been answered.
@@ -70,14 +102,12 @@ pub(super) fn retry(disk: &Disk, task: &TaskId) {
 }
 
 fn write(disk: &Disk, task: &TaskId, decision: Decision) {
+    append(disk, task, &Fact::TaskDecided { decision, by: "eve".into(), reason: String::new() });
+}
+
+fn append(disk: &Disk, task: &TaskId, fact: &Fact) {
     let envelope = Envelope { actor: &"eve".into(), ring: None, trace: TraceId(1) };
-    let decided = || {
-        Ok::<_, StoreError>(Fact::TaskDecided {
-            decision: decision.clone(),
-            by: "eve".into(),
-            reason: String::new(),
-        })
-    };
+    let decided = || Ok::<_, StoreError>(fact.clone());
     let clock = SystemClock::new();
     let stream = StreamName::task(task);
     let written = append_shared(&disk.written, &clock, &stream, envelope, decided);

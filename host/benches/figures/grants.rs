@@ -57,6 +57,7 @@ fn authority(grants: usize) -> Authority {
             networks: Vec::new(),
             headers: Vec::new(),
             max_bytes: u64::MAX,
+            approval: None,
         };
         let (holder, files) = (Holder::Ring(Ring::Standard), vec![Arc::new(folder)]);
         Grant { files, http: vec![Arc::new(web)], ..Grant::to(holder) }

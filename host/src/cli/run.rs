@@ -17,6 +17,10 @@ use crate::{app, report, show};
 pub(super) struct Run {
     #[command(flatten)]
     ordered: Ordered,
+    /// Where a call has to be approved, wait until that is decided, and go on; without it the process ends with 6, and a worker
+    /// goes on with the task
+    #[arg(long)]
+    wait: bool,
 }
 
 impl Run {
@@ -27,9 +31,15 @@ impl Run {
         let bar = progress(format!("running {} as task {}", plain_line(&self.ordered.skill), order.task));
         let switches = std::sync::Arc::clone(&running.host.switches);
         let interrupted = tokio::spawn(kill_on_interrupt(switches, KillTarget::Task(order.task.clone())));
-        let emitted = app::run(&running, order).await;
-        interrupted.abort();
+        let mut emitted = app::run(&running, order).await;
         bar.finish_and_clear();
+        while let (true, Ok(waiting)) = (self.wait, &emitted)
+            && let Some(id) = &waiting.waits_for
+        {
+            show::note(format_args!("waits for approval: ringfence approvals show {id}"));
+            emitted = app::wait_and_resume(&running, &waiting.task).await;
+        }
+        interrupted.abort();
         let emitted = emitted?;
         print(&emitted, global.json)?;
         Ok(report::exit_of(&emitted.outcome))

@@ -190,7 +190,7 @@ pub(crate) fn attack_http_changes_for_good() {
         (granted(&server), "no grant covers"),
         (
             grant(&format!("{{ url = \"{}\", networks = [\"127.0.0.1\"], {methods} }}", server.origin())),
-            "an effect that cannot be undone needs an approval",
+            "cannot be undone: it needs ring 1; this run has ring 2",
         ),
     ];
     for (policy, why) in grants {

@@ -46,7 +46,7 @@ fn said_of_it(log: &dyn EventLog) -> Vec<Fact> {
 }
 
 /// Puts another policy file into the place of the one that is there, and waits until that is noticed.
-fn replace(world: &World, policy: &str) {
+pub(super) fn replace(world: &World, policy: &str) {
     let log = &world.running.store.log;
     let before = said_of_it(&**log).len();
     let beside = world.path().join("beside.toml");

@@ -1,5 +1,6 @@
 //! The command line, as people and scripts meet it.
 
+mod approvals;
 mod artifacts;
 mod asked;
 mod components;

@@ -40,6 +40,7 @@ pub(crate) fn grant(bytes: &[u8]) {
         networks: network.parse::<IpNet>().into_iter().collect(),
         headers: Vec::new(),
         max_bytes: 100,
+        approval: None,
     };
     if let Ok(address) = address.parse() {
         check_clearing(&web, &url, address);

@@ -1,0 +1,180 @@
+//! Calls that wait for approval, at the command line: shown, decided, gone on with, whichever process is killed in between.
+
+use serde_json::{Value, json};
+
+use super::Operator;
+use super::durable::{Worker, asking, hesitant, kinds, submit_asking, until};
+use crate::servers::RawServer;
+
+/// An operator with a guest that makes requests, each of which has to be approved.
+fn operator_for(server: &RawServer, terms: &str) -> Operator {
+    let operator = Operator::new();
+    operator.load("friend_asks_the_web");
+    let policy = format!(
+        "[[grant]]\nring = 2\nhttp = [{{ url = \"{}\", methods = [\"POST\"], effect = \"reversible\", \
+         networks = [\"127.0.0.1\"], approval = {{ {terms} }} }}]\n",
+        server.origin()
+    );
+    operator.write("ringfence.toml", policy);
+    operator
+}
+
+fn status(operator: &Operator, task: &str) -> Value {
+    operator.json(&["task", "show", task]).0[0]["status"].clone()
+}
+
+fn idle(operator: &Operator) -> String {
+    operator.does(&["work", "--idle"])
+}
+
+const WAITS: &str = "t-a  suspended  friend-asks-the-web  waits for the approval t-a.1\n";
+
+#[test]
+fn a_call_waits_is_shown_as_it_is_approved_and_is_made_once() {
+    let server = RawServer::saying("done");
+    let operator = operator_for(&server, "");
+    let url = format!("{}/x?\u{202e}=1", server.origin());
+    let body = format!("\u{1b}[2J{}\u{202e}", "a".repeat(3_000));
+    let input = json!({ "asked": [{ "method": "POST", "url": url, "body": body }] }).to_string();
+    submit_asking(&operator, "t-a", &input);
+    assert_eq!(idle(&operator), WAITS);
+    assert_eq!(idle(&operator), "", "it waits");
+    assert_eq!(status(&operator, "t-a"), "waits for approval");
+    assert!(operator.does(&["task", "list"]).contains("waits for approval"));
+    let list = operator.does(&["approvals"]);
+    assert!(list.starts_with("t-a.1  until ") && list.contains("0 of 1  http.send"), "{list}");
+    let shown = operator.does(&["approvals", "show", "t-a.1"]);
+    let (exact, _) = operator.json(&["approvals", "show", "t-a.1"]);
+    let hash = exact["hash"].as_str().unwrap();
+    let bound: Value = serde_json::from_str(exact["bound"].as_str().unwrap()).unwrap();
+    assert_eq!(bound["arguments"]["body"]["text"], body, "all of it, however long");
+    assert!(shown.contains(hash) && shown.contains(&"a".repeat(3_000)), "{shown}");
+    assert!(!shown.contains(['\u{1b}', '\u{202e}']) && shown.contains("\\u{202e}"), "{shown}");
+    // No other way leads around it.
+    for verb in ["retry", "settle"] {
+        let failed: &[&str] = if verb == "settle" { &["--failed", "no"] } else { &[] };
+        operator.say(&[&["inbox", verb, "t-a"], failed].concat()).failed("R0431", 2).saying("t-a.1");
+    }
+    assert!(operator.does(&["inbox", "show", "t-a"]).contains("ringfence approvals show t-a.1"));
+    operator.say(&["approvals", "show", "t-a.2"]).failed("R0460", 2);
+    operator.say(&["approvals", "approve", "t-b.1"]).failed("R0460", 2);
+    operator.say(&["approvals", "approve", "t-a.1", "--as", "local"]).failed("R0464", 3).saying("who asks");
+    let other = "0".repeat(64);
+    operator.say(&["approvals", "approve", "t-a.1", "--hash", &other]).failed("R0463", 2);
+    operator.does(&["approvals", "approve", "t-a.1", "--as", "bob", "--hash", hash, "--reason", "fine"]);
+    operator.say(&["approvals", "deny", "t-a.1"]).failed("R0461", 2).saying("granted");
+    assert_eq!(idle(&operator), "t-a  completed  friend-asks-the-web\n");
+    assert_eq!(server.requests().len(), 1);
+    let (used, _) = operator.json(&["approvals", "show", "t-a.1"]);
+    assert_eq!((&used["stands"], &used["said"][0]["by"]["agent"]), (&json!("used"), &json!("bob")));
+    assert_eq!(operator.does(&["approvals"]), "");
+    assert!(operator.does(&["task", "replay", "t-a"]).starts_with("the same"));
+    operator.does(&["audit", "verify"]);
+    operator.does(&["store", "check"]);
+}
+
+#[test]
+fn a_run_in_the_foreground_says_how_to_approve_and_waits_where_it_is_told_to() {
+    let server = RawServer::saying("done");
+    let operator = operator_for(&server, "");
+    let input = asking(&server, &[("POST", "x")]);
+    let run = ["run", "friend-asks-the-web", "--ring", "2", "--input", &input];
+    let said = operator.say(&run);
+    said.failed("R0530", 6).saying("ringfence approvals approve t-");
+    assert!(!said.err.contains("blame"), "{}", said.err);
+    let (listed, _) = operator.json(&["approvals", "list"]);
+    let first = listed[0]["approval"].as_str().unwrap().to_owned();
+    operator.does(&["approvals", "deny", &first, "--reason", "not today"]);
+    assert!(idle(&operator).contains("completed"));
+    let task = listed[0]["task"].as_str().unwrap();
+    let denied = operator.does(&["task", "show", task]);
+    assert!(denied.contains("was denied by the operator: not today"), "{denied}");
+
+    let waiting = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| operator.does(&[&run[..], &["--wait"]].concat()));
+        until("it waits", || !operator.does(&["approvals"]).is_empty());
+        let (listed, _) = operator.json(&["approvals", "list"]);
+        operator.does(&["approvals", "approve", listed[0]["approval"].as_str().unwrap()]);
+        waiting.join().unwrap()
+    });
+    assert!(waiting.contains("200 ") && waiting.contains("done"), "{waiting}");
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn what_nobody_decides_on_expires_and_a_worker_goes_on_with_it() {
+    let server = RawServer::saying("done");
+    let operator = operator_for(&server, "expires = \"300ms\"");
+    submit_asking(&operator, "t-a", &asking(&server, &[("POST", "x")]));
+    let worker = Worker::start(&operator);
+    until("it has expired", || status(&operator, "t-a") == "completed");
+    drop(worker);
+    let shown = operator.does(&["task", "show", "t-a"]);
+    assert!(shown.contains("Denied") && shown.contains("the approval t-a.1 expired"), "{shown}");
+    operator.say(&["approvals", "approve", "t-a.1"]).failed("R0462", 2);
+    assert_eq!(server.requests().len(), 0);
+    assert!(kinds(&operator, "t-a").contains(&"approval.expired".to_owned()));
+    assert!(operator.does(&["task", "replay", "t-a"]).starts_with("the same"));
+}
+
+#[test]
+fn whichever_process_is_killed_while_it_waits_the_effect_is_had_once() {
+    let server = hesitant();
+    let operator = operator_for(&server, "of = 2, from = [\"bob\", \"eve\"]");
+    submit_asking(&operator, "t-a", &asking(&server, &[("POST", "x")]));
+    let has = |kind: &str| kinds(&operator, "t-a").iter().any(|known| known == kind);
+    let worker = Worker::start(&operator);
+    until("it asks", || has("task.suspended"));
+    worker.kill();
+    operator.does(&["approvals", "approve", "t-a.1", "--as", "bob"]);
+    // One has approved: a worker that comes leaves it alone.
+    let worker = Worker::start(&operator);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    worker.kill();
+    assert_eq!(kinds(&operator, "t-a").iter().filter(|kind| *kind == "task.claimed").count(), 1);
+    operator.does(&["approvals", "approve", "t-a.1", "--as", "eve"]);
+    // Killed between the beginning of the effect and its end.
+    let worker = Worker::start(&operator);
+    until("it has asked", || server.requests().len() == 1);
+    worker.kill();
+    assert!(has("approval.used") && has("call.begun") && !has("call.ended"));
+    assert_eq!(idle(&operator), "t-a  suspended  friend-asks-the-web\n", "nobody saw its end");
+    assert_eq!(server.requests().len(), 1);
+    operator.say(&["approvals", "approve", "t-a.1", "--as", "bob"]).failed("R0461", 2);
+    let answer = r#"{"status":201,"headers":[],"body":{"text":"made"}}"#;
+    operator.does(&["inbox", "settle", "t-a", "--answer", answer]);
+    assert_eq!(idle(&operator), "t-a  completed  friend-asks-the-web\n");
+    assert_eq!(server.requests().len(), 1, "once");
+    assert!(operator.does(&["task", "replay", "t-a"]).starts_with("the same"));
+    operator.does(&["audit", "verify"]);
+}
+
+#[test]
+fn many_tasks_wait_without_a_lease_and_all_go_on() {
+    let server = RawServer::saying("done");
+    let operator = operator_for(&server, "");
+    let line = |number: usize| {
+        let input: Value = serde_json::from_str(&asking(&server, &[("POST", "x")])).unwrap();
+        format!("{}\n", json!({ "skill": "friend-asks-the-web", "id": format!("t-{number}"), "ring": 2, "input": input }))
+    };
+    let file = operator.write("tasks.jsonl", (1..=MANY).map(line).collect::<String>());
+    operator.does(&["task", "submit", "--file", file.to_str().unwrap()]);
+    let suspended = idle(&operator);
+    assert_eq!(suspended.lines().filter(|line| line.contains("waits for the approval")).count(), MANY);
+    let (waiting, _) = operator.json(&["approvals", "list"]);
+    let waiting = waiting.as_array().unwrap();
+    assert_eq!(waiting.len(), MANY);
+    let worker = Worker::start(&operator);
+    for approval in waiting {
+        operator.does(&["approvals", "approve", approval["approval"].as_str().unwrap()]);
+    }
+    until("all are over", || server.requests().len() == MANY && operator.does(&["task", "list", "--running"]).is_empty());
+    worker.kill();
+    idle(&operator);
+    let (tasks, _) = operator.json(&["task", "list", "--most", "2000"]);
+    assert!(tasks.as_array().unwrap().iter().all(|task| task["status"] == "completed"));
+    assert_eq!(server.requests().len(), MANY, "each once");
+}
+
+/// As many as are quick to approve one by one, each by a process of its own; a benchmark has a thousand.
+const MANY: usize = 40;
