@@ -1,5 +1,10 @@
 //! Calls that wait for approval, at the command line: shown, decided, gone on with, whichever process is killed in between.
 
+use ringfence::approvals::{self, Said};
+use ringfence::config::{Config, Places};
+use ringfence::wiring;
+use ringfence_core::audit::{Approver, Word};
+use ringfence_core::stores::WorkState;
 use serde_json::{Value, json};
 
 use super::Operator;
@@ -70,7 +75,7 @@ fn a_call_waits_is_shown_as_it_is_approved_and_is_made_once() {
     assert_eq!(operator.does(&["approvals"]), "");
     assert!(operator.does(&["task", "replay", "t-a"]).starts_with("the same"));
     operator.does(&["audit", "verify"]);
-    operator.does(&["store", "check"]);
+    operator.does(&["store", "fsck"]);
 }
 
 #[test]
@@ -149,32 +154,55 @@ fn whichever_process_is_killed_while_it_waits_the_effect_is_had_once() {
     operator.does(&["audit", "verify"]);
 }
 
-#[test]
-fn many_tasks_wait_without_a_lease_and_all_go_on() {
-    let server = RawServer::saying("done");
-    let operator = operator_for(&server, "");
-    let line = |number: usize| {
-        let input: Value = serde_json::from_str(&asking(&server, &[("POST", "x")])).unwrap();
-        format!("{}\n", json!({ "skill": "friend-asks-the-web", "id": format!("t-{number}"), "ring": 2, "input": input }))
+/// What the system says of a process: kilobytes of its own memory, and threads.
+fn held(process: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let number = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
     };
-    let file = operator.write("tasks.jsonl", (1..=MANY).map(line).collect::<String>());
-    operator.does(&["task", "submit", "--file", file.to_str().unwrap()]);
-    let suspended = idle(&operator);
-    assert_eq!(suspended.lines().filter(|line| line.contains("waits for the approval")).count(), MANY);
-    let (waiting, _) = operator.json(&["approvals", "list"]);
-    let waiting = waiting.as_array().unwrap();
-    assert_eq!(waiting.len(), MANY);
-    let worker = Worker::start(&operator);
-    for approval in waiting {
-        operator.does(&["approvals", "approve", approval["approval"].as_str().unwrap()]);
-    }
-    until("all are over", || server.requests().len() == MANY && operator.does(&["task", "list", "--running"]).is_empty());
-    worker.kill();
-    idle(&operator);
-    let (tasks, _) = operator.json(&["task", "list", "--most", "2000"]);
-    assert!(tasks.as_array().unwrap().iter().all(|task| task["status"] == "completed"));
-    assert_eq!(server.requests().len(), MANY, "each once");
+    (number("RssAnon:"), number("Threads:"))
 }
 
-/// As many as are quick to approve one by one, each by a process of its own; a benchmark has a thousand.
-const MANY: usize = 40;
+#[test]
+fn a_thousand_tasks_wait_without_a_thread_a_lease_or_memory_and_all_go_on() {
+    const FIRST: usize = 200;
+    const MANY: usize = FIRST + 1_000;
+    let server = RawServer::saying("done");
+    let operator = operator_for(&server, "");
+    let input: Value = serde_json::from_str(&asking(&server, &[("POST", "x")])).unwrap();
+    let submit = |numbers: std::ops::Range<usize>| {
+        let line = |number: usize| {
+            format!("{}\n", json!({ "skill": "friend-asks-the-web", "id": format!("t-{number}"), "ring": 2, "input": input }))
+        };
+        let file = operator.write("tasks.jsonl", numbers.map(line).collect::<String>());
+        operator.does(&["task", "submit", "--file", file.to_str().unwrap()]);
+    };
+    let config = Some(operator.here().join("ringfence.toml"));
+    let config = Config::find(&Places { config, data: Some(operator.data.clone()) }).unwrap();
+    let store = wiring::open(&config).unwrap();
+    let stand = |state: WorkState| store.queue.waiting(2 * MANY).unwrap().iter().filter(|work| work.state == state).count();
+    let worker = Worker::start(&operator);
+    submit(0..FIRST);
+    until("the first wait", || stand(WorkState::Suspended) == FIRST);
+    let before = held(worker.process());
+    submit(FIRST..MANY);
+    until("all wait", || stand(WorkState::Suspended) == MANY);
+    let after = held(worker.process());
+    assert_eq!(store.queue.held().unwrap(), [], "no lease is held");
+    let each = after.0.saturating_sub(before.0) as f64 / 1_000.0;
+    println!("1000 tasks wait: {each:.2} KiB each ({} KiB, then {}); threads {} and {}", before.0, after.0, before.1, after.1);
+    assert!(after.1 <= before.1 + 2, "no thread is held: {} and {}", before.1, after.1);
+    assert!(each <= 2.0, "{each} KiB for each that waits");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let waiting = approvals::waiting(&store, 2 * MANY).unwrap();
+    assert_eq!(waiting.len(), MANY);
+    let said = Said { word: Word::Approve, by: Approver::Operator, actor: "the test", reason: "", hash: None };
+    let decided = waiting.iter().map(|waits| approvals::decide(&store, &waits.asked.request.id, &said));
+    for decided in runtime.block_on(futures::future::join_all(decided)) {
+        decided.unwrap();
+    }
+    let is_over = || (0..MANY).all(|number| store.queue.work(&format!("t-{number}").parse().unwrap()).unwrap().is_none());
+    until("all are over", is_over);
+    assert_eq!(server.requests().len(), MANY, "each once");
+}

@@ -24,6 +24,11 @@ impl Worker {
         Self(child.spawn().unwrap())
     }
 
+    /// Its process.
+    pub(super) fn process(&self) -> u32 {
+        self.0.id()
+    }
+
     /// SIGKILL: nothing of it runs any more when this returns.
     pub(super) fn kill(mut self) {
         self.0.kill().unwrap();

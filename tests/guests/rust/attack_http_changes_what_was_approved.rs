@@ -14,7 +14,7 @@ fn attack_http_changes_what_was_approved(
 ) -> Result<String> {
     let run_before = memory.get("run")?.is_some();
     memory.set("run", "before")?;
-    let body = format!("{run_before} {:?} {}", clock.now(), random.number());
-    let answer = http.post(&url, body.clone())?;
-    Ok(format!("{body}: {}", answer.text().unwrap_or("?")))
+    let made_up = format!("{run_before}-{}-{}", clock.now().as_nanos(), random.number());
+    let answer = http.post(&format!("{url}?{made_up}"), made_up.clone())?;
+    Ok(format!("{made_up}: {}", answer.text().unwrap_or("?")))
 }
