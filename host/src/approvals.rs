@@ -1,8 +1,6 @@
 //! Calls that people have to approve: what waits, what was said, the decision; and what is over because nobody decided.
 
-use ringfence_core::audit::{
-    ApprovalId, Approver, Decided, Decision, Fact, Standing, Word, bounded,
-};
+use ringfence_core::audit::{ApprovalId, Approver, Decided, Decision, Fact, Standing, Word, bounded};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::Asked;
 use ringfence_core::governance::may_decide;
@@ -67,7 +65,8 @@ pub fn waiting(store: &Store, most: usize) -> Result<Vec<Approval>, Error> {
 /// `R0460` if there is none, and the store's.
 pub fn approval(store: &Store, id: &ApprovalId) -> Result<Approval, Error> {
     let none = || {
-        Error::new(Code::R0460, format!("there is no approval `{id}`")).hint("see what waits: ringfence approvals")
+        Error::new(Code::R0460, format!("there is no approval `{id}`"))
+            .hint("see what waits: ringfence approvals")
     };
     let facts = app::facts(store, &id.task).map_err(|error| match error.code {
         Code::R0414 => none(),
@@ -102,8 +101,11 @@ fn judged(store: &Store, id: &ApprovalId, said: &Said<'_>) -> Result<Decided, Er
     match stands {
         Standing::Waiting => {}
         Standing::Expired => {
-            return Err(Error::new(Code::R0462, format!("the approval `{id}` expired at {}", request.expires.utc()))
-                .hint("the call was denied, or will be; what asks again is another approval"));
+            return Err(Error::new(
+                Code::R0462,
+                format!("the approval `{id}` expired at {}", request.expires.utc()),
+            )
+            .hint("the call was denied, or will be; what asks again is another approval"));
         }
         decided => {
             return Err(Error::new(Code::R0461, format!("the approval `{id}` is {}", decided.word()))
@@ -119,7 +121,9 @@ fn judged(store: &Store, id: &ApprovalId, said: &Said<'_>) -> Result<Decided, Er
             })
             .hint(format!("look at it again: ringfence approvals show {id}")));
     }
-    let refused = |why: String| Err(Error::new(Code::R0464, format!("{} does not count for `{id}`", said.by)).because(why));
+    let refused = |why: String| {
+        Err(Error::new(Code::R0464, format!("{} does not count for `{id}`", said.by)).because(why))
+    };
     if !may_decide(request, &said.by) {
         return refused(match &said.by {
             Approver::Agent(agent) if *agent == request.agent => "who asks does not approve".to_owned(),
@@ -153,9 +157,11 @@ fn judged(store: &Store, id: &ApprovalId, said: &Said<'_>) -> Result<Decided, Er
 /// An approval among the facts of its task.
 fn find(store: &Store, facts: &[Fact], id: &ApprovalId) -> Option<Approval> {
     let (at, name, mut asked) = facts.iter().enumerate().find_map(|(at, fact)| match fact {
-        Fact::ApprovalAsked { call, request } if request.id == *id => {
-            Some((at, call, Asked { request: request.clone(), said: Vec::new(), expired: false, used: false }))
-        }
+        Fact::ApprovalAsked { call, request } if request.id == *id => Some((
+            at,
+            call,
+            Asked { request: request.clone(), said: Vec::new(), expired: false, used: false },
+        )),
         _ => None,
     })?;
     facts[at..].iter().for_each(|fact| asked.take(fact));

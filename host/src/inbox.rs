@@ -62,7 +62,11 @@ fn standing(store: &Store, task: &TaskId) -> Result<Option<Work>, Error> {
         }),
         _ => false,
     };
-    Ok(last.filter(waits).map(|event| Work { task: task.clone(), state: WorkState::Suspended, since: event.time }))
+    Ok(last.filter(waits).map(|event| Work {
+        task: task.clone(),
+        state: WorkState::Suspended,
+        since: event.time,
+    }))
 }
 
 /// Decides on a task that waits for a person; it goes on from there as soon as a worker takes it.

@@ -24,7 +24,7 @@ With --json: {name, version, description, digest, bytes, loaded, compile: {cache
 caller: {agent, ring, ceiling, effective_ring}, may_run, needs_ring, advice,
 powers: [{power, stand: free | granted | ungranted | forbidden, needs_ring, why}],
 grants: [{ring, caller, skill, files: [{name, folder, access, quota, max_files}],
-http: [{url, methods, denied_methods, effect, networks, headers, max_bytes}]}],
+http: [{url, methods, approved_methods, denied_methods, effect, networks, headers, max_bytes}]}],
 lines: [{lines, example}], input_schema, output_schema}")]
 pub(super) struct Explain {
     /// NAME or NAME@VERSION of a loaded skill, a component (.wasm), or the folder of a project that was built

@@ -54,7 +54,8 @@ async fn kill_on_interrupt(switches: std::sync::Arc<Switches>, task: KillTarget)
 
 pub(super) fn print(emitted: &Emitted, as_json: bool) -> Result<(), Error> {
     if let Some(error) = report::error_of(&emitted.outcome) {
-        let blame = emitted.outcome.blame.map_or_else(String::new, |blame| format!("blame: {}\n", blame.word()));
+        let blame =
+            emitted.outcome.blame.map_or_else(String::new, |blame| format!("blame: {}\n", blame.word()));
         show::note(format_args!("{}{blame}task: {}", report::render(&error), emitted.task));
     }
     for artifact in &emitted.artifacts {

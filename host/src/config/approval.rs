@@ -38,7 +38,9 @@ pub(super) fn terms(entry: &ApprovalEntry, otherwise: &ApprovalTerms) -> Result<
     // The operator is one of them, whoever is named.
     let most = if from.is_empty() { 100 } else { from.len() as u64 + 1 };
     if of == 0 || u64::from(of) > most {
-        return Err(format!("approval: of is {of}; 1 to {most} are there to approve, the operator among them"));
+        return Err(format!(
+            "approval: of is {of}; 1 to {most} are there to approve, the operator among them"
+        ));
     }
     let lasts = match &entry.expires {
         None => otherwise.lasts,

@@ -166,7 +166,7 @@ fn nobody_counts_who_asks_or_is_not_named_or_has_counted_and_two_of_three_are_en
     // A host that goes on too early waits again, and asks for nothing else.
     assert_eq!(world.running.store.queue.ready(9).unwrap(), []);
     assert_eq!(approve("eve").unwrap().stands, Standing::Granted);
-    assert_eq!(world.running.store.queue.ready(9).unwrap(), [task.clone()]);
+    assert_eq!(world.running.store.queue.ready(9).unwrap(), std::slice::from_ref(&task));
     assert_eq!(output(&resume(&world, &task)), ["paid"]);
     assert_eq!(server.requests().len(), 1);
 }
@@ -311,4 +311,34 @@ fn errands_at_once_wait_each_for_its_own_approval_and_go_on_one_by_one() {
         }
     }
     world.assert_unharmed();
+}
+
+#[test]
+fn an_errand_that_is_decided_on_while_others_run_goes_on_when_they_have_ended() {
+    let server = RawServer::saying("paid");
+    let world = asking(&server, "");
+    world.load(TWICE);
+    world.load("attack_clock_sleeps");
+    let errands = json!([
+        { "skill": "attack-clock-sleeps", "input": "{\"nanoseconds\":1500000000}" },
+        { "skill": TWICE.replace('_', "-"), "input": plan(&server, &["1"]).to_string() },
+    ]);
+    let asking = order(&world, "friend_asks_others", &json!({ "errands": errands, "at_once": true }));
+    let task = asking.task.clone();
+    let run = world.start(asking);
+    let tasks =
+        || world.running.store.log.streams("task/").unwrap().into_iter().filter_map(|name| name.as_task());
+    let waits = || tasks().find(|other| *other != task && world.has_event(other, "task.suspended"));
+    world.until("one waits", || waits().is_some());
+    assert!(!world.has_event(&task, "task.suspended"), "the other sleeps");
+    decide(&world, &id(&waits().unwrap(), 1), &said(Word::Approve, "", "")).unwrap();
+    assert_eq!(world.wait(run).unwrap().outcome.status, Status::Suspended);
+    assert_eq!(world.running.store.queue.ready(9).unwrap(), []);
+    assert_eq!(
+        world.wait(approvals::look(&world.running.store)).unwrap(),
+        1,
+        "a worker's next look finds it"
+    );
+    assert_eq!(output(&resume(&world, &task)).iter().filter(|answer| answer.contains("paid")).count(), 1);
+    assert_eq!(server.requests().len(), 1);
 }

@@ -166,14 +166,18 @@ fn held(process: u32) -> (u64, u64) {
 
 #[test]
 fn a_thousand_tasks_wait_without_a_thread_a_lease_or_memory_and_all_go_on() {
-    const FIRST: usize = 200;
+    // By then the store's caches are full.
+    const FIRST: usize = 800;
     const MANY: usize = FIRST + 1_000;
     let server = RawServer::saying("done");
     let operator = operator_for(&server, "");
     let input: Value = serde_json::from_str(&asking(&server, &[("POST", "x")])).unwrap();
     let submit = |numbers: std::ops::Range<usize>| {
         let line = |number: usize| {
-            format!("{}\n", json!({ "skill": "friend-asks-the-web", "id": format!("t-{number}"), "ring": 2, "input": input }))
+            format!(
+                "{}\n",
+                json!({ "skill": "friend-asks-the-web", "id": format!("t-{number}"), "ring": 2, "input": input })
+            )
         };
         let file = operator.write("tasks.jsonl", numbers.map(line).collect::<String>());
         operator.does(&["task", "submit", "--file", file.to_str().unwrap()]);
@@ -181,7 +185,9 @@ fn a_thousand_tasks_wait_without_a_thread_a_lease_or_memory_and_all_go_on() {
     let config = Some(operator.here().join("ringfence.toml"));
     let config = Config::find(&Places { config, data: Some(operator.data.clone()) }).unwrap();
     let store = wiring::open(&config).unwrap();
-    let stand = |state: WorkState| store.queue.waiting(2 * MANY).unwrap().iter().filter(|work| work.state == state).count();
+    let stand = |state: WorkState| {
+        store.queue.waiting(2 * MANY).unwrap().iter().filter(|work| work.state == state).count()
+    };
     let worker = Worker::start(&operator);
     submit(0..FIRST);
     until("the first wait", || stand(WorkState::Suspended) == FIRST);
@@ -191,18 +197,49 @@ fn a_thousand_tasks_wait_without_a_thread_a_lease_or_memory_and_all_go_on() {
     let after = held(worker.process());
     assert_eq!(store.queue.held().unwrap(), [], "no lease is held");
     let each = after.0.saturating_sub(before.0) as f64 / 1_000.0;
-    println!("1000 tasks wait: {each:.2} KiB each ({} KiB, then {}); threads {} and {}", before.0, after.0, before.1, after.1);
+    println!(
+        "1000 tasks wait: {each:.2} KiB each ({} KiB, then {}); threads {} and {}",
+        before.0, after.0, before.1, after.1
+    );
     assert!(after.1 <= before.1 + 2, "no thread is held: {} and {}", before.1, after.1);
     assert!(each <= 2.0, "{each} KiB for each that waits");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let waiting = approvals::waiting(&store, 2 * MANY).unwrap();
     assert_eq!(waiting.len(), MANY);
-    let said = Said { word: Word::Approve, by: Approver::Operator, actor: "the test", reason: "", hash: None };
+    let said =
+        Said { word: Word::Approve, by: Approver::Operator, actor: "the test", reason: "", hash: None };
     let decided = waiting.iter().map(|waits| approvals::decide(&store, &waits.asked.request.id, &said));
     for decided in runtime.block_on(futures::future::join_all(decided)) {
         decided.unwrap();
     }
-    let is_over = || (0..MANY).all(|number| store.queue.work(&format!("t-{number}").parse().unwrap()).unwrap().is_none());
+    let is_over = || {
+        (0..MANY).all(|number| store.queue.work(&format!("t-{number}").parse().unwrap()).unwrap().is_none())
+    };
     until("all are over", is_over);
     assert_eq!(server.requests().len(), MANY, "each once");
+}
+
+#[test]
+fn terms_that_nobody_could_keep_are_refused() {
+    let operator = Operator::new();
+    let grant = |terms: &str| {
+        let policy =
+            format!("[[grant]]\nring = 2\nhttp = [{{ url = \"https://a.example\", approval = {terms} }}]\n");
+        operator.write("ringfence.toml", policy);
+        operator.say(&["skills"])
+    };
+    for (terms, why) in [
+        ("{ of = 0 }", "of is 0; 1 to 100"),
+        ("{ of = 3, from = [\"ada\"] }", "of is 3; 1 to 2"),
+        ("{ from = [\"Ada\"] }", "is not an agent name"),
+        ("{ expires = \"soon\" }", "expires:"),
+        ("{ expires = \"400d\" }", "longer than 366d"),
+    ] {
+        grant(terms).failed("R0404", 2).saying(why);
+    }
+    grant("{ off = 1 }").failed("R0405", 2);
+    operator.write("ringfence.toml", "[approval]\nof = 0\n");
+    operator.say(&["skills"]).failed("R0404", 2).saying("[approval]");
+    operator.write("ringfence.toml", "[approval]\nof = 2\nfrom = [\"ada\"]\nexpires = \"2d\"\n");
+    operator.does(&["skills"]);
 }

@@ -145,6 +145,16 @@ fn a_grant_of_the_web_is_shown_with_its_pattern_and_methods() {
     let explained = operator.does(&["explain", "fetch-page", "--ring", "2"]);
     let says = "http   https://*.a.example/v1/*: GET; not POST, which cannot be undone";
     assert!(explained.contains(says), "{explained}");
+    let trusted = operator.does(&["explain", "fetch-page", "--ring", "1"]);
+    assert!(trusted.contains("https://*.a.example/v1/*: GET; POST waits for approval;"), "{trusted}");
+    operator.write(
+        "ringfence.toml",
+        "[[grant]]\nring = 2\nhttp = [{ url = \"https://a.example\", approval = { of = 2 } }]",
+    );
+    let marked = operator.does(&["explain", "fetch-page", "--ring", "2"]);
+    assert!(marked.contains("https://a.example: nothing unasked; GET, HEAD wait for approval"), "{marked}");
+    let (marked, _) = operator.json(&["explain", "fetch-page", "--ring", "2"]);
+    assert_eq!(marked["grants"][0]["http"][0]["approved_methods"], json!(["GET", "HEAD"]));
 }
 
 #[test]

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::checkpoint::{Leaf, SignedNote};
 use super::approval::{ApprovalId, ApprovalRequest, Decided};
+use super::checkpoint::{Leaf, SignedNote};
 use super::held::HeldGrant;
 use super::outcome::{LimitHit, Outcome};
 use super::{json, shared_text};

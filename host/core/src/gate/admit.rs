@@ -48,10 +48,12 @@ impl Gate {
         }
         let number = fact.number;
         let (verdict, approval, reservation) = match (self.verdict(&call), begun) {
-            (Verdict::Ask(through, terms), None) => match self.approve(&call, &fact, &terms, asked, reservation) {
-                Approved::By(approval, reservation) => (Verdict::Allow(through), approval, reservation),
-                Approved::No(stop) => return Err(stop),
-            },
+            (Verdict::Ask(through, terms), None) => {
+                match self.approve(&call, &fact, &terms, asked, reservation) {
+                    Approved::By(approval, reservation) => (Verdict::Allow(through), approval, reservation),
+                    Approved::No(stop) => return Err(stop),
+                }
+            }
             (Verdict::Ask(through, _), Some((_, true))) => (Verdict::Allow(through), None, reservation),
             (Verdict::Ask(..), Some((_, false))) => {
                 let why = "it began before it had to be approved, and nobody saw its end".to_owned();

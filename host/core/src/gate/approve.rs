@@ -140,7 +140,11 @@ impl Gate {
 
     fn wait(&self, number: u64, name: &'static str, id: ApprovalId, reservation: Reservation) -> Approved {
         self.books.with_ledger(|ledger| ledger.refund(reservation));
-        Approved::No(Stop::Trap(TrapReason::Unresolved(Unresolved { number, name, wait: Wait::Approval(id) })))
+        Approved::No(Stop::Trap(TrapReason::Unresolved(Unresolved {
+            number,
+            name,
+            wait: Wait::Approval(id),
+        })))
     }
 
     /// Ends the call before it begins, with an error that the skill is told.

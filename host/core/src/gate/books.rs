@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use super::approve::Running;
 use super::Call;
+use super::approve::Running;
 use super::once::{Effects, Key};
 use crate::artifact::Artifact;
 use crate::audit::{Answered, Fact};

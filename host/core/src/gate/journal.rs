@@ -191,10 +191,7 @@ impl Journal {
                 Err(differs(format!("`{}` ended the run when it was recorded", made.call)))
             }
             RecordedEnd::Unknown if self.after == After::Live => {
-                Ok(Next::Begun {
-                    wanted: self.repeat == Some(made.number),
-                    approved: recorded.approved,
-                })
+                Ok(Next::Begun { wanted: self.repeat == Some(made.number), approved: recorded.approved })
             }
             RecordedEnd::Asked(asked) if self.after == After::Live => Ok(Next::Asked(asked)),
             RecordedEnd::Asked(_) => Err(differs(format!("`{}` waited for an approval", made.call))),
@@ -211,5 +208,78 @@ impl Journal {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{ApprovalRequest, Arguments};
+    use crate::ids::Digest;
+
+    fn call(number: u64, arguments: &str, fuel: u64) -> CallFact {
+        let hash = Digest::of(arguments.as_bytes());
+        CallFact {
+            number,
+            call: "http.send".into(),
+            arguments_hash: hash,
+            arguments: Arguments::default(),
+            fuel,
+        }
+    }
+
+    fn asked() -> Fact {
+        let request = ApprovalRequest {
+            id: "t-pay.1".parse().expect("an id"),
+            bound: "{}".into(),
+            hash: Digest::of(b"{}"),
+            agent: "ada".parse().expect("a name"),
+            of: 1,
+            from: Vec::new(),
+            asked: Timestamp(0),
+            expires: Timestamp(1),
+        };
+        Fact::ApprovalAsked { call: call(1, "pay 1", 7), request }
+    }
+
+    fn used() -> Fact {
+        Fact::ApprovalUsed { number: 1, approval: "t-pay.1".parse().expect("an id") }
+    }
+
+    fn next(facts: &[Fact], made: &CallFact) -> Result<Next<Value>, TrapReason> {
+        Journal::from_facts(facts).to_be_resumed(None, None).next(made)
+    }
+
+    #[test]
+    fn a_call_that_comes_with_other_arguments_than_people_were_asked_about_diverges() {
+        let facts = [asked()];
+        assert!(matches!(next(&facts, &call(1, "pay 1", 7)), Ok(Next::Asked(_))));
+        for other in [
+            call(1, "pay 2", 7),
+            call(1, "pay 1", 8),
+            CallFact { call: "http.get".into(), ..call(1, "pay 1", 7) },
+        ] {
+            assert!(matches!(next(&facts, &other), Err(TrapReason::Diverged(_))), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn an_approval_goes_with_its_call_from_the_asking_to_the_end() {
+        let made = call(1, "pay 1", 7);
+        let begun = Fact::CallBegun { call: made.clone() };
+        let Ok(Next::Asked(asked_then)) = next(&[asked(), used()], &made) else { panic!("it has not begun") };
+        assert!(asked_then.used, "only its beginning is missing");
+        let approved = next(&[asked(), used(), begun.clone()], &made);
+        assert!(matches!(approved, Ok(Next::Begun { wanted: false, approved: true })));
+        let unasked = next(std::slice::from_ref(&begun), &made);
+        assert!(matches!(unasked, Ok(Next::Begun { wanted: false, approved: false })));
+        let ended = Fact::CallEnded { number: 1, answer: Answered::Answer(Value::from(1)) };
+        let facts = [asked(), used(), begun, ended];
+        assert!(matches!(next(&facts, &made), Ok(Next::Ended(Ok(answer))) if answer == 1));
+        // A record that is whole says so without people.
+        let replayed = Journal::from_facts(&facts).next::<Value>(&made);
+        assert!(matches!(replayed, Ok(Next::Ended(Ok(_)))));
+        let waiting = Journal::from_facts(&[asked()]).next::<Value>(&made);
+        assert!(matches!(waiting, Err(TrapReason::Diverged(_))), "nothing can be replayed of it");
     }
 }

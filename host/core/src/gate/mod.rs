@@ -184,12 +184,12 @@ impl Gate {
             Verdict::Ask(..) => Verdict::Deny(Denial::new(format!("`{}` cannot be approved", C::NAME))),
             verdict => verdict,
         };
-        self.decide(&call, &fact, false, verdict, reservation).and_then(|(_, reservation)| {
+        self.decide(&call, &fact, false, verdict, reservation).map(|(_, reservation)| {
             let answer = call.answer(&mut self.inputs, self.fuel);
             let recorded = serde_json::to_value(&answer).expect("answers serialise");
             self.books.settle(reservation, &call.used(&answer).with(Limit::Steps, 1));
             self.books.log().append(&Fact::Call { call: fact, answer: Answered::Answer(recorded) });
-            Ok(answer)
+            answer
         })
     }
 

@@ -204,7 +204,10 @@ fn decide_web(asked: &WebAsk<'_>, authority: &Authority) -> Verdict {
     if !reaches(effect) {
         let (needed, ring, method) = (required(Capability::Http, effect), authority.ring, method.word());
         let undone = if effect == Effect::Irreversible { NOT_UNDONE } else { "" };
-        return deny(format!("{method} {}{undone} needs ring {needed}; this run has ring {ring}", url.origin()));
+        return deny(format!(
+            "{method} {}{undone} needs ring {needed}; this run has ring {ring}",
+            url.origin()
+        ));
     }
     if bytes > grant.max_bytes {
         return deny(format!("the request has {bytes} bytes; {} are granted", grant.max_bytes));

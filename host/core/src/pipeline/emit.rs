@@ -26,7 +26,7 @@ pub(super) struct Over {
     ring: Ring,
     outcome: Box<Outcome>,
     /// The call that a person has to look at, if the task is not over but waits for that.
-    unresolved: Option<Unresolved>,
+    unresolved: Option<Box<Unresolved>>,
 }
 
 impl Over {
@@ -75,7 +75,9 @@ impl Over {
         let error = match unresolved.wait.approval() {
             Some(id) => Error::new(Code::R0530, format!("the task `{task}` waits for an approval"))
                 .because(&unresolved)
-                .hint(format!("look at it: ringfence approvals show {id}; then: ringfence approvals approve {id}")),
+                .hint(format!(
+                    "look at it: ringfence approvals show {id}; then: ringfence approvals approve {id}"
+                )),
             None => Error::new(Code::R0510, format!("the task `{task}` waits for a person"))
                 .because(&unresolved)
                 .hint(format!("look at it and decide: ringfence inbox show {task}")),
@@ -84,7 +86,7 @@ impl Over {
         // Nobody has done anything wrong where people are asked beforehand.
         self.outcome.blame = (error.code == Code::R0510).then_some(Blame::Host);
         self.outcome.error = Some(error.into());
-        self.unresolved = Some(unresolved);
+        self.unresolved = Some(Box::new(unresolved));
         self
     }
 
@@ -138,7 +140,7 @@ pub(super) fn emit(over: Over) -> Emitted {
     let outcome = match unresolved {
         Some(unresolved) => {
             let (attempt, why) = (outcome.attempts, unresolved.to_string());
-            let Unresolved { number: call, name, .. } = unresolved;
+            let Unresolved { number: call, name, .. } = *unresolved;
             let (name, approval) = (name.to_owned(), waits_for.clone());
             let suspended = Fact::TaskSuspended { attempt, call, name, why, approval };
             claimed.books.log().append(&suspended);

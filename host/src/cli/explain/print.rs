@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use ringfence_core::error::{Code, Error};
-use ringfence_core::governance::{FolderGrant, Grant, Holder, Method, Stand, WebGrant};
+use ringfence_core::governance::{FolderGrant, Grant, Holder, Stand, WebGrant};
 use ringfence_core::ring::{Effect, Ring, effect_floor};
 use serde_json::{Value, json};
 
@@ -102,8 +102,13 @@ fn write_grants(text: &mut String, explained: &Explained) -> Result<(), std::fmt
             writeln!(text, "    files  {name}/  is {folder}: {rights}")?;
         }
         for web in &grant.http {
-            let (may, may_not) = methods(web, explained.authority.ring);
-            write!(text, "    http   {}: {}", plain_line(&web.url.to_string()), list(&may, "nothing"))?;
+            let Methods { may, asks, may_not } = methods(web, explained.authority.ring);
+            let nothing = if asks.is_empty() { "nothing" } else { "nothing unasked" };
+            write!(text, "    http   {}: {}", plain_line(&web.url.to_string()), list(&may, nothing))?;
+            if !asks.is_empty() {
+                let word = if asks.len() == 1 { "waits" } else { "wait" };
+                write!(text, "; {} {word} for approval", asks.join(", "))?;
+            }
             if !may_not.is_empty() {
                 write!(text, "; not {}, which cannot be undone", may_not.join(", "))?;
             }
@@ -141,14 +146,27 @@ fn list(words: &[&str], none: &str) -> String {
     if words.is_empty() { none.to_owned() } else { words.join(", ") }
 }
 
-/// The methods of a grant that a run in a ring may use, and those that it may not.
-fn methods(web: &WebGrant, ring: Ring) -> (Vec<&str>, Vec<&str>) {
-    let may = |method: &&Method| {
+/// The methods of a grant: those that a run in a ring may use, those that wait for approval, and those that it may not use.
+struct Methods<'a> {
+    may: Vec<&'a str>,
+    asks: Vec<&'a str>,
+    may_not: Vec<&'a str>,
+}
+
+fn methods(web: &WebGrant, ring: Ring) -> Methods<'_> {
+    let mut methods = Methods { may: Vec::new(), asks: Vec::new(), may_not: Vec::new() };
+    for method in &web.methods {
         let effect = web.effect_of(method);
-        effect != Effect::Irreversible && ring.reaches(effect_floor(effect))
-    };
-    let (may, may_not): (Vec<_>, Vec<_>) = web.methods.iter().partition(may);
-    (may.into_iter().map(Method::word).collect(), may_not.into_iter().map(Method::word).collect())
+        let list = if !ring.reaches(effect_floor(effect)) {
+            &mut methods.may_not
+        } else if web.approval.is_some() || effect == Effect::Irreversible {
+            &mut methods.asks
+        } else {
+            &mut methods.may
+        };
+        list.push(method.word());
+    }
+    methods
 }
 
 /// The explanation as data; its shape is in the help of the verb.
@@ -203,10 +221,10 @@ fn grant_to_json(grant: &Grant, ring: Ring) -> Value {
         })
     });
     let http = grant.http.iter().map(|web| {
-        let (may, may_not) = methods(web, ring);
+        let Methods { may, asks, may_not } = methods(web, ring);
         let headers = web.headers.iter().map(|header| &header.name);
         json!({
-            "url": web.url.to_string(), "methods": may, "denied_methods": may_not, "effect": web.effect,
+            "url": web.url.to_string(), "methods": may, "approved_methods": asks, "denied_methods": may_not, "effect": web.effect,
             "networks": web.networks, "headers": Value::from_iter(headers.cloned()),
             "max_bytes": web.max_bytes,
         })
