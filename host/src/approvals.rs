@@ -45,7 +45,8 @@ pub struct Said<'a> {
 /// The store's.
 pub fn waiting(store: &Store, most: usize) -> Result<Vec<Approval>, Error> {
     let mut found = Vec::new();
-    let suspended = store.queue.waiting(most)?.into_iter().filter(|work| work.state == WorkState::Suspended);
+    let suspended = store.queue.waiting(usize::MAX)?.into_iter();
+    let suspended = suspended.filter(|work| work.state == WorkState::Suspended).take(most);
     let mut tasks: Vec<TaskId> = suspended.map(|work| work.task).collect();
     tasks.reverse();
     while let Some(task) = tasks.pop() {

@@ -10,7 +10,7 @@ fn keys(value: &Value) -> Vec<&str> {
     keys
 }
 
-const RUN: [&str; 14] = [
+const RUN: [&str; 15] = [
     "artifacts",
     "attempts",
     "blame",
@@ -25,6 +25,7 @@ const RUN: [&str; 14] = [
     "used",
     "version",
     "violations",
+    "waits_for",
 ];
 
 fn run(operator: &Operator, arguments: &[&str]) -> (Value, i32) {

@@ -79,7 +79,7 @@ fn a_grant_of_the_web_that_says_more_or_less_than_it_means_is_refused() {
         (with("\"https://ada@example.com\""), "the URL has credentials"),
         (with("{ url = \"https://a.example\", methods = [] }"), "methods: it names none"),
         (with("{ url = \"https://a.example\", methods = [\"get\"] }"), "capital letters"),
-        (with("{ url = \"https://a.example\", effect = \"none\" }"), "`read` or `reversible`"),
+        (with("{ url = \"https://a.example\", effect = \"none\" }"), "`read`, `reversible`, `irreversible`"),
         (with("{ url = \"https://a.example\", networks = [\"10.0.0.1/8\"] }"), "is no network"),
         (with("{ url = \"https://a.example\", headers = { host = \"x\" } }"), "only the host sends"),
         (with("{ url = \"https://a.example\", headers = { x = \"{secret:y}\" } }"), "there is no [secret.y]"),
