@@ -1,16 +1,21 @@
 //! `ringfence run`
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
-use ringfence_core::error::Error;
+use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::{KillTarget, Switches};
+use ringfence_core::ids::TaskId;
 use ringfence_core::pipeline::Emitted;
 use serde_json::{Value, json};
 
 use super::order::{Ordered, read_input};
+use super::tasks::Tasks;
 use super::{Global, operator, progress};
+use crate::app::TaskState;
 use crate::text::{plain, plain_line};
+use crate::wiring::Running;
 use crate::{app, report, show};
 
 #[derive(Debug, Args)]
@@ -37,12 +42,28 @@ impl Run {
             && let Some(id) = &waiting.waits_for
         {
             show::note(format_args!("waits for approval: ringfence approvals show {id}"));
-            emitted = app::wait_and_resume(&running, &waiting.task).await;
+            let task = waiting.task.clone();
+            emitted = app::wait_and_resume(&running, &task).await;
+            if matches!(&emitted, Err(error) if matches!(error.code, Code::R0431 | Code::R0507)) {
+                interrupted.abort();
+                return ended_elsewhere(&running, task, global).await;
+            }
         }
         interrupted.abort();
         let emitted = emitted?;
         print(&emitted, global.json)?;
         Ok(report::exit_of(&emitted.outcome))
+    }
+}
+
+/// A worker was faster: waits until it has ended the task, and shows what became of it.
+async fn ended_elsewhere(running: &Running, task: TaskId, global: &Global) -> Result<ExitCode, Error> {
+    loop {
+        if let Some(TaskState::Ended(outcome)) = app::task(&running.store, &task)?.map(|line| line.state) {
+            let exit = report::exit_of(&outcome);
+            return Tasks::one(task).run(global).map(|_| exit);
+        }
+        running.store.clock.sleep(Duration::from_millis(50)).await;
     }
 }
 

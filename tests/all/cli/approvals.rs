@@ -104,6 +104,18 @@ fn a_run_in_the_foreground_says_how_to_approve_and_waits_where_it_is_told_to() {
     });
     assert!(waiting.contains("200 ") && waiting.contains("done"), "{waiting}");
     assert_eq!(server.requests().len(), 1);
+    // Where a worker may be faster, it shows what came of that.
+    let worker = Worker::start(&operator);
+    let waiting = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| operator.does(&[&run[..], &["--wait"]].concat()));
+        until("it waits", || !operator.does(&["approvals"]).is_empty());
+        let (listed, _) = operator.json(&["approvals", "list"]);
+        operator.does(&["approvals", "approve", listed[0]["approval"].as_str().unwrap()]);
+        waiting.join().unwrap()
+    });
+    drop(worker);
+    assert!(waiting.contains("200 ") && waiting.contains("done"), "{waiting}");
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]
