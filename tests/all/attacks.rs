@@ -30,9 +30,9 @@ mod traps;
 mod waiting;
 
 pub(crate) use self::{
-    approvals::*, artifacts::*, bombs::*, calls::*, changes::*, context::*, files::*, grants::*, hiding::*, http::*,
-    http_answers::*, http_secrets::*, imports::*, leftovers::*, memory::*, model::*, names::*, outputs::*,
-    printing::*, revoked::*, schemas::*, skills::*, terminal::*, traps::*, waiting::*,
+    approvals::*, artifacts::*, bombs::*, calls::*, changes::*, context::*, files::*, grants::*, hiding::*,
+    http::*, http_answers::*, http_secrets::*, imports::*, leftovers::*, memory::*, model::*, names::*,
+    outputs::*, printing::*, revoked::*, schemas::*, skills::*, terminal::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

@@ -157,10 +157,10 @@ impl Gate {
         reservation: Reservation,
     ) -> Approved {
         let why = format!("skill `{}`: {why}", self.authority.skill);
-        self.books.settle(reservation, &call.cost().fixed.with(Limit::Steps, 1));
         let denial = Denial::new(why);
         self.books.note_denial(C::NAME, &denial);
         let refusal = Refusal::new(denial.kind, denial.why);
+        self.books.settle(reservation, &call.used_in_vain(&refusal).with(Limit::Steps, 1));
         let answer = Answered::Error(refusal.clone());
         self.books.log().append(&Fact::CallDenied { call: fact.clone(), code, answer });
         Approved::No(Stop::Tell(refusal))

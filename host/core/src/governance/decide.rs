@@ -347,7 +347,8 @@ mod tests {
     /// Who has to approve a request, where it may be made; `None` where it may not.
     fn asked(ring: Ring, grants: &[Arc<WebGrant>], method: &str) -> Option<Option<u32>> {
         let http = grants.to_vec();
-        let grant = Grant { holder: Holder::Ring(Ring::Standard), skill: None, files: Vec::new(), http };
+        let holder = Holder::Ring(Ring::Standard);
+        let grant = Grant { holder, skill: None, files: Vec::new(), http, models: Vec::new() };
         let name = |text: &str| text.parse().expect("a name");
         let (agent, book) = ("ada".parse().expect("a name"), Arc::new(GrantBook::new(vec![grant])));
         let authority = Authority::new(agent, name("notes"), ring, Powers::all(), &book);
