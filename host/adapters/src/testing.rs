@@ -62,6 +62,7 @@ impl Run {
             skill: None,
             files: folder.into_iter().map(Arc::new).collect(),
             http: Vec::new(),
+            tools: Vec::new(),
         };
         let (agent, skill) = (agent.parse().expect("an agent"), "skill".parse().expect("a skill"));
         let authority = Authority::new(

@@ -26,11 +26,13 @@ pub enum Capability {
     Random,
     /// Other skills.
     Skills,
+    /// Tools of servers that speak the Model Context Protocol, as far as they are granted.
+    Tool,
 }
 
 impl Capability {
     /// All of them, in alphabetical order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Artifacts,
         Self::Clock,
         Self::Context,
@@ -40,6 +42,7 @@ impl Capability {
         Self::Memory,
         Self::Random,
         Self::Skills,
+        Self::Tool,
     ];
 
     /// Its word.
@@ -55,6 +58,7 @@ impl Capability {
             Self::Memory => "memory",
             Self::Random => "random",
             Self::Skills => "skills",
+            Self::Tool => "tool",
         }
     }
 
@@ -77,6 +81,7 @@ impl Capability {
             Self::Memory => "ringfence:memory/memory@0.1.0",
             Self::Random => "ringfence:random/random@0.1.0",
             Self::Skills => "ringfence:skills/skills@0.1.0",
+            Self::Tool => "ringfence:tool/tool@0.1.0",
         }
     }
 

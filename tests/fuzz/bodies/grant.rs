@@ -57,7 +57,7 @@ fn check_url(url: &WebUrl) {
 fn check_decision(web: &Arc<WebGrant>, url: &WebUrl, method: &Method) {
     let ring = Ring::Standard;
     let grant =
-        Grant { holder: Holder::Ring(ring), skill: None, files: Vec::new(), http: vec![Arc::clone(web)] };
+        Grant { holder: Holder::Ring(ring), skill: None, files: Vec::new(), http: vec![Arc::clone(web)], tools: Vec::new() };
     let (agent, skill) = ("ada".parse().expect("a name"), "notes".parse().expect("a name"));
     let book = Arc::new(GrantBook::new(vec![grant]));
     let authority = Authority::new(agent, skill, ring, Powers::all(), &book);
@@ -102,6 +102,7 @@ fn check_path(path: &str) {
             skill: None,
             files,
             http: Vec::new(),
+            tools: Vec::new(),
         }]);
         let (agent, skill) = ("ada".parse().expect("a name"), "notes".parse().expect("a name"));
         let authority = Authority::new(agent, skill, Ring::Standard, Powers::all(), &Arc::new(book));

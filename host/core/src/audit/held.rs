@@ -26,4 +26,7 @@ pub enum HeldGrant {
         max_bytes: u64,
         alone: bool,
     },
+    /// A tool: which one of which server, what it does, whether it may be repeated, the hashes of the schemas that its arguments
+    /// must keep, and whether it is granted to this skill alone.
+    Tool { tool: String, effect: Effect, idempotent: bool, arguments: Vec<Digest>, alone: bool },
 }

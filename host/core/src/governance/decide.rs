@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Access, Authority, FolderGrant, GuestPath, Method, WebGrant, WebUrl};
+use serde_json::Value;
+
+use super::tool_grant::decide_tool;
+use super::{Access, Authority, FolderGrant, GuestPath, Method, ToolGrant, WebGrant, WebUrl};
 use crate::capability::Capability;
-use crate::ids::SkillName;
+use crate::ids::{SkillName, ToolName};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::ring::{Effect, required};
 
@@ -30,6 +33,8 @@ pub enum Scope<'a> {
     Skill(&'a str),
     /// Something on the web, or why it is nothing that can be asked for.
     Web(Result<WebAsk<'a>, &'static str>),
+    /// A tool, or why it is nothing that can be called.
+    Tool(Result<ToolAsk<'a>, &'a str>),
     /// An artifact, or why there can be none like it.
     Artifact(Result<(), &'a Refusal>),
 }
@@ -45,6 +50,15 @@ pub struct WebAsk<'a> {
     pub bytes: u64,
 }
 
+/// A call of a tool, as far as the decision is concerned.
+#[derive(Debug, Clone, Copy)]
+pub struct ToolAsk<'a> {
+    /// Which one of which server.
+    pub tool: &'a ToolName,
+    /// An object of JSON.
+    pub arguments: &'a Value,
+}
+
 /// What a call may be made through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Through {
@@ -52,6 +66,8 @@ pub enum Through {
     Folder(Arc<FolderGrant>),
     /// A grant about the web.
     Web(Arc<WebGrant>),
+    /// A grant about a tool.
+    Tool(Arc<ToolGrant>),
 }
 
 /// The decision.
@@ -96,7 +112,8 @@ fn decide_now(ask: &Ask<'_>, authority: &Authority) -> Verdict {
         return deny(format!("`{}` is none of this run's powers", ask.capability));
     }
     // What a request does depends on its grant.
-    let effect = if matches!(ask.scope, Scope::Web(_)) { Effect::Read } else { ask.effect };
+    let by_grant = matches!(ask.scope, Scope::Web(_) | Scope::Tool(_));
+    let effect = if by_grant { Effect::Read } else { ask.effect };
     let needed = required(ask.capability, effect);
     if !ring.reaches(needed) {
         return deny(format!("`{}` needs ring {needed}; this run has ring {ring}", ask.capability));
@@ -104,11 +121,14 @@ fn decide_now(ask: &Ask<'_>, authority: &Authority) -> Verdict {
     if let Scope::Web(asked) = ask.scope {
         return asked.map_or_else(malformed, |asked| decide_web(&asked, authority)).named(skill.as_str());
     }
+    if let Scope::Tool(asked) = ask.scope {
+        return asked.map_or_else(malformed, |asked| decide_tool(&asked, authority)).named(skill.as_str());
+    }
     if ask.effect == Effect::Irreversible {
         return deny(NOT_UNDONE.to_owned());
     }
     match ask.scope {
-        Scope::Whole | Scope::Web(_) | Scope::Artifact(Ok(())) => Verdict::Allow(None),
+        Scope::Whole | Scope::Web(_) | Scope::Tool(_) | Scope::Artifact(Ok(())) => Verdict::Allow(None),
         Scope::Artifact(Err(why)) => {
             Verdict::Deny(Denial { kind: why.kind, ..Denial::new(why.message.clone()) })
         }
@@ -192,9 +212,9 @@ fn decide_web(asked: &WebAsk<'_>, authority: &Authority) -> Verdict {
     Verdict::Allow(Some(Through::Web(grant)))
 }
 
-const NOT_UNDONE: &str = "an effect that cannot be undone needs an approval";
+pub(super) const NOT_UNDONE: &str = "an effect that cannot be undone needs an approval";
 
-fn deny(why: String) -> Verdict {
+pub(super) fn deny(why: String) -> Verdict {
     Verdict::Deny(Denial::new(why))
 }
 
@@ -251,7 +271,7 @@ mod tests {
             Arc::new(FolderGrant { name: "notes".into(), folder: "/n".into(), access, quota })
         };
         let files = access.map(folder).into_iter().collect();
-        let grant = Grant { holder: Holder::Ring(Ring::Standard), skill: None, files, http: Vec::new() };
+        let grant = Grant { holder: Holder::Ring(Ring::Standard), skill: None, files, http: Vec::new(), tools: Vec::new() };
         let name = |text: &str| text.parse().expect("a name");
         let (agent, skill) = ("ada".parse().expect("a name"), name("notes"));
         Authority::new(agent, skill, ring, Powers::all(), &Arc::new(GrantBook::new(vec![grant])))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::WebGrant;
+use super::{ToolGrant, WebGrant};
 use crate::ids::{Agent, SkillName};
 use crate::ring::Ring;
 
@@ -29,6 +29,8 @@ pub struct Grant {
     pub files: Vec<Arc<FolderGrant>>,
     /// What of the web.
     pub http: Vec<Arc<WebGrant>>,
+    /// Which tools.
+    pub tools: Vec<Arc<ToolGrant>>,
 }
 
 /// A folder that may be used.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{
-    Access, AddedHeader, Authority, FolderGrant, Grant, GrantBook, Holder, Method, Policy, Quota, UrlPattern,
-    WebGrant,
+    Access, AddedHeader, Authority, FolderGrant, Grant, GrantBook, Holder, Method, Policy, Quota, ToolGrant,
+    UrlPattern, WebGrant,
 };
 use crate::audit::HeldGrant;
 use crate::ids::{Digest, SkillName};
@@ -38,6 +38,13 @@ pub(super) fn record<'a>(grants: impl Iterator<Item = &'a Grant>, skill: &SkillN
             max_bytes: web.max_bytes,
             alone,
         }));
+        held.extend(grant.tools.iter().map(|tool| HeldGrant::Tool {
+            tool: tool.tool.to_string(),
+            effect: tool.effect,
+            idempotent: tool.idempotent,
+            arguments: tool.arguments.iter().map(|schema| schema.digest()).collect(),
+            alone,
+        }));
         if held.len() >= MOST {
             break;
         }
@@ -55,12 +62,13 @@ fn hash_of(headers: &[AddedHeader]) -> Digest {
     Digest::of(&serde_json::to_vec(&pairs).expect("texts serialise"))
 }
 
-/// The policy that a record stands for. Where a folder is and which headers are added stands in no record: it is what the
+/// The policy that a record stands for. Where a folder is, which headers are added and what arguments must keep stands in no record: it is what the
 /// policy of today says, if that is what was said then, and else nothing that any policy grants.
 pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy> {
     let today = &authority.edition().policy().grants;
     let folders: Vec<_> = today.grants().iter().flat_map(|grant| &grant.files).collect();
     let headers: Vec<_> = today.grants().iter().flat_map(|grant| &grant.http).collect();
+    let tools: Vec<_> = today.grants().iter().flat_map(|grant| &grant.tools).collect();
     let grants = held.iter().filter_map(|held| {
         let holder = Holder::Caller(authority.agent.clone());
         let skill = |alone: bool| alone.then(|| authority.skill.clone());
@@ -73,7 +81,8 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
                     access: if *writes { Access::Write } else { Access::Read },
                     quota: Quota { bytes: *bytes, files: *files },
                 };
-                Grant { holder, skill: skill(*alone), files: vec![Arc::new(folder)], http: Vec::new() }
+                let files = vec![Arc::new(folder)];
+                Grant { holder, skill: skill(*alone), files, http: Vec::new(), tools: Vec::new() }
             }
             HeldGrant::Web {
                 url,
@@ -96,7 +105,20 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
                     headers: here.map_or_else(gone, |here| here.headers.clone()),
                     max_bytes: *max_bytes,
                 };
-                Grant { holder, skill: skill(*alone), files: Vec::new(), http: vec![Arc::new(web)] }
+                let http = vec![Arc::new(web)];
+                Grant { holder, skill: skill(*alone), files: Vec::new(), http, tools: Vec::new() }
+            }
+            HeldGrant::Tool { tool, effect, idempotent, arguments, alone } => {
+                let mut schemas = tools.iter().flat_map(|grant| &grant.arguments);
+                let here = |digest: &Digest| schemas.find(|schema| schema.digest() == *digest).cloned();
+                let tool = ToolGrant {
+                    tool: tool.parse().ok()?,
+                    effect: *effect,
+                    idempotent: *idempotent,
+                    arguments: arguments.iter().map(here).collect::<Option<_>>()?,
+                };
+                let tools = vec![Arc::new(tool)];
+                Grant { holder, skill: skill(*alone), files: Vec::new(), http: Vec::new(), tools }
             }
         })
     });

@@ -9,6 +9,7 @@ pub(super) mod log;
 pub(super) mod memory;
 pub(super) mod random;
 pub(super) mod skills;
+pub(super) mod tool;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -101,6 +102,7 @@ pub fn check_answer(call: &str, answer: &Value) -> Result<(), String> {
         fits::<http::HttpSend>(call, answer),
         fits::<memory::MemoryCompareAndSet>(call, answer),
         fits::<skills::SkillsRun>(call, answer),
+        fits::<tool::ToolCall>(call, answer),
     ];
     known
         .into_iter()
