@@ -12,5 +12,6 @@ wasmtime::component::bindgen!({
         "ringfence:http/http.error" => ringfence_core::gate::Stop,
         "ringfence:memory/memory.error" => ringfence_core::gate::Stop,
         "ringfence:skills/skills.error" => ringfence_core::gate::Stop,
+        "ringfence:tool/tool.error" => ringfence_core::gate::Stop,
     },
 });

@@ -12,7 +12,7 @@ use ringfence_core::pipeline::Policy;
 use ringfence_core::ring::{Ring, floor};
 use serde::Deserialize;
 
-use super::{File, context, rules, web};
+use super::{File, context, rules, tools, web};
 use crate::quantity;
 
 #[derive(Debug, Deserialize)]
@@ -25,6 +25,8 @@ pub(super) struct GrantEntry {
     files: Vec<FolderEntry>,
     #[serde(default)]
     http: Vec<web::WebEntry>,
+    #[serde(default)]
+    tools: Vec<tools::ToolEntry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -72,8 +74,11 @@ fn grant(entry: &GrantEntry, file: &File, folder: &Path) -> Result<Grant, String
     let holder = match (entry.ring, &entry.caller) {
         (Some(number), None) => {
             let ring = skill_ring(number)?;
-            let granted =
-                [(Capability::Files, entry.files.is_empty()), (Capability::Http, entry.http.is_empty())];
+            let granted = [
+                (Capability::Files, entry.files.is_empty()),
+                (Capability::Http, entry.http.is_empty()),
+                (Capability::Tool, entry.tools.is_empty()),
+            ];
             for (capability, nothing) in granted {
                 let needed = floor(capability);
                 if !nothing && !ring.reaches(needed) {
@@ -94,16 +99,18 @@ fn grant(entry: &GrantEntry, file: &File, folder: &Path) -> Result<Grant, String
     };
     let skill =
         entry.skill.as_deref().map(str::parse::<SkillName>).transpose().map_err(|why| why.to_string())?;
-    if entry.files.is_empty() && entry.http.is_empty() {
-        return Err("it grants nothing: say files = [{ folder = \"…\", access = \"read\" }] or http = [\"https://…\"]".into());
+    if entry.files.is_empty() && entry.http.is_empty() && entry.tools.is_empty() {
+        return Err("it grants nothing: say files = [{ folder = \"…\", access = \"read\" }], http = [\"https://…\"] or tools = [\"server/tool\"]".into());
     }
     let folders = entry.files.iter().map(|entry| folder_grant(entry, folder).map(Arc::new));
     let http = entry.http.iter().map(|entry| web::grant(entry, &file.secret).map(Arc::new));
+    let tools = entry.tools.iter().map(|entry| tools::grant(entry, &file.server).map(Arc::new));
     Ok(Grant {
         holder,
         skill,
         files: folders.collect::<Result<_, _>>()?,
         http: http.collect::<Result<_, _>>()?,
+        tools: tools.collect::<Result<_, _>>()?,
     })
 }
 

@@ -9,3 +9,4 @@ pub mod log;
 pub mod memory;
 pub mod random;
 pub mod skills;
+pub mod tool;

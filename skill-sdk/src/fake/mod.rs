@@ -10,3 +10,4 @@ pub(crate) mod log;
 pub(crate) mod memory;
 pub(crate) mod random;
 pub(crate) mod skills;
+pub(crate) mod tool;

@@ -9,6 +9,7 @@ mod log;
 mod memory;
 mod random;
 mod skills;
+mod tool;
 
 use ringfence_core::capability::Capability;
 use ringfence_core::gate::{Gate, Stop};
@@ -39,6 +40,7 @@ pub(crate) fn link(capability: Capability, linker: &mut Linker<State>) -> wasmti
         Capability::Memory => ringfence::memory::memory::add_to_linker::<_, Gated>(linker, gate),
         Capability::Random => ringfence::random::random::add_to_linker::<_, Gated>(linker, gate),
         Capability::Skills => ringfence::skills::skills::add_to_linker::<_, Gated>(linker, gate),
+        Capability::Tool => ringfence::tool::tool::add_to_linker::<_, Gated>(linker, gate),
     }
 }
 
