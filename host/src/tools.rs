@@ -141,7 +141,9 @@ pub async fn accept(
 ) -> Result<Vec<(ToolName, ListedTool)>, Error> {
     let server: ServerName = match wanted {
         Wanted::Server(server) => server.clone(),
-        Wanted::Tool(tool, _) => tool.parts().0.parse().map_err(|why| Error::new(Code::R0455, format!("{why}")))?,
+        Wanted::Tool(tool, _) => {
+            tool.parts().0.parse().map_err(|why| Error::new(Code::R0455, format!("{why}")))?
+        }
     };
     if !tools.servers().any(|known| *known == server) {
         return Err(Error::new(Code::R0455, format!("the policy file names no server `{server}`"))

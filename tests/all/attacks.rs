@@ -24,13 +24,14 @@ mod revoked;
 mod schemas;
 mod skills;
 mod terminal;
+mod tool;
 mod traps;
 mod waiting;
 
 pub(crate) use self::{
     artifacts::*, bombs::*, calls::*, changes::*, context::*, files::*, grants::*, hiding::*, http::*,
     http_answers::*, http_secrets::*, imports::*, leftovers::*, memory::*, names::*, outputs::*, printing::*,
-    revoked::*, schemas::*, skills::*, terminal::*, traps::*, waiting::*,
+    revoked::*, schemas::*, skills::*, terminal::*, tool::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

@@ -7,6 +7,7 @@ mod tests_by_name {
     use crate::cli::registry::*;
     use crate::context::*;
     use crate::replay::*;
+    use crate::tools::*;
     use crate::web::*;
 
     macro_rules! assert_test_exists {

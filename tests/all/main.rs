@@ -23,5 +23,6 @@ mod servers;
 #[path = "../simulation/mod.rs"]
 mod simulation;
 mod sticky;
+mod tools;
 mod validation;
 mod web;

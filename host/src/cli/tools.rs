@@ -76,7 +76,8 @@ async fn list(global: &Global, config: &Config, tools: &McpTools) -> Result<Exit
 
 fn line(seen: &Seen) -> String {
     let name = format!("{}/{}", seen.server, plain_line(&seen.tool));
-    let hash = seen.listed.as_ref().map(|listed| &listed.hash).or(seen.accepted.as_ref().map(|pin| &pin.hash));
+    let hash =
+        seen.listed.as_ref().map(|listed| &listed.hash).or(seen.accepted.as_ref().map(|pin| &pin.hash));
     let hash = hash.map_or_else(String::new, |hash| hash.to_string()[..12].to_owned());
     let effects = seen.effects.iter().map(word).collect::<Vec<_>>().join(", ");
     let effects = if effects.is_empty() { "not granted".to_owned() } else { effects };
@@ -145,9 +146,7 @@ async fn accept(
     };
     let accepted = tools::accept(tools, store, &wanted, &operator()).await?;
     if global.json {
-        let each = |(tool, listed): &(_, ringfence_adapters::mcp_client::ListedTool)| {
-            json!({ "tool": tool, "hash": listed.hash, "text": listed.text })
-        };
+        let each = |(tool, listed): &(_, ringfence_adapters::mcp_client::ListedTool)| json!({ "tool": tool, "hash": listed.hash, "text": listed.text });
         show::data(Value::from_iter(accepted.iter().map(each)))?;
         return Ok(ExitCode::SUCCESS);
     }

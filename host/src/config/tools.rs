@@ -153,7 +153,9 @@ fn way(entry: &ServerEntry, secrets: &BTreeMap<String, SecretEntry>, folder: &Pa
             }
             Ok(Way::Web { url, headers })
         }
-        _ => Err("it says how it is reached: either command = [\"program\", …] or url = \"https://…\"".into()),
+        _ => {
+            Err("it says how it is reached: either command = [\"program\", …] or url = \"https://…\"".into())
+        }
     }
 }
 

@@ -6,8 +6,19 @@ use quote::ToTokens;
 use syn::{Error, FnArg, Ident, ItemFn, Pat, PatType, Result, ReturnType, Type};
 
 /// What the host provides, by the names that the SDK gives it: never the input.
-const PROVIDED: [&str; 11] =
-    ["Log", "Memory", "Artifacts", "Context", "Files", "Http", "Clock", "Random", "Skills", "Tool", "Violations"];
+const PROVIDED: [&str; 11] = [
+    "Log",
+    "Memory",
+    "Artifacts",
+    "Context",
+    "Files",
+    "Http",
+    "Clock",
+    "Random",
+    "Skills",
+    "Tool",
+    "Violations",
+];
 
 /// A function that may be a skill, taken apart.
 pub(crate) struct Checked {

@@ -169,7 +169,8 @@ mod backing {
         }
 
         pub(crate) fn call(&self, tool: &str, arguments: &str) -> Result<Answer, Error> {
-            let tool::Answer { content, structured, is_error } = tool::call(tool, arguments).map_err(error)?;
+            let tool::Answer { content, structured, is_error } =
+                tool::call(tool, arguments).map_err(error)?;
             let part = |part| match part {
                 tool::Part::Text(text) => Part::Text(text),
                 tool::Part::Other(json) => Part::Other(json),

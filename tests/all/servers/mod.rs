@@ -3,7 +3,9 @@
 mod names;
 mod nginx;
 mod raw;
+mod tools;
 
 pub(crate) use names::NameServer;
 pub(crate) use nginx::Nginx;
 pub(crate) use raw::{RawServer, ok};
+pub(crate) use tools::{hostile, real};

@@ -56,8 +56,13 @@ fn check_url(url: &WebUrl) {
 /// What the book finds by host is what covers when each grant is looked at.
 fn check_decision(web: &Arc<WebGrant>, url: &WebUrl, method: &Method) {
     let ring = Ring::Standard;
-    let grant =
-        Grant { holder: Holder::Ring(ring), skill: None, files: Vec::new(), http: vec![Arc::clone(web)], tools: Vec::new() };
+    let grant = Grant {
+        holder: Holder::Ring(ring),
+        skill: None,
+        files: Vec::new(),
+        http: vec![Arc::clone(web)],
+        tools: Vec::new(),
+    };
     let (agent, skill) = ("ada".parse().expect("a name"), "notes".parse().expect("a name"));
     let book = Arc::new(GrantBook::new(vec![grant]));
     let authority = Authority::new(agent, skill, ring, Powers::all(), &book);

@@ -7,7 +7,11 @@ use rmcp::model::{CallToolResult, ContentBlock};
 use crate::secrets::Secrets;
 
 /// The answer for the skill.
-pub(super) fn answer(result: CallToolResult, secrets: &Secrets, allowance: u64) -> Result<ToolAnswer, Refusal> {
+pub(super) fn answer(
+    result: CallToolResult,
+    secrets: &Secrets,
+    allowance: u64,
+) -> Result<ToolAnswer, Refusal> {
     let json = |block: &ContentBlock| {
         let broken = |_| Refusal::new(RefusalKind::Failed, "a part of its answer is no JSON");
         serde_json::to_string(block).map_err(broken)

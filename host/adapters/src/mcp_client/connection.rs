@@ -11,8 +11,8 @@ use rmcp::model::{
     ServerNotification, ServerRequest, ServerResult,
 };
 use rmcp::service::{
-    ClientInitializeError, ClientLifecycleMode, ClientServiceExt, NotificationContext, RequestContext, RunningService,
-    ServiceError,
+    ClientInitializeError, ClientLifecycleMode, ClientServiceExt, NotificationContext, RequestContext,
+    RunningService, ServiceError,
 };
 use rmcp::transport::IntoTransport;
 use rmcp::{RoleClient, Service};
@@ -67,7 +67,11 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Begins to speak over a transport.
-    pub(super) async fn open<T, E, A>(transport: T, fate: Fate, process: Option<Owned>) -> Result<Self, Refusal>
+    pub(super) async fn open<T, E, A>(
+        transport: T,
+        fate: Fate,
+        process: Option<Owned>,
+    ) -> Result<Self, Refusal>
     where
         T: IntoTransport<RoleClient, E, A>,
         E: std::error::Error + Send + Sync + 'static,

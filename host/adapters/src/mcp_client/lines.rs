@@ -189,7 +189,8 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_message_is_passed_over_up_to_a_bound() {
         let answer = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n";
-        let (mut lines, fate) = from(format!("\n  \nnothing\n{{\"a\":\n\u{fffd}\n{answer}{{\"cut").as_bytes());
+        let (mut lines, fate) =
+            from(format!("\n  \nnothing\n{{\"a\":\n\u{fffd}\n{answer}{{\"cut").as_bytes());
         assert!(matches!(lines.receive().await, Some(ServerJsonRpcMessage::Response(_))));
         assert!(lines.receive().await.is_none());
         assert_eq!(fate.why(), Some("it ended"));
@@ -207,7 +208,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_cannot_be_read_is_an_error_to_its_call() {
-        let deep = format!("{{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}1{}}}", "[".repeat(101), "]".repeat(101));
+        let deep =
+            format!("{{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}1{}}}", "[".repeat(101), "]".repeat(101));
         let many = format!("{{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":[{}1]}}", "1,".repeat(100_000));
         let twice = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"a\":1,\"a\":2}}".to_owned();
         for text in [deep, many, twice] {

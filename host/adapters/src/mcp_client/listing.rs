@@ -51,7 +51,8 @@ impl Listing {
             };
             let text = text_of(&tool);
             if text.len() > MAX_TEXT {
-                let why = format!("its description and schemas have {} bytes; {MAX_TEXT} are allowed", text.len());
+                let why =
+                    format!("its description and schemas have {} bytes; {MAX_TEXT} are allowed", text.len());
                 listing.unusable.push((shown(), why));
                 continue;
             }
@@ -63,7 +64,9 @@ impl Listing {
         // Nobody can say which one a call would reach.
         for name in twice {
             if listing.tools.remove(&name).is_some() {
-                listing.unusable.push((name.parts().1.to_owned(), "the server lists it more than once".into()));
+                listing
+                    .unusable
+                    .push((name.parts().1.to_owned(), "the server lists it more than once".into()));
             }
         }
         listing
@@ -73,11 +76,13 @@ impl Listing {
 /// What is hashed of a tool.
 fn text_of(tool: &Tool) -> String {
     let object = |object: &Map<String, Value>| Value::Object(object.clone());
-    let mut said = BTreeMap::from([("inputSchema", object(&tool.input_schema)), ("name", tool.name.as_ref().into())]);
+    let mut said =
+        BTreeMap::from([("inputSchema", object(&tool.input_schema)), ("name", tool.name.as_ref().into())]);
     said.extend(tool.title.as_deref().map(|title| ("title", title.into())));
     said.extend(tool.description.as_deref().map(|description| ("description", description.into())));
     said.extend(tool.output_schema.as_deref().map(|schema| ("outputSchema", object(schema))));
-    let annotations = tool.annotations.as_ref().and_then(|annotations| serde_json::to_value(annotations).ok());
+    let annotations =
+        tool.annotations.as_ref().and_then(|annotations| serde_json::to_value(annotations).ok());
     said.extend(annotations.map(|annotations| ("annotations", annotations)));
     let said = said.into_iter().map(|(key, value)| (key.to_owned(), in_order(value)));
     Value::Object(said.collect()).to_string()
@@ -88,7 +93,8 @@ fn in_order(value: Value) -> Value {
     match value {
         Value::Array(items) => Value::Array(items.into_iter().map(in_order).collect()),
         Value::Object(entries) => {
-            let entries: BTreeMap<_, _> = entries.into_iter().map(|(key, value)| (key, in_order(value))).collect();
+            let entries: BTreeMap<_, _> =
+                entries.into_iter().map(|(key, value)| (key, in_order(value))).collect();
             Value::Object(entries.into_iter().collect())
         }
         plain => plain,
@@ -132,7 +138,15 @@ mod tests {
     #[test]
     fn a_tool_that_cannot_be_told_from_another_is_none() {
         let tool = |name: &str| json!({ "name": name, "inputSchema": {} });
-        let listed = listing(json!([tool("a"), tool("b"), tool("a"), tool("a"), tool("\u{430}"), tool("a b"), tool("")]));
+        let listed = listing(json!([
+            tool("a"),
+            tool("b"),
+            tool("a"),
+            tool("a"),
+            tool("\u{430}"),
+            tool("a b"),
+            tool("")
+        ]));
         let usable: Vec<_> = listed.tools.keys().map(ToolName::as_str).collect();
         assert_eq!(usable, ["files/b"]);
         assert_eq!(listed.unusable.len(), 4, "{:?}", listed.unusable);

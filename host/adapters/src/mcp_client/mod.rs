@@ -90,7 +90,8 @@ impl McpTools {
             let connection = server.connection(&self.ground).await?;
             connection.listing(&server.settings.name).await
         };
-        let listed = tokio::time::timeout(server.settings.timeout, list).await.unwrap_or_else(|_| Err(late()));
+        let listed =
+            tokio::time::timeout(server.settings.timeout, list).await.unwrap_or_else(|_| Err(late()));
         let listed = listed.map_err(|refusal| self.told(&server.settings.name, refusal))?;
         Ok(Listing::clone(&listed))
     }
@@ -119,7 +120,8 @@ impl McpTools {
                 )));
             }
             None => {
-                let why = format!("server `{}` has no tool `{}` any more", server.settings.name, tool.parts().1);
+                let why =
+                    format!("server `{}` has no tool `{}` any more", server.settings.name, tool.parts().1);
                 return Err(Refusal::new(RefusalKind::NotFound, why).into());
             }
         }
@@ -139,7 +141,8 @@ impl McpTools {
             pinned.map(|(tool, pin)| describe(tool, pin)).collect::<Vec<_>>()
         });
         let described = described.map_err(|why| unread(&why))?;
-        let each = |tool: &ToolDescription| tool.name.len() + tool.description.len() + tool.input_schema.len();
+        let each =
+            |tool: &ToolDescription| tool.name.len() + tool.description.len() + tool.input_schema.len();
         if described.iter().map(each).sum::<usize>() as u64 > allowance {
             let why = format!("the tools have more than the {allowance} bytes that may come in");
             return Err(Refusal::new(RefusalKind::TooLarge, why));
@@ -190,7 +193,8 @@ impl Tool for McpTools {
                 Ok(underway) => underway,
                 Err(settled) => return settled,
             };
-            let Some((tool, arguments)) = underway.call().meant().map(|(tool, map)| (tool.clone(), map.clone()))
+            let Some((tool, arguments)) =
+                underway.call().meant().map(|(tool, map)| (tool.clone(), map.clone()))
             else {
                 return underway.settle(Err(Refusal::new(RefusalKind::Invalid, "it is no call")));
             };
@@ -201,7 +205,9 @@ impl Tool for McpTools {
             match tokio::time::timeout(server.settings.timeout, answer).await {
                 Ok(Ok(answer)) => underway.settle(Ok(answer)),
                 Ok(Err(Trouble::Denied(why))) => underway.deny(Denial::new(why)),
-                Ok(Err(Trouble::Refused(refusal))) => underway.settle(Err(self.told(&server.settings.name, refusal))),
+                Ok(Err(Trouble::Refused(refusal))) => {
+                    underway.settle(Err(self.told(&server.settings.name, refusal)))
+                }
                 Err(_) => underway.settle(Err(self.told(&server.settings.name, late()))),
             }
         })

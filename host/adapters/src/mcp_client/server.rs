@@ -109,7 +109,10 @@ impl Server {
         let left = life.not_before.map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()));
         if !left.is_zero() {
             let seconds = left.as_millis().div_ceil(1_000);
-            return Err(refused(&format!("it ended {} times; it is started again in {seconds} s", life.failures)));
+            return Err(refused(&format!(
+                "it ended {} times; it is started again in {seconds} s",
+                life.failures
+            )));
         }
         match self.open(ground).await {
             Ok(connection) => {

@@ -18,7 +18,8 @@ use ringfence_core::ring::Effect;
 use rmcp::model::ClientJsonRpcMessage;
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::transport::streamable_http_client::{
-    StreamableHttpClient, StreamableHttpClientTransportConfig, StreamableHttpError, StreamableHttpPostResponse,
+    StreamableHttpClient, StreamableHttpClientTransportConfig, StreamableHttpError,
+    StreamableHttpPostResponse,
 };
 use secrecy::ExposeSecret;
 use sse_stream::{Error as SseError, Sse, SseStream};
@@ -53,7 +54,10 @@ pub(super) fn transport(
         let broken = |_| format!("header `{name}` cannot be sent");
         let mut value = HeaderValue::from_str(value.expose_secret()).map_err(broken)?;
         value.set_sensitive(true);
-        own.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header"))?, value);
+        own.insert(
+            HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header"))?,
+            value,
+        );
     }
     let (names, trust): (Box<dyn Names>, _) = (
         match ground.http.nameserver {
@@ -101,7 +105,12 @@ struct Client {
 }
 
 impl Client {
-    async fn send(&self, method: Method, headers: HeaderMap, body: Vec<u8>) -> Result<Response<Incoming>, Failure> {
+    async fn send(
+        &self,
+        method: Method,
+        headers: HeaderMap,
+        body: Vec<u8>,
+    ) -> Result<Response<Incoming>, Failure> {
         let broken = |why: &str| Failure::Io(std::io::Error::other(why.to_owned()));
         let addresses = match self.url.host() {
             WebHost::Address(address) => vec![*address],
@@ -124,7 +133,8 @@ impl Client {
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| broken("it is no request"))?;
         *request.headers_mut() = headers;
-        let host = HeaderValue::from_str(&self.url.authority()).map_err(|_| broken("the host has no name"))?;
+        let host =
+            HeaderValue::from_str(&self.url.authority()).map_err(|_| broken("the host has no name"))?;
         request.headers_mut().insert(HOST, host);
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("ringfence"));
         request.headers_mut().extend(self.own.clone());
@@ -220,7 +230,9 @@ impl StreamableHttpClient for WebClient {
                 let message = read_message(&body).ok_or(unexpected("its answer is no message"))?;
                 Ok(StreamableHttpPostResponse::Json(message, given))
             }
-            _ if !matches!(message, ClientJsonRpcMessage::Request(_)) => Ok(StreamableHttpPostResponse::Accepted),
+            _ if !matches!(message, ClientJsonRpcMessage::Request(_)) => {
+                Ok(StreamableHttpPostResponse::Accepted)
+            }
             _ => Err(Failure::UnexpectedContentType(None)),
         }
     }
@@ -251,7 +263,8 @@ impl StreamableHttpClient for WebClient {
         let mut headers = headers(session.as_deref(), EVENTS, more)?;
         if let Some(last) = last {
             let value = HeaderValue::from_str(&last);
-            headers.insert(LAST_EVENT, value.map_err(|_| unexpected("its event has no name that can be sent"))?);
+            headers
+                .insert(LAST_EVENT, value.map_err(|_| unexpected("its event has no name that can be sent"))?);
         }
         let response = self.0.send(Method::GET, headers, Vec::new()).await?;
         match (response.status(), kind(&response)) {

@@ -272,7 +272,8 @@ mod tests {
     }
 
     fn policy(files: Vec<Arc<FolderGrant>>, http: Vec<Arc<WebGrant>>) -> Policy {
-        let grant = Grant { holder: Holder::Ring(Ring::Standard), skill: None, files, http, tools: Vec::new() };
+        let grant =
+            Grant { holder: Holder::Ring(Ring::Standard), skill: None, files, http, tools: Vec::new() };
         Policy { grants: Arc::new(GrantBook::new(vec![grant])), ..Policy::default() }
     }
 

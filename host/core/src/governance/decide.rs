@@ -271,7 +271,13 @@ mod tests {
             Arc::new(FolderGrant { name: "notes".into(), folder: "/n".into(), access, quota })
         };
         let files = access.map(folder).into_iter().collect();
-        let grant = Grant { holder: Holder::Ring(Ring::Standard), skill: None, files, http: Vec::new(), tools: Vec::new() };
+        let grant = Grant {
+            holder: Holder::Ring(Ring::Standard),
+            skill: None,
+            files,
+            http: Vec::new(),
+            tools: Vec::new(),
+        };
         let name = |text: &str| text.parse().expect("a name");
         let (agent, skill) = ("ada".parse().expect("a name"), name("notes"));
         Authority::new(agent, skill, ring, Powers::all(), &Arc::new(GrantBook::new(vec![grant])))

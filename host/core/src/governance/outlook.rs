@@ -137,7 +137,13 @@ mod tests {
             headers: Vec::new(),
             max_bytes: 1,
         };
-        Grant { holder, skill: None, files: vec![Arc::new(folder)], http: vec![Arc::new(web)], tools: Vec::new() }
+        Grant {
+            holder,
+            skill: None,
+            files: vec![Arc::new(folder)],
+            http: vec![Arc::new(web)],
+            tools: Vec::new(),
+        }
     }
 
     #[test]

@@ -29,9 +29,11 @@ impl ArgumentSchema {
         let text = source.to_string();
         let schema = Schema::compile(&text).map_err(|why| why.to_string())?;
         if !schema.is_light() {
-            return Err("it is too much work for each call: say it with at most 200 values, without recursion and \
+            return Err(
+                "it is too much work for each call: say it with at most 200 values, without recursion and \
                         without `uniqueItems`"
-                .into());
+                    .into(),
+            );
         }
         Ok(Self { schema, digest: Digest::of(text.as_bytes()) })
     }
@@ -126,7 +128,9 @@ pub(super) fn decide_tool(asked: &ToolAsk<'_>, authority: &Authority) -> Verdict
             let needed = required(Capability::Tool, effect);
             deny(format!("tool `{tool}` needs ring {needed}; this run has ring {}", authority.ring))
         }
-        (None, Some((violation, effect))) => Verdict::Deny(unfit(tool, arguments, &violation, effect, authority)),
+        (None, Some((violation, effect))) => {
+            Verdict::Deny(unfit(tool, arguments, &violation, effect, authority))
+        }
         (None, None) => {
             let why = format!("no grant covers tool `{tool}`");
             let line = format!("tools = [{{ tool = \"{tool}\", effect = \"reversible\" }}]");
@@ -151,7 +155,9 @@ fn unfit(
     let why = format!("tool `{tool}`: {place} breaks `{rule}` of the grant: {message}");
     let denial = Denial::new(why);
     let named = path.strip_prefix('/').filter(|name| !name.contains(['/', '~']));
-    let Some((name, value)) = named.and_then(|name| Some((name, arguments.get(name)?))) else { return denial };
+    let Some((name, value)) = named.and_then(|name| Some((name, arguments.get(name)?))) else {
+        return denial;
+    };
     let plain = match value {
         Value::String(text) => text.len() <= LONGEST_SUGGESTED,
         Value::Bool(_) | Value::Number(_) => true,
@@ -228,7 +234,9 @@ mod tests {
         let policies = Policies::new(policy(granted()));
         let allowed = verdict(&began(&policies), "files/read_text_file", &json!({}));
         assert!(matches!(allowed, Verdict::Allow(Some(Through::Tool(_)))), "{allowed:?}");
-        for near in ["file/read_text_file", "files/read_text_files", "files/Read_text_file", "files/read-text-file"] {
+        for near in
+            ["file/read_text_file", "files/read_text_files", "files/Read_text_file", "files/read-text-file"]
+        {
             let denial = denied(granted(), near, &json!({}));
             assert!(denial.why.contains("no grant covers tool"), "{denial:?}");
             assert!(denial.line.is_some_and(|line| line.contains(&format!("tool = \"{near}\""))));
@@ -283,7 +291,8 @@ mod tests {
         policies.take(policy(Vec::new()));
         let (none, _) = left.caught_up().expect("it has changed");
         assert!(none.granted_tools().is_empty());
-        let Verdict::Deny(denial) = verdict(&none, "files/read_text_file", &json!({ "path": "/notes/a" })) else {
+        let Verdict::Deny(denial) = verdict(&none, "files/read_text_file", &json!({ "path": "/notes/a" }))
+        else {
             panic!("it is allowed");
         };
         assert!(denial.why.contains("was revoked since") && denial.line.is_none(), "{denial:?}");

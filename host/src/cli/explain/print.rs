@@ -118,11 +118,13 @@ fn write_grants(text: &mut String, explained: &Explained) -> Result<(), std::fmt
             writeln!(text, "; at most {} bytes each way", web.max_bytes)?;
         }
         for tool in &grant.tools {
-            let may = tool.effect != Effect::Irreversible && explained.authority.ring.reaches(effect_floor(tool.effect));
+            let may = tool.effect != Effect::Irreversible
+                && explained.authority.ring.reaches(effect_floor(tool.effect));
             let effect = if may { "may be called" } else { "may not be called: it cannot be undone" };
             write!(text, "    tool   {}: {effect}", plain_line(tool.tool.as_str()))?;
             if !tool.arguments.is_empty() {
-                let schemas: Vec<_> = tool.arguments.iter().map(|schema| schema.source().to_string()).collect();
+                let schemas: Vec<_> =
+                    tool.arguments.iter().map(|schema| schema.source().to_string()).collect();
                 write!(text, "; with arguments that keep {}", plain_line(&schemas.join(" and ")))?;
             }
             writeln!(text)?;

@@ -37,7 +37,8 @@ pub struct ToolList {}
 
 impl ToolList {
     fn of(answer: &[ToolDescription]) -> Amounts {
-        let each = |tool: &ToolDescription| tool.name.len() + tool.description.len() + tool.input_schema.len();
+        let each =
+            |tool: &ToolDescription| tool.name.len() + tool.description.len() + tool.input_schema.len();
         Amounts::NONE.with(Limit::BytesIn, answer.iter().map(each).sum::<usize>() as u64)
     }
 }
@@ -106,7 +107,8 @@ fn in_order(value: Value) -> Value {
     match value {
         Value::Array(items) => Value::Array(items.into_iter().map(in_order).collect()),
         Value::Object(entries) => {
-            let mut entries: Vec<_> = entries.into_iter().map(|(key, value)| (key, in_order(value))).collect();
+            let mut entries: Vec<_> =
+                entries.into_iter().map(|(key, value)| (key, in_order(value))).collect();
             entries.sort_by(|(one, _), (other, _)| one.cmp(other));
             Value::Object(entries.into_iter().collect())
         }
@@ -187,7 +189,9 @@ mod tests {
     #[test]
     fn what_is_no_call_is_none_of_any_policy() {
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200));
-        for arguments in ["", "[]", "1", "null", "{", r#"{"a":1,"a":2}"#, r#"{"a":1} x"#, "\u{0}", deep.as_str()] {
+        for arguments in
+            ["", "[]", "1", "null", "{", r#"{"a":1,"a":2}"#, r#"{"a":1} x"#, "\u{0}", deep.as_str()]
+        {
             assert!(ToolCall::new("a/b".into(), arguments).meant().is_none(), "{arguments:?}");
         }
         for tool in ["", "a", "a/", "/b", "A/b", "a/b c", "a/b\n", "a/\u{430}", "a--b/c", "a/b\0"] {
