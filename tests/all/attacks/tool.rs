@@ -88,7 +88,7 @@ pub(crate) fn attack_tool_obeys_what_it_reads() {
 pub(crate) fn attack_tool_calls_what_changed() {
     let world = World::with_policy(&policy("changes", None, SAYS));
     let guest = "attack_tool_calls_what_changed";
-    let begun = ["call.begun", "call.ended"].repeat(3);
+    let begun = ["call.begun", "call.ended"].repeat(4);
     // Before anybody has accepted it, nothing is called.
     let (emitted, _) = completes(&world, order(&world, guest, &json!({})), &begun);
     let never =
@@ -101,7 +101,7 @@ pub(crate) fn attack_tool_calls_what_changed() {
         said[1].contains("is not what was accepted: its hash is "),
         "the second one of another: {said:?}"
     );
-    assert_eq!(refusals(&world, &emitted).len(), 1, "{said:?}");
+    assert_eq!(refusals(&world, &emitted).len(), 2, "{said:?}");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_tool_that_is_gone_is_not_found() {
     std::fs::write(&sign, "").unwrap();
     let order = order(&world, "attack_tool_swallows_what_it_is_fed", &json!({ "times": 1 }));
     let (emitted, _) = completes(&world, order, &["call.begun", "call.ended"]);
-    assert_all_say(&refusals(&world, &emitted), "not found: server `hostile` has no tool `say` any more");
+    assert_all_say(&refusals(&world, &emitted), "not found: server `hostile`: it has no tool `say` any more");
 }
 
 #[test]
@@ -191,10 +191,7 @@ fn an_answer_is_bounded_by_what_may_come_in() {
     let order = limited(order, &[(Limit::BytesIn, 1 << 20)]);
     let (emitted, said) = completes(&world, order, &["call.begun", "call.ended"]);
     assert!(said.is_empty());
-    assert_all_say(
-        &refusals(&world, &emitted),
-        "too large: server `hostile`: the answer has more than the 1048576 bytes",
-    );
+    assert_all_say(&refusals(&world, &emitted), "too large: server `hostile`: the answer has more than the ");
     assert_eq!(emitted.outcome.used.bytes_in, 1 << 20, "what came is paid for");
 }
 

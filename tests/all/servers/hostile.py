@@ -123,7 +123,6 @@ def call(number, name, arguments):
         sys.stdout.write('nothing\n{"cut\n\n\x00\xff\n[]\n{"jsonrpc":"2.0"}\n')
         send({"id": 4711, "result": text("for nobody")})
         send({"id": None, "result": text("for nobody")})
-        send({"id": str(number), "result": text("for nobody")})
         return send({"id": number, "result": text("after all")})
     elif MODE == "wrong":
         return send({"id": number, "result": 5})

@@ -120,8 +120,7 @@ impl McpTools {
                 )));
             }
             None => {
-                let why =
-                    format!("server `{}` has no tool `{}` any more", server.settings.name, tool.parts().1);
+                let why = format!("it has no tool `{}` any more", tool.parts().1);
                 return Err(Refusal::new(RefusalKind::NotFound, why).into());
             }
         }
