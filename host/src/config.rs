@@ -2,6 +2,7 @@
 
 mod concurrency;
 mod context;
+mod models;
 mod policy;
 mod retention;
 mod rules;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use ringfence_adapters::artifacts::ArtifactQuota;
 use ringfence_adapters::http_client::HttpSettings;
 use ringfence_adapters::mcp_client::ServerSettings;
+use ringfence_adapters::model::ProviderSettings;
 use ringfence_adapters::secrets::Secrets;
 use ringfence_core::artifact::MediaRange;
 use ringfence_core::context::Origin;
@@ -68,6 +70,8 @@ pub struct Config {
     pub http: HttpSettings,
     /// The servers of tools.
     pub servers: Vec<ServerSettings>,
+    /// Who provides language models.
+    pub providers: Vec<ProviderSettings>,
     secrets: Vec<SecretSource>,
 }
 
@@ -101,6 +105,10 @@ struct File {
     server: Vec<tools::ServerEntry>,
     #[serde(default)]
     context: Vec<context::ContextEntry>,
+    #[serde(default)]
+    provider: Vec<models::ProviderEntry>,
+    #[serde(default)]
+    model: Vec<models::ModelEntry>,
     #[serde(default)]
     grant: Vec<policy::GrantEntry>,
     #[serde(default)]
@@ -212,7 +220,7 @@ impl Config {
             .with(Limit::LogBytes, size("limits.log-bytes", &limits.log_bytes, 256 << 10)?)
             .with(Limit::Artifacts, limits.artifacts.unwrap_or(100))
             .with(Limit::ArtifactBytes, size("limits.artifact-bytes", &limits.artifact_bytes, 8 << 20)?)
-            .with(Limit::Tokens, limits.tokens.unwrap_or(0))
+            .with(Limit::Tokens, limits.tokens.unwrap_or(100_000))
             .with(Limit::MicroUsd, limits.micro_usd.unwrap_or(0));
         let slots = parsed.engine.slots.unwrap_or(1_000);
         let rule_files = rules::read_all(&parsed.rule_file, folder)?;
@@ -239,6 +247,7 @@ impl Config {
             retention: retention::age(parsed.retention.as_ref()).map_err(&wrong)?,
             http: web::settings(&parsed.http, folder).map_err(|why| wrong(format!("[http] {why}")))?,
             servers: tools::servers(&parsed.server, &parsed.secret, folder).map_err(&wrong)?,
+            providers: models::providers(&parsed.provider, &parsed.secret).map_err(&wrong)?,
             secrets: web::sources(&parsed.secret, folder).map_err(&wrong)?,
         };
         config.check_engine().map_err(&wrong)?;

@@ -11,6 +11,7 @@ use ringfence_adapters::http_client::HyperHttp;
 use ringfence_adapters::in_memory::InMemoryStore;
 use ringfence_adapters::mcp_client::{Launcher, McpTools};
 use ringfence_adapters::memory::MemoryOverLog;
+use ringfence_adapters::model::Providers;
 use ringfence_adapters::sqlite::SqliteStore;
 use ringfence_adapters::system::{SystemClock, SystemEntropy};
 use ringfence_adapters::validator::ChildValidator;
@@ -144,6 +145,7 @@ pub fn start_with(
             Arc::clone(&store.state),
             Arc::clone(&store.clock),
         )),
+        models: Box::new(providers(&config, validator.clone())?),
         skills: Box::new(Arc::clone(&delegation)),
         tool: Box::new(tool),
     };
@@ -200,6 +202,15 @@ pub fn tools(config: &Config, store: &Store, program: PathBuf) -> Result<McpTool
     let (servers, log) = (config.servers.clone(), Arc::clone(&store.log));
     McpTools::new(servers, log, config.secrets()?, launcher, config.http.clone())
         .map_err(|why| Error::new(Code::R0526, "no server of tools can be started").because(why))
+}
+
+fn providers(config: &Config, validator: ChildValidator) -> Result<Providers, Error> {
+    let providers = config.providers.clone();
+    Providers::new(providers, &config.http, config.secrets()?, Arc::new(validator)).map_err(|why| {
+        Error::new(Code::R0404, "the models cannot be reached as the policy file says")
+            .because(why)
+            .hint("mend its [[provider]]")
+    })
 }
 
 /// A log that is gone with the process: for what is not the store's business, such as describing a skill.

@@ -2,7 +2,7 @@
 
 use crate::Violations;
 #[cfg(not(target_family = "wasm"))]
-use crate::{Artifacts, Clock, Context, Files, Http, Log, Memory, Random, Skills, Tool};
+use crate::{Artifacts, Clock, Context, Files, Http, Log, Memory, Model, Random, Skills, Tool};
 
 /// What a run is given besides its input.
 ///
@@ -31,6 +31,9 @@ pub struct Host {
     /// The granted web.
     #[cfg(not(target_family = "wasm"))]
     pub http: Http,
+    /// The granted language models.
+    #[cfg(not(target_family = "wasm"))]
+    pub model: Model,
     /// The run's time.
     #[cfg(not(target_family = "wasm"))]
     pub clock: Clock,
@@ -47,7 +50,7 @@ pub struct Host {
 
 #[cfg(not(target_family = "wasm"))]
 impl Host {
-    /// A host of fakes for a native test: nothing remembered, nothing given to read, no folder, no URL and no tool granted, 1970, seed 0, no
+    /// A host of fakes for a native test: nothing remembered, nothing given to read, no folder, URL, model or tool granted, 1970, seed 0, no
     /// other skill. Its fields may be replaced.
     pub fn fake() -> Self {
         Self::default()
@@ -59,7 +62,7 @@ impl Host {
     message = "the host does not provide `{Self}`",
     label = "neither a power nor `Violations`",
     note = "the first argument of a skill is its input; every further one is `Log`, `Memory`, `Artifacts`, \
-            `Context`, `Files`, `Http`, `Clock`, `Random`, `Skills`, `Tool` or `Violations`",
+            `Context`, `Files`, `Http`, `Model`, `Clock`, `Random`, `Skills`, `Tool` or `Violations`",
     note = "a skill with several inputs takes them as one struct with #[data]"
 )]
 pub trait Provided: Sized {

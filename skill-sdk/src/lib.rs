@@ -13,8 +13,8 @@
 //! ```
 //!
 //! The first argument is the input; every further one is provided by the host: a power ([`Log`], [`Memory`],
-//! [`Artifacts`], [`Context`], [`Files`], [`Http`], [`Clock`], [`Random`], [`Skills`], [`Tool`]) or the [`Violations`] of the attempt before. Built for
-//! `wasm32-wasip2` the powers are the host's; built natively they are fakes, so that a skill is tested as the plain function that it is.
+//! [`Artifacts`], [`Context`], [`Files`], [`Http`], [`Model`], [`Clock`], [`Random`], [`Skills`], [`Tool`]) or the [`Violations`] of the
+//! attempt before. Built for `wasm32-wasip2` the powers are the host's; built natively they are fakes, so that a skill is tested as the plain function that it is.
 //!
 //! Here live the names that authors use and their re-exports; nothing that does work.
 
@@ -39,18 +39,18 @@ pub mod bindings;
 #[cfg(target_family = "wasm")]
 mod component;
 
-pub use capability::{artifacts, clock, context, files, http, log, memory, random, skills, tool};
+pub use capability::{artifacts, clock, context, files, http, log, memory, model, random, skills, tool};
 pub use capability::{
     artifacts::Artifacts, clock::Clock, context::Context, files::Files, http::Http, log::Log, memory::Memory,
-    random::Random, skills::Skills, tool::Tool,
+    model::Model, random::Random, skills::Skills, tool::Tool,
 };
 pub use contract::{Contract, Skill};
 pub use failure::{Failure, Result};
 pub use host::{Host, Provided};
 pub use violations::{Violation, Violations};
 
-/// JSON written as it looks, for what another skill or a server takes.
-pub use serde_json::json;
+/// JSON, and JSON written as it looks, for what another skill or a server takes.
+pub use serde_json::{Value, json};
 
 /// Makes JSON data of a struct or an enum: serde and schemars (their attributes `#[serde(…)]` and `#[schemars(…)]`
 /// work below it), `Debug` and `Clone`. Doc comments become descriptions in the schema; fields that are not
@@ -70,9 +70,9 @@ pub use ringfence_sdk_macros::skill;
 /// What a skill's file needs: `use ringfence_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Artifacts, Clock, Context, Failure, Files, Host, Http, Log, Memory, Random, Result, Skill, Skills,
-        Tool, Violation, Violations, artifacts, clock, context, data, files, http, json, log, memory, random,
-        skill, skills, tool,
+        Artifacts, Clock, Context, Failure, Files, Host, Http, Log, Memory, Model, Random, Result, Skill,
+        Skills, Tool, Violation, Violations, artifacts, clock, context, data, files, http, json, log, memory,
+        model, random, skill, skills, tool,
     };
 }
 

@@ -16,6 +16,7 @@ mod imports;
 mod invoices;
 mod leftovers;
 mod memory;
+mod model;
 mod names;
 mod outputs;
 mod oversize;
@@ -30,8 +31,8 @@ mod waiting;
 
 pub(crate) use self::{
     artifacts::*, bombs::*, calls::*, changes::*, context::*, files::*, grants::*, hiding::*, http::*,
-    http_answers::*, http_secrets::*, imports::*, leftovers::*, memory::*, names::*, outputs::*, printing::*,
-    revoked::*, schemas::*, skills::*, terminal::*, tool::*, traps::*, waiting::*,
+    http_answers::*, http_secrets::*, imports::*, leftovers::*, memory::*, model::*, names::*, outputs::*,
+    printing::*, revoked::*, schemas::*, skills::*, terminal::*, tool::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

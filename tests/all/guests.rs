@@ -6,6 +6,7 @@ mod tests_by_name {
     use crate::cache::*;
     use crate::cli::registry::*;
     use crate::context::*;
+    use crate::models::*;
     use crate::replay::*;
     use crate::tools::*;
     use crate::web::*;

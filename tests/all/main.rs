@@ -18,6 +18,7 @@ mod fuzz;
 mod guests;
 mod harness;
 mod listing;
+mod models;
 mod replay;
 mod servers;
 #[path = "../simulation/mod.rs"]

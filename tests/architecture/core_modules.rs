@@ -4,7 +4,7 @@ use super::code::{code_of, without_tests};
 use super::{Source, assert_kept, root, sources};
 
 /// The modules of core, the lowest first.
-const ORDER: [&str; 20] = [
+const ORDER: [&str; 21] = [
     "controls",
     "ids",
     "units",
@@ -18,6 +18,7 @@ const ORDER: [&str; 20] = [
     "contract",
     "artifact",
     "context",
+    "model",
     "audit",
     "stores",
     "governance",

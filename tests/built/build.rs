@@ -19,7 +19,8 @@ const SEEDS: &str = "RINGFENCE_SEEDS";
 const USUAL_SEEDS: &str = "0..100";
 
 /// The example skills, by the names of their packages.
-const SKILLS: [&str; 7] = ["briefing", "fetch-page", "hello", "invoice", "notes", "remember", "word-count"];
+const SKILLS: [&str; 9] =
+    ["briefing", "extract", "fetch-page", "hello", "invoice", "notes", "remember", "summarise", "word-count"];
 
 fn main() {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo says where we are"));

@@ -11,6 +11,12 @@ mkdir -p "$parts"
 parts=$(cd "$parts" && pwd)
 target=$parts/mcp-servers-$version
 
+# `--find` brings nothing: it says where the part is, if it is there.
+if [[ ${1:-} == --find ]]; then
+    [[ -d $target ]] && echo "$target"
+    exit
+fi
+
 # Two may ask at once: the second waits here and then finds it there.
 exec 9>"$target.lock"
 flock 9

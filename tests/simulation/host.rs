@@ -105,13 +105,7 @@ impl Lives {
             max_bytes: u64::MAX,
         };
         let http = vec![Arc::new(web("once", false)), Arc::new(web("keyed", true))];
-        let grant = Grant {
-            holder: Holder::Ring(Ring::Standard),
-            skill: None,
-            files: Vec::new(),
-            http,
-            tools: Vec::new(),
-        };
+        let grant = Grant { http, ..Grant::to(Holder::Ring(Ring::Standard)) };
         let policy = Policy { grants: Arc::new(GrantBook::new(vec![grant])), ..Policy::default() };
         Host {
             id: id.as_str().into(),

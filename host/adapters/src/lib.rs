@@ -13,6 +13,7 @@ pub mod http_client;
 pub mod in_memory;
 pub mod mcp_client;
 pub mod memory;
+pub mod model;
 pub mod promises;
 pub mod secrets;
 pub mod sqlite;

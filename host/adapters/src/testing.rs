@@ -57,13 +57,8 @@ impl Run {
             access: Access::Write,
             quota,
         });
-        let grant = Grant {
-            holder: Holder::Ring(Ring::Standard),
-            skill: None,
-            files: folder.into_iter().map(Arc::new).collect(),
-            http: Vec::new(),
-            tools: Vec::new(),
-        };
+        let files = folder.into_iter().map(Arc::new).collect();
+        let grant = Grant { files, ..Grant::to(Holder::Ring(Ring::Standard)) };
         let (agent, skill) = (agent.parse().expect("an agent"), "skill".parse().expect("a skill"));
         let authority = Authority::new(
             agent,

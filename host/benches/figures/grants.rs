@@ -59,7 +59,7 @@ fn authority(grants: usize) -> Authority {
             max_bytes: u64::MAX,
         };
         let (holder, files) = (Holder::Ring(Ring::Standard), vec![Arc::new(folder)]);
-        Grant { holder, skill: None, files, http: vec![Arc::new(web)], tools: Vec::new() }
+        Grant { files, http: vec![Arc::new(web)], ..Grant::to(holder) }
     };
     let book = Arc::new(GrantBook::new((0..grants).map(grant).collect()));
     let name = "bench".parse().expect("a name");

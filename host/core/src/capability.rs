@@ -22,6 +22,8 @@ pub enum Capability {
     Log,
     /// A key-value store that belongs to the caller.
     Memory,
+    /// Language models, as far as they are granted.
+    Model,
     /// Random bytes.
     Random,
     /// Other skills.
@@ -32,7 +34,7 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in alphabetical order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Artifacts,
         Self::Clock,
         Self::Context,
@@ -40,6 +42,7 @@ impl Capability {
         Self::Http,
         Self::Log,
         Self::Memory,
+        Self::Model,
         Self::Random,
         Self::Skills,
         Self::Tool,
@@ -56,6 +59,7 @@ impl Capability {
             Self::Http => "http",
             Self::Log => "log",
             Self::Memory => "memory",
+            Self::Model => "model",
             Self::Random => "random",
             Self::Skills => "skills",
             Self::Tool => "tool",
@@ -79,6 +83,7 @@ impl Capability {
             Self::Http => "ringfence:http/http@0.1.0",
             Self::Log => "ringfence:log/log@0.1.0",
             Self::Memory => "ringfence:memory/memory@0.1.0",
+            Self::Model => "ringfence:model/model@0.1.0",
             Self::Random => "ringfence:random/random@0.1.0",
             Self::Skills => "ringfence:skills/skills@0.1.0",
             Self::Tool => "ringfence:tool/tool@0.1.0",

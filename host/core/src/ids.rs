@@ -122,6 +122,14 @@ name!(
     ToolName, "a tool name", check_tool
 );
 name!(
+    /// The operator's name of a language model.
+    ModelName, "a model name", check_words
+);
+name!(
+    /// The operator's name of who provides language models.
+    ProviderName, "a provider name", check_words
+);
+name!(
     /// One unit of governed work.
     TaskId, "a task id", check_words
 );

@@ -4,7 +4,8 @@
 //! needs of them stands here as a trait, and `ringfence-adapters` and `ringfence-engine` fulfil it.
 //!
 //! A module imports only those before it in this order, which a test keeps: controls, ids, units, limit, error,
-//! capability, refusal, ring, content, system, contract, artifact, context, audit, stores, governance, gate, sandbox,
+//! capability, refusal, ring, content, system, contract, artifact, context, model,
+//! audit, stores, governance, gate, sandbox,
 //! registry, pipeline.
 
 pub mod artifact;
@@ -19,6 +20,7 @@ pub mod gate;
 pub mod governance;
 pub mod ids;
 pub mod limit;
+pub mod model;
 pub mod pipeline;
 pub mod refusal;
 pub mod registry;

@@ -11,6 +11,7 @@ wasmtime::component::bindgen!({
         "ringfence:files/files.error" => ringfence_core::gate::Stop,
         "ringfence:http/http.error" => ringfence_core::gate::Stop,
         "ringfence:memory/memory.error" => ringfence_core::gate::Stop,
+        "ringfence:model/model.error" => ringfence_core::gate::Stop,
         "ringfence:skills/skills.error" => ringfence_core::gate::Stop,
         "ringfence:tool/tool.error" => ringfence_core::gate::Stop,
     },

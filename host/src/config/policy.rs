@@ -12,7 +12,7 @@ use ringfence_core::pipeline::Policy;
 use ringfence_core::ring::{Ring, floor};
 use serde::Deserialize;
 
-use super::{File, context, rules, tools, web};
+use super::{File, context, models, rules, tools, web};
 use crate::quantity;
 
 #[derive(Debug, Deserialize)]
@@ -27,6 +27,8 @@ pub(super) struct GrantEntry {
     http: Vec<web::WebEntry>,
     #[serde(default)]
     tools: Vec<tools::ToolEntry>,
+    #[serde(default)]
+    models: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -67,7 +69,8 @@ pub(super) fn policy(
         .map(|entry| grant(entry, parsed, folder).map_err(|why| format!("[[grant]]: {why}")));
     let grants = GrantBook::new(grants.collect::<Result<_, _>>()?);
     let contexts = context::packages(&parsed.context, folder)?;
-    Ok(Policy { grants: Arc::new(grants), rules, ceilings, contexts, digest: None })
+    let models = models::models(&parsed.model, &parsed.provider)?;
+    Ok(Policy { grants: Arc::new(grants), rules, ceilings, contexts, models, digest: None })
 }
 
 fn grant(entry: &GrantEntry, file: &File, folder: &Path) -> Result<Grant, String> {
@@ -78,6 +81,7 @@ fn grant(entry: &GrantEntry, file: &File, folder: &Path) -> Result<Grant, String
                 (Capability::Files, entry.files.is_empty()),
                 (Capability::Http, entry.http.is_empty()),
                 (Capability::Tool, entry.tools.is_empty()),
+                (Capability::Model, entry.models.is_empty()),
             ];
             for (capability, nothing) in granted {
                 let needed = floor(capability);
@@ -99,11 +103,14 @@ fn grant(entry: &GrantEntry, file: &File, folder: &Path) -> Result<Grant, String
     };
     let skill =
         entry.skill.as_deref().map(str::parse::<SkillName>).transpose().map_err(|why| why.to_string())?;
-    if entry.files.is_empty() && entry.http.is_empty() && entry.tools.is_empty() {
-        return Err("it grants nothing: say files = [{ folder = \"…\", access = \"read\" }], http = [\"https://…\"] or tools = [\"server/tool\"]".into());
+    if entry.files.is_empty() && entry.http.is_empty() && entry.models.is_empty() && entry.tools.is_empty() {
+        return Err("it grants nothing: say files = [{ folder = \"…\", access = \"read\" }], http = [\"https://…\"], \
+                    models = [\"…\"] or tools = [\"server/tool\"]"
+            .into());
     }
     let folders = entry.files.iter().map(|entry| folder_grant(entry, folder).map(Arc::new));
     let http = entry.http.iter().map(|entry| web::grant(entry, &file.secret).map(Arc::new));
+    let models = entry.models.iter().map(|name| models::granted(name, &file.model));
     let tools = entry.tools.iter().map(|entry| tools::grant(entry, &file.server).map(Arc::new));
     Ok(Grant {
         holder,
@@ -111,6 +118,7 @@ fn grant(entry: &GrantEntry, file: &File, folder: &Path) -> Result<Grant, String
         files: folders.collect::<Result<_, _>>()?,
         http: http.collect::<Result<_, _>>()?,
         tools: tools.collect::<Result<_, _>>()?,
+        models: models.collect::<Result<_, _>>()?,
     })
 }
 

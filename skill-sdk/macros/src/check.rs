@@ -6,13 +6,14 @@ use quote::ToTokens;
 use syn::{Error, FnArg, Ident, ItemFn, Pat, PatType, Result, ReturnType, Type};
 
 /// What the host provides, by the names that the SDK gives it: never the input.
-const PROVIDED: [&str; 11] = [
+const PROVIDED: [&str; 12] = [
     "Log",
     "Memory",
     "Artifacts",
     "Context",
     "Files",
     "Http",
+    "Model",
     "Clock",
     "Random",
     "Skills",

@@ -7,6 +7,7 @@ pub mod files;
 pub mod http;
 pub mod log;
 pub mod memory;
+pub mod model;
 pub mod random;
 pub mod skills;
 pub mod tool;

@@ -8,6 +8,7 @@ pub(crate) mod files;
 pub(crate) mod http;
 pub(crate) mod log;
 pub(crate) mod memory;
+pub(crate) mod model;
 pub(crate) mod random;
 pub(crate) mod skills;
 pub(crate) mod tool;

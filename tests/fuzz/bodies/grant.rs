@@ -56,13 +56,7 @@ fn check_url(url: &WebUrl) {
 /// What the book finds by host is what covers when each grant is looked at.
 fn check_decision(web: &Arc<WebGrant>, url: &WebUrl, method: &Method) {
     let ring = Ring::Standard;
-    let grant = Grant {
-        holder: Holder::Ring(ring),
-        skill: None,
-        files: Vec::new(),
-        http: vec![Arc::clone(web)],
-        tools: Vec::new(),
-    };
+    let grant = Grant { http: vec![Arc::clone(web)], ..Grant::to(Holder::Ring(ring)) };
     let (agent, skill) = ("ada".parse().expect("a name"), "notes".parse().expect("a name"));
     let book = Arc::new(GrantBook::new(vec![grant]));
     let authority = Authority::new(agent, skill, ring, Powers::all(), &book);
@@ -102,13 +96,7 @@ fn check_path(path: &str) {
     };
     for (name, covers) in [(taken.folder, true), ("another folder", taken.folder == "another folder")] {
         let files = vec![Arc::new(folder(name))];
-        let book = GrantBook::new(vec![Grant {
-            holder: Holder::Ring(Ring::Standard),
-            skill: None,
-            files,
-            http: Vec::new(),
-            tools: Vec::new(),
-        }]);
+        let book = GrantBook::new(vec![Grant { files, ..Grant::to(Holder::Ring(Ring::Standard)) }]);
         let (agent, skill) = ("ada".parse().expect("a name"), "notes".parse().expect("a name"));
         let authority = Authority::new(agent, skill, Ring::Standard, Powers::all(), &Arc::new(book));
         let ask = Ask { capability: Capability::Files, effect: Effect::Read, scope: Scope::Path(path) };

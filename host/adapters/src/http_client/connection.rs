@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::HttpSettings;
 use ringfence_core::governance::{ClearedAddress, Scheme, WebHost, WebUrl};
 use ringfence_core::refusal::{Refusal, RefusalKind};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,6 +28,14 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
+    /// The machine's roots, and those of the operator's file.
+    pub(super) fn of(settings: &HttpSettings) -> Result<Self, String> {
+        let Some(file) = &settings.ca else { return Ok(Self::default()) };
+        let wrong = |why: String| format!("ca: {}: {why}", file.display());
+        let pem = std::fs::read(file).map_err(|why| wrong(why.to_string()))?;
+        Self::with(&pem).map_err(wrong)
+    }
+
     /// The machine's roots and these, as PEM.
     pub(crate) fn with(pem: &[u8]) -> Result<Self, String> {
         let own: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
@@ -41,7 +50,7 @@ impl Trust {
         Ok(Self { own, config: OnceLock::new() })
     }
 
-    fn config(&self) -> Arc<ClientConfig> {
+    pub(super) fn config(&self) -> Arc<ClientConfig> {
         let config = self.config.get_or_init(|| {
             let mut roots = RootCertStore::empty();
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

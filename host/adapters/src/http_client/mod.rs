@@ -42,6 +42,11 @@ pub struct HyperHttp {
     connect_timeout: Duration,
 }
 
+/// Whose certificates are believed under these settings, for clients that connect by themselves.
+pub(crate) fn trust(settings: &HttpSettings) -> Result<tokio_rustls::rustls::ClientConfig, String> {
+    Ok(tokio_rustls::rustls::ClientConfig::clone(&*Trust::of(settings)?.config()))
+}
+
 /// Why there is no answer.
 enum Trouble {
     /// What the name leads to is denied.
@@ -66,14 +71,7 @@ impl HyperHttp {
             Some(server) => Box::new(NameServer::at(server)?),
             None => Box::new(SystemNames),
         };
-        let trust = match &settings.ca {
-            Some(file) => {
-                let wrong = |why: String| format!("ca: {}: {why}", file.display());
-                let pem = std::fs::read(file).map_err(|why| wrong(why.to_string()))?;
-                Trust::with(&pem).map_err(wrong)?
-            }
-            None => Trust::default(),
-        };
+        let trust = Trust::of(settings)?;
         let HttpSettings { timeout, connect_timeout, .. } = *settings;
         Ok(Self { names, trust, secrets, timeout, connect_timeout })
     }

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::Digest;
+use crate::ids::{Digest, ModelName};
 use crate::ring::Effect;
 
 /// A grant that counted for a task.
@@ -14,6 +14,8 @@ pub enum HeldGrant {
     /// A folder: by which name, the hash of where it is, whether it may be written, what it may come to hold, and whether it
     /// is granted to this skill alone.
     Folder { name: String, place: Digest, writes: bool, bytes: u64, files: u64, alone: bool },
+    /// A model, and whether it is granted to this skill alone.
+    Model { name: ModelName, alone: bool },
     /// Something of the web: the URLs, methods, what these do, networks, the hash of the added headers, the most bytes, and
     /// whether it is granted to this skill alone.
     Web {

@@ -7,6 +7,7 @@ mod event;
 mod fact;
 mod held;
 mod json;
+mod outcome;
 mod proof;
 mod receipt;
 mod tree;
@@ -17,10 +18,9 @@ pub use chain::{Broken, Verifier, purged_until};
 pub use checkpoint::{Checkpoint, Leaf, PublicKey, SecretKey, SignedNote, TreeProofError};
 pub use checkpoints::Checkpoints;
 pub use event::{Event, Head, Record, TraceId};
-pub use fact::{
-    Answered, Arguments, AttemptEnd, Blame, CallFact, Decision, Fact, LimitHit, Outcome, Status, Used,
-};
+pub use fact::{Answered, Arguments, AttemptEnd, CallFact, Decision, Fact};
 pub use held::HeldGrant;
+pub use outcome::{Blame, LimitHit, Outcome, OutcomeError, Status, Used};
 pub use proof::{Continuation, Proof, ProofFormat, from_text, to_text};
 pub use receipt::{Became, Called, Ran, ReceiptFormat, Statement, TaskReceipt};
 pub use tree::{Tree, check_consistency, check_inclusion};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::journal::Next;
 use super::once::is_harmless;
 use super::permit::Minted;
-use super::{Again, Call, Gate, Permit, Stop, TrapReason, Unresolved, used_in_vain, with_its_step};
+use super::{Again, Call, Gate, Permit, Stop, TrapReason, Unresolved, with_its_step};
 use crate::audit::{Answered, Arguments, CallFact, Fact};
 use crate::error::Code;
 use crate::governance::{Ask, Cost, Reservation, Through, Verdict, decide};
@@ -51,6 +51,11 @@ impl Gate {
             }
             self.books.with_ledger(|ledger| ledger.refund(reservation));
             return Err(Unresolved { number, name: C::NAME }.into());
+        }
+        if C::SPENDS && begun.is_some() {
+            // The process that made it first is gone; who is paid for it may be paid for that too.
+            let before = self.reserve(&call, &fact)?;
+            self.books.with_ledger(|ledger| ledger.charge(before));
         }
         let (through, reservation) = self.decide(&call, &fact, begun.is_some(), reservation)??;
         self.books.log().append(&match begun {
@@ -116,9 +121,9 @@ impl Gate {
         match self.verdict(call) {
             Verdict::Allow(through) => Ok(Ok((through, reservation))),
             Verdict::Deny(denial) => {
-                self.books.settle(reservation, &call.cost().fixed.with(Limit::Steps, 1));
                 self.books.note_denial(C::NAME, &denial);
                 let refusal = Refusal::new(denial.kind, denial.why);
+                self.books.settle(reservation, &call.used_in_vain(&refusal).with(Limit::Steps, 1));
                 let answer = Answered::Error(refusal.clone());
                 self.books.log().append(&match has_begun {
                     // It was allowed when it began, and is not any more.
@@ -138,7 +143,7 @@ impl Gate {
 
     /// Takes notice of a policy that came into force since the last decision. What it takes away is written down first: a
     /// host that goes on with the task must not give it back.
-    fn keep_up(&mut self) {
+    pub(super) fn keep_up(&mut self) {
         let Some((left, narrowed)) = self.authority.caught_up() else { return };
         if narrowed {
             self.books.log().set_ring(left.ring);
@@ -164,7 +169,7 @@ impl Gate {
     ) -> Result<C::Answer, Stop> {
         let used = match &recorded {
             Ok(answer) => call.used(answer),
-            Err(refusal) => used_in_vain(call, refusal),
+            Err(refusal) => call.used_in_vain(refusal),
         };
         self.books.settle(reservation, &with_its_step(&used));
         recorded.map_err(Stop::Tell)

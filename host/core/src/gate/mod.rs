@@ -6,6 +6,7 @@
 mod admit;
 mod books;
 mod call;
+mod complete;
 mod hand_over;
 mod inputs;
 mod journal;
@@ -23,12 +24,13 @@ use std::time::Duration;
 
 pub use books::{Books, PrintStream};
 pub use call::artifacts::ArtifactsSave;
-pub use call::clock::{ClockNow, ClockSleep, Sleep, WasiSleep};
+pub use call::clock::{ClockNow, ClockSleep, ModelWait, Sleep, WasiSleep};
 pub use call::context::{ContextList, ContextRead, Listed, ReadSource};
 pub use call::files::{FilesDelete, FilesList, FilesRead, FilesWrite};
 pub use call::http::{HttpAnswer, HttpSend, check_header};
 pub use call::log::{Level, LogWrite};
 pub use call::memory::{Entry, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet};
+pub use call::model::{ModelComplete, ModelRoute};
 pub use call::random::RandomBytes;
 pub use call::skills::{SkillsAnswer, SkillsRun};
 pub use call::tool::{ToolAnswer, ToolCall, ToolDescription, ToolList, ToolPart};
@@ -36,7 +38,7 @@ pub use call::{Call, Content, LocalCall, Repetition, check_answer};
 pub use inputs::{Inputs, MAX_RANDOM_BYTES};
 pub use journal::{Divergence, Journal, Recorded, RecordedEnd};
 pub use once::Key;
-pub use outside::{Artifacts, Files, Http, Memory, Outside, Skills, Tool, Untouchable};
+pub use outside::{Artifacts, Files, Http, Memory, Models, Outside, Skills, Tool, Untouchable};
 pub use permit::{Again, Permit, Settled, Underway};
 pub use redirect::{HttpRequest, HttpResponse};
 pub use stop::{Stop, TrapReason, Unresolved};
@@ -47,7 +49,6 @@ use self::once::Occurrences;
 use crate::audit::{Answered, Fact};
 use crate::governance::Authority;
 use crate::limit::{Amounts, Limit};
-use crate::refusal::Refusal;
 use crate::units::{Bytes, Fuel};
 
 /// What stands between one attempt of a skill and everything else.
@@ -234,10 +235,4 @@ impl Gate {
 /// What a call used, and the step that it is itself.
 fn with_its_step(used: &Amounts) -> Amounts {
     used.with(Limit::Steps, used[Limit::Steps].saturating_add(1))
-}
-
-/// What a call cost that failed.
-fn used_in_vain<C: Call>(call: &C, refusal: &Refusal) -> Amounts {
-    let fixed = call.cost().fixed;
-    fixed.with(Limit::BytesIn, fixed[Limit::BytesIn].saturating_add(refusal.taken))
 }

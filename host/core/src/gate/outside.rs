@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::call::{Call, artifacts, files, http, memory, skills, tool};
+use super::call::{Call, artifacts, files, http, memory, model, skills, tool};
 use super::{Permit, Settled};
 
 type Answer<'a, C> = BoxFuture<'a, Settled<C>>;
@@ -49,6 +49,13 @@ pub trait Memory: Send + Sync {
     fn list(&self, permit: Permit<memory::MemoryList>) -> Answer<'_, memory::MemoryList>;
 }
 
+/// Language models.
+pub trait Models: Send + Sync {
+    /// Asks exactly the model that was decided on, once. An answer with more tokens than the permit's call allows is cut; one
+    /// with more bytes than the allowance of bytes in is `too-large`.
+    fn complete(&self, permit: Permit<model::ModelComplete>) -> Answer<'_, model::ModelComplete>;
+}
+
 /// Other skills.
 pub trait Skills: Send + Sync {
     /// Runs a skill for the permit's caller, within what the permit lends.
@@ -74,6 +81,8 @@ pub struct Outside {
     pub http: Box<dyn Http>,
     /// Memory.
     pub memory: Box<dyn Memory>,
+    /// Language models.
+    pub models: Box<dyn Models>,
     /// Other skills.
     pub skills: Box<dyn Skills>,
     /// Tools.
@@ -89,6 +98,7 @@ impl Outside {
             files: Box::new(Untouchable),
             http: Box::new(Untouchable),
             memory: Box::new(Untouchable),
+            models: Box::new(Untouchable),
             skills: Box::new(Untouchable),
             tool: Box::new(Untouchable),
         }
@@ -149,6 +159,12 @@ impl Memory for Untouchable {
         Self::touched(&permit)
     }
     fn list(&self, permit: Permit<memory::MemoryList>) -> Answer<'_, memory::MemoryList> {
+        Self::touched(&permit)
+    }
+}
+
+impl Models for Untouchable {
+    fn complete(&self, permit: Permit<model::ModelComplete>) -> Answer<'_, model::ModelComplete> {
         Self::touched(&permit)
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::once::Key;
-use super::{Books, Call, Stop, TrapReason, Unresolved, used_in_vain, with_its_step};
+use super::{Books, Call, Stop, TrapReason, Unresolved, with_its_step};
 use crate::audit::{Answered, Fact, TraceId};
 use crate::governance::{Authority, Denial, FolderGrant, Reservation, StopSwitch, Through, WebGrant};
 use crate::ids::TaskId;
@@ -102,7 +102,7 @@ impl<C: Call> Permit<C> {
 
     /// Ends the call before anything was done. It is charged like a call: a refusal is no way to work for nothing.
     pub fn refuse(mut self, refusal: Refusal) -> Settled<C> {
-        let used = self.call().cost().fixed;
+        let used = self.call().used_in_vain(&refusal);
         self.0.end(&used, Answered::Error(refusal.clone()));
         Settled(Err(Stop::Tell(refusal)))
     }
@@ -118,6 +118,9 @@ impl<C: Call> Permit<C> {
             if let Err(error) = books.flush().await {
                 return Err(Settled(Err(Stop::Trap(TrapReason::LogFailed(error)))));
             }
+        } else if C::SPENDS {
+            // On its way to the disk while it is carried out.
+            self.0.books.log().hand_over();
         }
         if self.0.books.switch().reason().is_some() {
             return Err(Settled(Err(Stop::Trap(TrapReason::Stopped))));
@@ -247,7 +250,7 @@ impl<C: Call> Underway<C> {
         self.0.books.note_provider(failed);
         let used = match &result {
             Ok(answer) => self.call().used(answer),
-            Err(refusal) => used_in_vain(self.call(), refusal),
+            Err(refusal) => self.call().used_in_vain(refusal),
         };
         let answered = match &result {
             Ok(answer) => Answered::Answer(serde_json::to_value(answer).expect("answers serialise")),

@@ -1,5 +1,6 @@
 //! On what authority a run acts: whose, in which ring, with which powers and grants.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::book::Asker;
@@ -9,7 +10,7 @@ use super::{
 };
 use crate::audit::{Fact, HeldGrant};
 use crate::capability::Powers;
-use crate::ids::{Agent, SkillName, ToolName};
+use crate::ids::{Agent, ModelName, SkillName, ToolName};
 use crate::ring::Ring;
 
 /// Everything that decides what a run may do. It is fixed when the run begins, and can only narrow from then on: what a
@@ -115,6 +116,7 @@ impl Authority {
                     grant.files.iter().all(|folder| grants.grants_folder(asker, folder))
                         && grant.http.iter().all(|web| grants.grants_web(asker, web))
                         && grant.tools.iter().all(|tool| grants.grants_tool(asker, tool))
+                        && grant.models.iter().all(|model| grants.grants_model(asker, model))
                 })
         };
         if ring == self.ring && self.held.iter().any(takes_nothing) {
@@ -214,6 +216,17 @@ impl Authority {
         named.into_iter().filter(|tool| self.tools(tool).next().is_some()).collect()
     }
 
+    /// The models that it was granted, as far as they still are, in the operator's order and each once.
+    pub(crate) fn models(&self) -> impl Iterator<Item = &ModelName> {
+        let (first, since) = self.held.split_first().expect("it began under a policy");
+        let mut seen = HashSet::new();
+        let granted =
+            first.grants.counting(self.asker()).flat_map(|grant| &grant.models).map(|model| &**model);
+        granted.filter(move |model| {
+            since.iter().all(|policy| policy.grants.grants_model(self.asker(), model)) && seen.insert(*model)
+        })
+    }
+
     fn books(&self) -> (&GrantBook, &[Arc<Policy>]) {
         let (first, since) = self.held.split_first().expect("it began under a policy");
         (&first.grants, since)
@@ -272,8 +285,7 @@ mod tests {
     }
 
     fn policy(files: Vec<Arc<FolderGrant>>, http: Vec<Arc<WebGrant>>) -> Policy {
-        let grant =
-            Grant { holder: Holder::Ring(Ring::Standard), skill: None, files, http, tools: Vec::new() };
+        let grant = Grant { files, http, ..Grant::to(Holder::Ring(Ring::Standard)) };
         Policy { grants: Arc::new(GrantBook::new(vec![grant])), ..Policy::default() }
     }
 

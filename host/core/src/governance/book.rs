@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::web_url::WebHost;
 use super::{FolderGrant, Grant, Holder, ToolGrant, WebGrant};
-use crate::ids::{Agent, SkillName, ToolName};
+use crate::ids::{Agent, ModelName, SkillName, ToolName};
 use crate::ring::Ring;
 
 /// Who asks.
@@ -86,6 +86,11 @@ impl GrantBook {
     /// Whether somebody was granted exactly this.
     pub(super) fn grants_folder(&self, asker: Asker<'_>, folder: &FolderGrant) -> bool {
         self.folders.find(asker, &folder.name).any(|granted| **granted == *folder)
+    }
+
+    /// Whether somebody was granted this model.
+    pub(super) fn grants_model(&self, asker: Asker<'_>, model: &ModelName) -> bool {
+        self.counting(asker).flat_map(|grant| &grant.models).any(|granted| **granted == *model)
     }
 
     /// Whether somebody was granted exactly this.
@@ -186,7 +191,7 @@ mod tests {
             quota: Quota::default(),
         };
         let skill = skill.map(|name| name.parse().expect("a name"));
-        Grant { holder, skill, files: vec![Arc::new(folder)], http: vec![Arc::new(web)], tools: Vec::new() }
+        Grant { skill, files: vec![Arc::new(folder)], http: vec![Arc::new(web)], ..Grant::to(holder) }
     }
 
     /// How many grants about a host, and of a folder, somebody finds.

@@ -31,6 +31,8 @@ pub enum Scope<'a> {
     Path(&'a str),
     /// Another skill.
     Skill(&'a str),
+    /// A model by its name, or any; or why it is no question.
+    Model(Result<Option<&'a str>, &'a str>),
     /// Something on the web, or why it is nothing that can be asked for.
     Web(Result<WebAsk<'a>, &'static str>),
     /// A tool, or why it is nothing that can be called.
@@ -133,6 +135,7 @@ fn decide_now(ask: &Ask<'_>, authority: &Authority) -> Verdict {
             Verdict::Deny(Denial { kind: why.kind, ..Denial::new(why.message.clone()) })
         }
         Scope::Skill(reference) => decide_skill(reference, authority),
+        Scope::Model(asked) => asked.map_or_else(malformed, |name| decide_model(name, authority)),
         Scope::Path(path) => match GuestPath::parse(path) {
             Ok(path) => decide_path(path, ask.effect, authority),
             Err(why) => deny(format!("{why}: only `folder/rest` is allowed")),
@@ -156,6 +159,21 @@ fn decide_skill(reference: &str, authority: &Authority) -> Verdict {
         return refused(RefusalKind::Invalid, format!("skills may ask for one another {MAX_CHAIN} deep"));
     }
     Verdict::Allow(None)
+}
+
+fn decide_model(asked: Option<&str>, authority: &Authority) -> Verdict {
+    let mut granted = authority.models();
+    let (is_granted, why, example) = match asked {
+        Some(name) => {
+            (granted.any(|model| model.as_str() == name), format!("no grant covers model {name:?}"), name)
+        }
+        None => (granted.next().is_some(), "no model is granted".to_owned(), "NAME"),
+    };
+    if is_granted {
+        return Verdict::Allow(None);
+    }
+    let line = format!("models = [{}]", serde_json::Value::from(example));
+    Verdict::Deny(Denial::new(why).with_line(line).in_a_grant(authority))
 }
 
 fn decide_path(path: GuestPath<'_>, effect: Effect, authority: &Authority) -> Verdict {
@@ -271,13 +289,7 @@ mod tests {
             Arc::new(FolderGrant { name: "notes".into(), folder: "/n".into(), access, quota })
         };
         let files = access.map(folder).into_iter().collect();
-        let grant = Grant {
-            holder: Holder::Ring(Ring::Standard),
-            skill: None,
-            files,
-            http: Vec::new(),
-            tools: Vec::new(),
-        };
+        let grant = Grant { files, ..Grant::to(Holder::Ring(Ring::Standard)) };
         let name = |text: &str| text.parse().expect("a name");
         let (agent, skill) = ("ada".parse().expect("a name"), name("notes"));
         Authority::new(agent, skill, ring, Powers::all(), &Arc::new(GrantBook::new(vec![grant])))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{ToolGrant, WebGrant};
-use crate::ids::{Agent, SkillName};
+use crate::ids::{Agent, ModelName, SkillName};
 use crate::ring::Ring;
 
 /// Who holds a grant. Privileges are the caller's, so a skill alone can hold none.
@@ -31,6 +31,23 @@ pub struct Grant {
     pub http: Vec<Arc<WebGrant>>,
     /// Which tools.
     pub tools: Vec<Arc<ToolGrant>>,
+    /// Which models.
+    pub models: Vec<Arc<ModelName>>,
+}
+
+impl Grant {
+    /// A grant of nothing.
+    #[must_use]
+    pub const fn to(holder: Holder) -> Self {
+        Self {
+            holder,
+            skill: None,
+            files: Vec::new(),
+            http: Vec::new(),
+            models: Vec::new(),
+            tools: Vec::new(),
+        }
+    }
 }
 
 /// A folder that may be used.

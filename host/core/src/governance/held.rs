@@ -10,7 +10,7 @@ use super::{
     UrlPattern, WebGrant,
 };
 use crate::audit::HeldGrant;
-use crate::ids::{Digest, SkillName};
+use crate::ids::{Digest, ModelName, SkillName};
 
 /// How many grants of a task are written down. What is beyond them does not count for a host that goes on with it.
 const MOST: usize = 256;
@@ -45,6 +45,8 @@ pub(super) fn record<'a>(grants: impl Iterator<Item = &'a Grant>, skill: &SkillN
             arguments: tool.arguments.iter().map(|schema| schema.digest()).collect(),
             alone,
         }));
+        let model = |name: &Arc<ModelName>| HeldGrant::Model { name: ModelName::clone(name), alone };
+        held.extend(grant.models.iter().map(model));
         if held.len() >= MOST {
             break;
         }
@@ -81,8 +83,10 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
                     access: if *writes { Access::Write } else { Access::Read },
                     quota: Quota { bytes: *bytes, files: *files },
                 };
-                let files = vec![Arc::new(folder)];
-                Grant { holder, skill: skill(*alone), files, http: Vec::new(), tools: Vec::new() }
+                Grant { skill: skill(*alone), files: vec![Arc::new(folder)], ..Grant::to(holder) }
+            }
+            HeldGrant::Model { name, alone } => {
+                Grant { skill: skill(*alone), models: vec![Arc::new(name.clone())], ..Grant::to(holder) }
             }
             HeldGrant::Web {
                 url,
@@ -105,8 +109,7 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
                     headers: here.map_or_else(gone, |here| here.headers.clone()),
                     max_bytes: *max_bytes,
                 };
-                let http = vec![Arc::new(web)];
-                Grant { holder, skill: skill(*alone), files: Vec::new(), http, tools: Vec::new() }
+                Grant { skill: skill(*alone), http: vec![Arc::new(web)], ..Grant::to(holder) }
             }
             HeldGrant::Tool { tool, effect, idempotent, arguments, alone } => {
                 let mut schemas = tools.iter().flat_map(|grant| &grant.arguments);
@@ -117,8 +120,7 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
                     idempotent: *idempotent,
                     arguments: arguments.iter().map(here).collect::<Option<_>>()?,
                 };
-                let tools = vec![Arc::new(tool)];
-                Grant { holder, skill: skill(*alone), files: Vec::new(), http: Vec::new(), tools }
+                Grant { skill: skill(*alone), tools: vec![Arc::new(tool)], ..Grant::to(holder) }
             }
         })
     });

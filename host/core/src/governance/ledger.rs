@@ -1,6 +1,6 @@
 //! One ledger for everything that is limited. Reserved before, settled after; what was not used goes back.
 
-use crate::audit::LimitHit;
+use crate::audit::{LimitHit, Used};
 use crate::controls::{Guard, is_on};
 use crate::limit::{Amounts, Limit};
 
@@ -102,6 +102,21 @@ impl Ledger {
     #[must_use]
     pub fn left(&self, limit: Limit) -> u64 {
         self.allowed[limit].saturating_sub(self.taken(limit))
+    }
+
+    /// What was used, as an outcome says it.
+    #[must_use]
+    pub fn record(&self) -> Used {
+        Used {
+            fuel: self.used(Limit::Fuel),
+            steps: self.used(Limit::Steps),
+            wall_ms: self.used(Limit::WallMs),
+            memory_bytes: self.used(Limit::MemoryBytes),
+            bytes_in: self.used(Limit::BytesIn),
+            bytes_out: self.used(Limit::BytesOut),
+            tokens: self.used(Limit::Tokens),
+            micro_usd: self.used(Limit::MicroUsd),
+        }
     }
 
     fn taken(&self, limit: Limit) -> u64 {

@@ -44,7 +44,7 @@ pub struct Outlook {
     pub stand: Stand,
     /// Why not all of it, with lines of policy that would change that.
     pub denial: Option<Denial>,
-    /// Whether the lines name a folder or a host only as an example.
+    /// Whether the lines name a folder, a host or a model only as an example.
     pub example: bool,
 }
 
@@ -77,6 +77,14 @@ pub fn outlook(capability: Capability, authority: &Authority) -> Outlook {
             let ask =
                 Ask { capability, effect: Effect::Reversible, scope: Scope::Path(&format!("{folder}/x")) };
             outlook(stand, if writes { None } else { denial(&ask, authority) }, example)
+        }
+        Capability::Model => {
+            let mut models = authority.models();
+            if models.next().is_some() {
+                return outlook(Stand::Granted, None, false);
+            }
+            let ask = Ask { capability, effect: Effect::Read, scope: Scope::Model(Ok(None)) };
+            outlook(Stand::Ungranted, denial(&ask, authority), true)
         }
         Capability::Http => {
             if authority.grants().any(|grant| !grant.http.is_empty()) {
@@ -137,13 +145,7 @@ mod tests {
             headers: Vec::new(),
             max_bytes: 1,
         };
-        Grant {
-            holder,
-            skill: None,
-            files: vec![Arc::new(folder)],
-            http: vec![Arc::new(web)],
-            tools: Vec::new(),
-        }
+        Grant { files: vec![Arc::new(folder)], http: vec![Arc::new(web)], ..Grant::to(holder) }
     }
 
     #[test]

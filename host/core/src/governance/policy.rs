@@ -8,7 +8,8 @@ use crate::context::ContextPackage;
 use crate::contract::RuleSet;
 use crate::controls::{Guard, is_on};
 use crate::error::{Code, Error};
-use crate::ids::{ContextName, Digest, SkillName};
+use crate::ids::{ContextName, Digest, ModelName, SkillName};
+use crate::model::Model;
 use crate::ring::Ring;
 
 /// What the operator decided.
@@ -22,6 +23,8 @@ pub struct Policy {
     pub ceilings: HashMap<SkillName, Ring>,
     /// What tasks may be given to read, by name.
     pub contexts: HashMap<ContextName, Arc<ContextPackage>>,
+    /// The models that grants can name.
+    pub models: HashMap<ModelName, Arc<Model>>,
     /// The hash of the policy file's text, where there is a file.
     pub digest: Option<Digest>,
 }

@@ -109,6 +109,8 @@ fn amounts(used: &Used) -> Amounts {
         .with(Limit::Steps, used.steps)
         .with(Limit::BytesIn, used.bytes_in)
         .with(Limit::BytesOut, used.bytes_out)
+        .with(Limit::Tokens, used.tokens)
+        .with(Limit::MicroUsd, used.micro_usd)
 }
 
 /// What the permit lends.
@@ -155,14 +157,7 @@ impl Drop for Orphan {
         }
         books.end_printing();
         let error = Error::new(Code::R0202, "it was ended with the task that asked for it");
-        let used = books.with_ledger(|ledger| Used {
-            fuel: ledger.used(Limit::Fuel),
-            steps: ledger.used(Limit::Steps),
-            wall_ms: ledger.used(Limit::WallMs),
-            memory_bytes: ledger.used(Limit::MemoryBytes),
-            bytes_in: ledger.used(Limit::BytesIn),
-            bytes_out: ledger.used(Limit::BytesOut),
-        });
+        let used = books.with_ledger(|ledger| ledger.record());
         let outcome = Outcome {
             status: Status::Stopped,
             output: None,

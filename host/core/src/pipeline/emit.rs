@@ -15,7 +15,6 @@ use crate::contract::Violation;
 use crate::error::{Code, Error};
 use crate::gate::Unresolved;
 use crate::ids::TaskId;
-use crate::limit::Limit;
 use crate::ring::Ring;
 use crate::stores::StoreError;
 
@@ -126,14 +125,7 @@ impl Emitted {
 pub(super) fn emit(over: Over) -> Emitted {
     let Over { mut claimed, skill, version, ring, mut outcome, unresolved } = over;
     let wall_ms = u64::try_from(claimed.elapsed().as_millis()).unwrap_or(u64::MAX);
-    outcome.used = claimed.books.with_ledger(|ledger| Used {
-        fuel: ledger.used(Limit::Fuel),
-        steps: ledger.used(Limit::Steps),
-        wall_ms,
-        memory_bytes: ledger.used(Limit::MemoryBytes),
-        bytes_in: ledger.used(Limit::BytesIn),
-        bytes_out: ledger.used(Limit::BytesOut),
-    });
+    outcome.used = Used { wall_ms, ..claimed.books.with_ledger(|ledger| ledger.record()) };
     let outcome = match unresolved {
         Some(unresolved) => {
             let (attempt, why) = (outcome.attempts, unresolved.to_string());

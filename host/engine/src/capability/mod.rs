@@ -7,6 +7,7 @@ mod files;
 mod http;
 mod log;
 mod memory;
+mod model;
 mod random;
 mod skills;
 mod tool;
@@ -38,6 +39,7 @@ pub(crate) fn link(capability: Capability, linker: &mut Linker<State>) -> wasmti
         Capability::Http => ringfence::http::http::add_to_linker::<_, Gated>(linker, gate),
         Capability::Log => ringfence::log::log::add_to_linker::<_, Gated>(linker, gate),
         Capability::Memory => ringfence::memory::memory::add_to_linker::<_, Gated>(linker, gate),
+        Capability::Model => ringfence::model::model::add_to_linker::<_, Gated>(linker, gate),
         Capability::Random => ringfence::random::random::add_to_linker::<_, Gated>(linker, gate),
         Capability::Skills => ringfence::skills::skills::add_to_linker::<_, Gated>(linker, gate),
         Capability::Tool => ringfence::tool::tool::add_to_linker::<_, Gated>(linker, gate),

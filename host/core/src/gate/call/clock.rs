@@ -34,85 +34,64 @@ impl LocalCall for ClockNow {
     }
 }
 
-/// Waits.
-#[derive(Debug, Serialize)]
-pub struct ClockSleep {
-    /// How long.
-    pub nanoseconds: u64,
-}
-
-impl Call for ClockSleep {
-    const CAPABILITY: Capability = Capability::Clock;
-    const NAME: &'static str = "clock.sleep";
-    const EFFECT: Effect = Effect::Local;
-    type Answer = ();
-
-    fn cost(&self) -> Cost {
-        Cost::default()
-    }
-
-    fn used(&self, (): &()) -> Amounts {
-        Amounts::NONE
-    }
-}
-
-impl LocalCall for ClockSleep {
-    fn answer(&self, inputs: &mut Inputs, _: u64) {
-        inputs.slept(self.nanoseconds);
-    }
-
-    fn repeat(&self, inputs: &mut Inputs) {
-        inputs.slept(self.nanoseconds);
-    }
-}
-
-/// Waits, in the virtual WASI world.
-#[derive(Debug, Serialize)]
-pub struct WasiSleep {
-    /// How long.
-    pub nanoseconds: u64,
-}
-
-impl Call for WasiSleep {
-    const CAPABILITY: Capability = Capability::Clock;
-    const NAME: &'static str = "wasi.sleep";
-    const EFFECT: Effect = Effect::Local;
-    const VIRTUAL: bool = true;
-    type Answer = ();
-
-    fn cost(&self) -> Cost {
-        Cost::default()
-    }
-
-    fn used(&self, (): &()) -> Amounts {
-        Amounts::NONE
-    }
-}
-
-impl LocalCall for WasiSleep {
-    fn answer(&self, inputs: &mut Inputs, _: u64) {
-        inputs.slept(self.nanoseconds);
-    }
-
-    fn repeat(&self, inputs: &mut Inputs) {
-        inputs.slept(self.nanoseconds);
-    }
-}
-
 /// A call that waits.
 pub trait Sleep: LocalCall<Answer = ()> {
     /// How long, in nanoseconds.
     fn nanoseconds(&self) -> u64;
 }
 
-impl Sleep for ClockSleep {
-    fn nanoseconds(&self) -> u64 {
-        self.nanoseconds
-    }
+macro_rules! sleep {
+    ($(#[$doc:meta])* $type:ident, $name:literal of $capability:ident, virtual: $virtual:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Serialize)]
+        pub struct $type {
+            /// How long.
+            pub nanoseconds: u64,
+        }
+
+        impl Call for $type {
+            const CAPABILITY: Capability = Capability::$capability;
+            const NAME: &'static str = $name;
+            const EFFECT: Effect = Effect::Local;
+            const VIRTUAL: bool = $virtual;
+            type Answer = ();
+
+            fn cost(&self) -> Cost {
+                Cost::default()
+            }
+
+            fn used(&self, (): &()) -> Amounts {
+                Amounts::NONE
+            }
+        }
+
+        impl LocalCall for $type {
+            fn answer(&self, inputs: &mut Inputs, _: u64) {
+                inputs.slept(self.nanoseconds);
+            }
+
+            fn repeat(&self, inputs: &mut Inputs) {
+                inputs.slept(self.nanoseconds);
+            }
+        }
+
+        impl Sleep for $type {
+            fn nanoseconds(&self) -> u64 {
+                self.nanoseconds
+            }
+        }
+    };
 }
 
-impl Sleep for WasiSleep {
-    fn nanoseconds(&self) -> u64 {
-        self.nanoseconds
-    }
-}
+sleep!(
+    /// Waits.
+    ClockSleep, "clock.sleep" of Clock, virtual: false
+);
+sleep!(
+    /// Waits, in the virtual WASI world.
+    WasiSleep, "wasi.sleep" of Clock, virtual: true
+);
+sleep!(
+    /// Waits before models are asked once more. The host waits by itself, so that no power is asked for.
+    ModelWait, "model.wait" of Model, virtual: true
+);

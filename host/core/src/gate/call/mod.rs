@@ -7,6 +7,7 @@ pub(super) mod files;
 pub(super) mod http;
 pub(super) mod log;
 pub(super) mod memory;
+pub(super) mod model;
 pub(super) mod random;
 pub(super) mod skills;
 pub(super) mod tool;
@@ -20,7 +21,8 @@ pub use crate::content::Content;
 use super::Inputs;
 use crate::capability::Capability;
 use crate::governance::{Cost, Scope};
-use crate::limit::Amounts;
+use crate::limit::{Amounts, Limit};
+use crate::refusal::Refusal;
 use crate::ring::Effect;
 
 /// What making a call once more would do, when nobody saw how it ended the first time.
@@ -46,6 +48,8 @@ pub trait Call: Serialize + Send + Sync + 'static {
     const VIRTUAL: bool = false;
     /// Arguments longer than this, in bytes of JSON, are in the log by their hash alone.
     const MAX_SHOWN_ARGUMENTS: usize = 1024;
+    /// Whether somebody may be paid for it: made once more, it is charged once more.
+    const SPENDS: bool = false;
     /// What it is answered with.
     type Answer: Serialize + DeserializeOwned + Send + 'static;
 
@@ -85,6 +89,12 @@ pub trait Call: Serialize + Send + Sync + 'static {
 
     /// What it cost, given its answer, beside one step.
     fn used(&self, answer: &Self::Answer) -> Amounts;
+
+    /// What it cost where there is no answer, beside one step.
+    fn used_in_vain(&self, refusal: &Refusal) -> Amounts {
+        let fixed = self.cost().fixed;
+        fixed.with(Limit::BytesIn, fixed[Limit::BytesIn].saturating_add(refusal.taken))
+    }
 }
 
 /// Whether a value can be the answer to a call of this name, for a person who says what became of one.

@@ -1,0 +1,104 @@
+//! One request and its stream of events, with everything about the answer bounded.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ringfence_core::refusal::{Refusal, RefusalKind};
+use serde_json::Value;
+
+use super::draft::{Draft, More};
+use super::sse::Events;
+
+/// What comes over the wire is so many times the answer in it, at most.
+const MOST_WRAPPING: u64 = 256;
+
+/// The most bytes of an error that is read, and the most of its text that is told.
+const MAX_ERROR: (usize, usize) = (64 << 10, 300);
+
+/// Reads the events of one dialect into a draft.
+pub(super) trait Read {
+    fn event(&mut self, event: &str, draft: &mut Draft) -> Result<More, Refusal>;
+}
+
+/// Sends a request and reads its answer; `taken` counts the bytes of it that came.
+pub(super) async fn exchange(
+    request: reqwest::RequestBuilder,
+    mut reader: impl Read,
+    mut draft: Draft,
+    taken: &AtomicU64,
+) -> Result<Draft, Refusal> {
+    let mut response = request.send().await.map_err(|why| broken(&why))?;
+    if !response.status().is_success() {
+        return Err(refused(response).await);
+    }
+    // From here on it may have worked for us.
+    taken.store(1, Ordering::Relaxed);
+    let mut events = Events::default();
+    let mut left = (4 << 20) + draft.most_bytes().saturating_mul(MOST_WRAPPING).min(256 << 20);
+    while let Some(chunk) = response.chunk().await.map_err(|why| broken(&why))? {
+        let too_long = || Refusal::new(RefusalKind::TooLarge, "the provider sends more than any answer has");
+        left = left.checked_sub(chunk.len() as u64).ok_or_else(too_long)?;
+        for event in events.take(&chunk).map_err(|_| too_long())? {
+            let more = reader.event(&event, &mut draft)?;
+            taken.store(draft.bytes().max(1), Ordering::Relaxed);
+            if more == More::No {
+                return Ok(draft.finished());
+            }
+        }
+    }
+    if draft.has_ended() {
+        return Ok(draft.finished());
+    }
+    Err(Refusal::new(RefusalKind::Failed, "the answer broke off"))
+}
+
+/// An event as JSON.
+pub(super) fn json(event: &str) -> Result<Value, Refusal> {
+    let broken = |_| Refusal::new(RefusalKind::Failed, "the provider sends what is no JSON");
+    serde_json::from_str(event).map_err(broken)
+}
+
+/// What a provider says in place of an answer.
+pub(super) fn complaint(error: &Value) -> Refusal {
+    let message = error["message"].as_str().or_else(|| error.as_str()).unwrap_or("it does not say why");
+    Refusal::new(RefusalKind::Failed, format!("the provider says: {}", shortened(message)))
+}
+
+async fn refused(mut response: reqwest::Response) -> Refusal {
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    while body.len() < MAX_ERROR.0
+        && let Ok(Some(chunk)) = response.chunk().await
+    {
+        body.extend_from_slice(&chunk);
+    }
+    body.truncate(MAX_ERROR.0);
+    let text = String::from_utf8_lossy(&body);
+    let said = serde_json::from_str::<Value>(&text).ok();
+    let error = said.as_ref().map(|said| &said["error"]);
+    let message =
+        error.and_then(|error| error["message"].as_str().or_else(|| error.as_str())).unwrap_or(&text);
+    let kind = match status {
+        400 | 422 => RefusalKind::Invalid,
+        413 => RefusalKind::TooLarge,
+        408 | 504 => RefusalKind::TimedOut,
+        _ => RefusalKind::Failed,
+    };
+    Refusal::new(kind, format!("the provider answers with status {status}: {}", shortened(message)))
+}
+
+fn shortened(message: &str) -> String {
+    message.chars().take(MAX_ERROR.1).map(|one| if one.is_control() { ' ' } else { one }).collect()
+}
+
+/// An error of the connection, without the URL in it.
+fn broken(why: &reqwest::Error) -> Refusal {
+    if why.is_timeout() {
+        return Refusal::new(RefusalKind::TimedOut, "the provider does not answer in time");
+    }
+    let what = if why.is_connect() {
+        "the provider cannot be reached"
+    } else {
+        "the connection to the provider broke"
+    };
+    Refusal::new(RefusalKind::Failed, what)
+}

@@ -1,0 +1,164 @@
+//! Whether a provider is asked now: a few at once, so many in a minute, and not at all for a while after it has failed again
+//! and again.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ringfence_core::refusal::RefusalKind;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+/// So many failures in a row, and the provider rests.
+const FAILURES: u32 = 5;
+
+/// For so long it rests. Then one request goes to it, and if that fails it rests again.
+const REST: Duration = Duration::from_secs(30);
+
+/// How a provider is.
+#[derive(Debug)]
+pub(super) struct Health {
+    places: Semaphore,
+    per_minute: Option<u32>,
+    patience: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Failures in a row.
+    failures: u32,
+    rests_until: Option<Instant>,
+    /// Whether somebody tries it after its rest.
+    tried: bool,
+    /// When the next request may go to it.
+    next: Option<Instant>,
+}
+
+/// A request's turn.
+#[must_use]
+pub(super) struct Turn<'a> {
+    health: &'a Health,
+    ended: bool,
+    _place: SemaphorePermit<'a>,
+}
+
+impl Health {
+    pub(super) fn new(max_concurrent: u32, per_minute: Option<u32>, patience: Duration) -> Self {
+        let places = Semaphore::new(max_concurrent.max(1) as usize);
+        Self { places, per_minute, patience, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a turn.
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, &'static str> {
+        let deadline = Instant::now() + self.patience;
+        let place = tokio::time::timeout_at(deadline, self.places.acquire()).await;
+        let place = place.ok().and_then(Result::ok).ok_or("has too many requests to answer")?;
+        let at = self
+            .state()
+            .place(self.per_minute, deadline)
+            .ok_or("gets as many requests a minute as it may")?;
+        tokio::time::sleep_until(at).await;
+        if !self.state().is_up(Instant::now()) {
+            return Err("has failed again and again, and rests for a while");
+        }
+        Ok(Turn { health: self, ended: false, _place: place })
+    }
+}
+
+impl State {
+    /// When a request may go, if that is soon enough.
+    fn place(&mut self, per_minute: Option<u32>, deadline: Instant) -> Option<Instant> {
+        let now = Instant::now();
+        let Some(per_minute) = per_minute else { return Some(now) };
+        let at = self.next.map_or(now, |next| next.max(now));
+        if at > deadline {
+            return None;
+        }
+        self.next = Some(at + Duration::from_secs(60) / per_minute.max(1));
+        Some(at)
+    }
+
+    fn is_up(&mut self, now: Instant) -> bool {
+        match self.rests_until {
+            None => true,
+            Some(until) if now < until || self.tried => false,
+            Some(_) => {
+                self.tried = true;
+                true
+            }
+        }
+    }
+
+    fn note(&mut self, failed: bool) {
+        self.tried = false;
+        if !failed {
+            (self.failures, self.rests_until) = (0, None);
+            return;
+        }
+        self.failures = self.failures.saturating_add(1);
+        if self.failures >= FAILURES {
+            self.rests_until = Some(Instant::now() + REST);
+        }
+    }
+}
+
+impl Turn<'_> {
+    /// How the request ended; what the provider is not to blame for is no failure of it.
+    pub(super) fn end(mut self, refused: Option<RefusalKind>) {
+        self.ended = true;
+        self.health.state().note(matches!(refused, Some(RefusalKind::Failed | RefusalKind::TimedOut)));
+    }
+}
+
+impl Drop for Turn<'_> {
+    /// Dropped in the middle, nobody knows: another one may try.
+    fn drop(&mut self) {
+        if !self.ended {
+            self.health.state().tried = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provider_that_fails_again_and_again_rests_and_is_tried_by_one() {
+        let health = Health::new(4, None, Duration::from_secs(5));
+        for _ in 0..FAILURES {
+            health.turn().await.expect("it is asked").end(Some(RefusalKind::Failed));
+        }
+        assert!(health.turn().await.is_err(), "it rests");
+        tokio::time::advance(REST).await;
+        let trying = health.turn().await.expect("one tries");
+        assert!(health.turn().await.is_err(), "and no other meanwhile");
+        drop(trying);
+        health.turn().await.expect("another tries").end(Some(RefusalKind::TimedOut));
+        assert!(health.turn().await.is_err(), "it rests again");
+        tokio::time::advance(REST).await;
+        health.turn().await.expect("it is asked").end(None);
+        health.turn().await.expect("it is well").end(Some(RefusalKind::Invalid));
+        health.turn().await.expect("who asks wrongly harms nobody").end(None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn so_many_at_once_and_in_a_minute_and_no_more() {
+        let health = Health::new(1, None, Duration::from_secs(5));
+        let first = health.turn().await.expect("a place");
+        assert!(health.turn().await.is_err(), "there is one place");
+        drop(first);
+        let health = Health::new(9, Some(6), Duration::from_secs(15));
+        let began = Instant::now();
+        for _ in 0..2 {
+            health.turn().await.expect("in time").end(None);
+        }
+        assert_eq!(began.elapsed().as_secs(), 10, "one in ten seconds");
+        let waits: Vec<_> = futures::future::join_all((0..3).map(|_| health.turn())).await;
+        assert_eq!(waits.iter().filter(|turn| turn.is_ok()).count(), 1, "the others would wait too long");
+    }
+}

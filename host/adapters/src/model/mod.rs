@@ -1,0 +1,157 @@
+//! Language models, by way of reqwest: each provider with its own health, turns and rate, each answer streamed in and
+//! bounded. A request goes to exactly the model that was decided on; no proxy, no environment, no redirect.
+
+mod anthropic;
+mod draft;
+mod exchange;
+mod health;
+mod openai;
+mod provider;
+mod sse;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use futures::future::BoxFuture;
+use ringfence_core::contract::{Schema, Validator, Violation, parse, violations};
+use ringfence_core::gate::{ModelComplete, Models, Permit, Settled};
+use ringfence_core::ids::ProviderName;
+use ringfence_core::limit::Limit;
+use ringfence_core::model::{Reply, Usage};
+use ringfence_core::refusal::{Refusal, RefusalKind};
+
+use self::draft::Draft;
+use self::provider::Provider;
+pub use self::provider::{Dialect, ProviderSettings};
+use crate::http_client::{HttpSettings, trust};
+use crate::secrets::Secrets;
+
+/// The providers of the policy file.
+pub struct Providers {
+    by_name: HashMap<ProviderName, Provider>,
+    secrets: Secrets,
+    validator: Arc<dyn Validator>,
+}
+
+impl Providers {
+    /// Providers with these settings; `http` says whose certificates are believed.
+    ///
+    /// # Errors
+    /// Which setting cannot be used.
+    pub fn new(
+        settings: Vec<ProviderSettings>,
+        http: &HttpSettings,
+        secrets: Secrets,
+        validator: Arc<dyn Validator>,
+    ) -> Result<Self, String> {
+        if settings.is_empty() {
+            return Ok(Self { by_name: HashMap::new(), secrets, validator });
+        }
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(http.connect_timeout)
+            .tls_backend_preconfigured(trust(http)?)
+            .user_agent("ringfence")
+            .build()
+            .map_err(|why| why.to_string())?;
+        let provider = |settings: ProviderSettings| {
+            let name = settings.name.clone();
+            let wrong = |why| format!("[[provider]] {name}: {why}");
+            Provider::new(settings, client.clone(), &secrets)
+                .map(|provider| (name.clone(), provider))
+                .map_err(wrong)
+        };
+        let by_name = settings.into_iter().map(provider).collect::<Result<_, _>>()?;
+        Ok(Self { by_name, secrets, validator })
+    }
+
+    /// What is wrong with an answer that should keep to a schema.
+    async fn wrong_with(&self, schema: &str, content: &str) -> Vec<Violation> {
+        let violation =
+            |rule: &str, message| vec![Violation { path: String::new(), rule: rule.into(), message }];
+        let value = match parse(content) {
+            Ok(value) => value,
+            Err(why) => return violation("json", format!("the answer is no JSON: {why}")),
+        };
+        match Schema::compile(schema) {
+            Ok(schema) => violations(&schema, &value, &*self.validator).await,
+            Err(why) => violation("schema", why.to_string()),
+        }
+    }
+
+    async fn reply(
+        &self,
+        provider: &Provider,
+        call: &ModelComplete,
+        allowance: u64,
+        taken: &AtomicU64,
+    ) -> Result<Reply, Refusal> {
+        let began = Instant::now();
+        let Draft { content, tool_requests, finish, called, reported, .. } =
+            provider.ask(call, allowance, taken).await?;
+        let (candidate, question) = (call.candidate(), call.question());
+        let content = self.secrets.scrub_text(content);
+        let violations = match &question.schema {
+            Some(schema) if tool_requests.is_empty() => self.wrong_with(schema, &content).await,
+            _ => Vec::new(),
+        };
+        let mut reply = Reply {
+            content,
+            tool_requests,
+            finish,
+            violations,
+            model: candidate.model.clone(),
+            called: self.secrets.scrub_text(called),
+            provider: candidate.provider.clone(),
+            usage: Usage::settle(candidate, question.bytes(), 0, reported),
+            latency_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        };
+        for asked in &mut reply.tool_requests {
+            asked.arguments = self.secrets.scrub_text(std::mem::take(&mut asked.arguments));
+            asked.name = self.secrets.scrub_text(std::mem::take(&mut asked.name));
+        }
+        reply.usage = Usage::settle(candidate, question.bytes(), reply.bytes(), reported);
+        Ok(reply)
+    }
+}
+
+impl Models for Providers {
+    fn complete(&self, permit: Permit<ModelComplete>) -> BoxFuture<'_, Settled<ModelComplete>> {
+        Box::pin(async move {
+            let name = permit.call().candidate().provider.clone();
+            let Some(provider) = self.by_name.get(&name) else {
+                let why = format!("provider `{name}` was not declared when this process began");
+                return permit.refuse(Refusal::new(RefusalKind::Failed, why));
+            };
+            let turn = match provider.health.turn().await {
+                Ok(turn) => turn,
+                Err(why) => {
+                    return permit
+                        .refuse(Refusal::new(RefusalKind::Failed, format!("provider `{name}` {why}")));
+                }
+            };
+            let underway = match permit.begin().await {
+                Ok(underway) => underway,
+                Err(settled) => return settled,
+            };
+            let allowance = underway.allowance(Limit::BytesIn);
+            let taken = AtomicU64::new(0);
+            let reply = self.reply(provider, underway.call(), allowance, &taken);
+            let late = |_| {
+                Err(Refusal::new(
+                    RefusalKind::TimedOut,
+                    format!("provider `{name}` gave no whole answer in time"),
+                ))
+            };
+            let answered = tokio::time::timeout(provider.timeout, reply).await.unwrap_or_else(late);
+            turn.end(answered.as_ref().err().map(|refusal| refusal.kind));
+            underway.settle(answered.map_err(|refusal| {
+                let message = self.secrets.scrub_text(refusal.message.clone());
+                Refusal { message, ..refusal }.after(taken.load(Ordering::Relaxed))
+            }))
+        })
+    }
+}

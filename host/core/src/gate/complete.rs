@@ -1,0 +1,148 @@
+//! Questions to language models: which ones can answer is found out and recorded, then one after the other is asked until
+//! one does. Each that is asked is a call of its own: decided, charged and recorded as if the skill had made it.
+
+use std::sync::Arc;
+
+use futures::future::join_all;
+
+use super::call::model::{ModelComplete, ModelRoute};
+use super::{Gate, ModelWait, Opened, Permit, Stop, TrapReason};
+use crate::ids::ModelName;
+use crate::limit::Limit;
+use crate::model::{Candidate, LeftOut, Question, Reply, Room, Routed};
+use crate::refusal::{Refusal, RefusalKind};
+
+/// How many questions may be asked at once.
+const MAX_AT_ONCE: usize = 16;
+
+/// How often each model is asked the same.
+const ROUNDS: u32 = 2;
+
+/// How long the host waits before the second round, in nanoseconds.
+const BACK_OFF: u64 = 500_000_000;
+
+/// A question on its way from model to model.
+struct Pending {
+    question: Arc<Question>,
+    candidates: Vec<Candidate>,
+    asked: usize,
+    end: Option<Result<Reply, Refusal>>,
+}
+
+impl Gate {
+    /// Asks a question.
+    ///
+    /// # Errors
+    /// [`Stop`], as for every call.
+    pub async fn complete(&mut self, question: Question) -> Result<Reply, Stop> {
+        let mut ends = self.complete_many(vec![question]).await?;
+        ends.pop().expect("one question has one end").map_err(Stop::Tell)
+    }
+
+    /// Asks several at once. Of each round all are decided on and reserved in their order before any of them starts.
+    ///
+    /// # Errors
+    /// [`Stop::Trap`] alone; what a single one is refused stands in its place.
+    pub async fn complete_many(
+        &mut self,
+        questions: Vec<Question>,
+    ) -> Result<Vec<Result<Reply, Refusal>>, Stop> {
+        if questions.len() > MAX_AT_ONCE {
+            let why = format!("{} questions at once; {MAX_AT_ONCE} are allowed", questions.len());
+            return Err(TrapReason::Misuse(why).into());
+        }
+        let parts = questions.len() as u64;
+        let mut pending = Vec::with_capacity(questions.len());
+        for question in questions {
+            pending.push(self.route(Arc::new(question), parts)?);
+        }
+        for round in 0..ROUNDS {
+            if round > 0 && pending.iter().any(Pending::is_open) {
+                self.sleep(ModelWait { nanoseconds: BACK_OFF }).await?;
+            }
+            pending.iter_mut().for_each(|pending| pending.asked = 0);
+            while pending.iter().any(Pending::has_next) {
+                self.ask_next(&mut pending).await?;
+            }
+        }
+        Ok(pending.into_iter().map(Pending::into_end).collect())
+    }
+
+    /// Finds out who can answer.
+    fn route(&mut self, question: Arc<Question>, parts: u64) -> Result<Pending, Stop> {
+        self.keep_up();
+        let room = self.books().with_ledger(|ledger| Room {
+            tokens: ledger.left(Limit::Tokens) / parts,
+            micro_usd: ledger.left(Limit::MicroUsd) / parts,
+            bytes_in: ledger.left(Limit::BytesIn) / parts,
+        });
+        let authority = Arc::clone(&self.authority);
+        let asked = |name: &&ModelName| question.model.as_ref().is_none_or(|asked| name.as_str() == asked);
+        let call = ModelRoute::new(&question, || {
+            let models = &authority.edition().policy().models;
+            let granted = authority.models().filter(asked).filter_map(|name| models.get(name));
+            Routed::among(granted.map(|model| &**model), &question, room)
+        });
+        let (candidates, end) = match self.local(call) {
+            Ok(routed) if routed.candidates.is_empty() => (Vec::new(), Some(Err(nobody(&routed.left_out)))),
+            Ok(routed) => (routed.candidates, None),
+            Err(Stop::Tell(refusal)) => (Vec::new(), Some(Err(refusal))),
+            Err(trap) => return Err(trap),
+        };
+        Ok(Pending { question, candidates, asked: 0, end })
+    }
+
+    /// Puts each question that is open to its next model.
+    async fn ask_next(&mut self, pending: &mut [Pending]) -> Result<(), Stop> {
+        let mut underway: Vec<(usize, Permit<ModelComplete>)> = Vec::new();
+        for (place, pending) in pending.iter_mut().enumerate().filter(|(_, pending)| pending.has_next()) {
+            let candidate = pending.candidates[pending.asked].clone();
+            pending.asked += 1;
+            match self.open(ModelComplete::new(candidate, Arc::clone(&pending.question))) {
+                Ok(Opened::Permit(permit)) => underway.push((place, permit)),
+                Ok(Opened::Recorded(reply)) => pending.end = Some(Ok(reply)),
+                Err(Stop::Tell(refusal)) => pending.end = Some(Err(refusal)),
+                Err(trap) => return Err(trap),
+            }
+        }
+        let outside = &self.outside;
+        let asked = underway.into_iter().map(|(place, permit)| async move {
+            (place, outside.models.complete(permit).await.into_result())
+        });
+        for (place, answer) in join_all(asked).await {
+            pending[place].end = Some(match answer {
+                Ok(reply) => Ok(reply),
+                Err(Stop::Tell(refusal)) => Err(refusal),
+                Err(trap) => return Err(trap),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Pending {
+    /// Whether another model may do better.
+    fn is_open(&self) -> bool {
+        let may_help = |kind| matches!(kind, RefusalKind::Failed | RefusalKind::TimedOut);
+        match &self.end {
+            None => true,
+            Some(Ok(_)) => false,
+            Some(Err(refusal)) => !self.candidates.is_empty() && may_help(refusal.kind),
+        }
+    }
+
+    fn has_next(&self) -> bool {
+        self.is_open() && self.asked < self.candidates.len()
+    }
+
+    fn into_end(self) -> Result<Reply, Refusal> {
+        self.end.unwrap_or_else(|| Err(nobody(&[])))
+    }
+}
+
+fn nobody(left_out: &[LeftOut]) -> Refusal {
+    let reasons: Vec<_> =
+        left_out.iter().map(|left_out| format!("{}: {}", left_out.model, left_out.why)).collect();
+    let why = if reasons.is_empty() { "it is declared nowhere".to_owned() } else { reasons.join("; ") };
+    Refusal::new(RefusalKind::Invalid, format!("no model that is granted can answer: {why}"))
+}
