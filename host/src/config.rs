@@ -7,6 +7,7 @@ mod models;
 mod policy;
 mod retention;
 mod rules;
+mod tools;
 mod web;
 
 use std::collections::BTreeMap;
@@ -14,8 +15,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ringfence_adapters::artifacts::ArtifactQuota;
-use ringfence_adapters::http_client::{HttpSettings, Secrets};
+use ringfence_adapters::http_client::HttpSettings;
+use ringfence_adapters::mcp_client::ServerSettings;
 use ringfence_adapters::model::ProviderSettings;
+use ringfence_adapters::secrets::Secrets;
 use ringfence_core::artifact::MediaRange;
 use ringfence_core::context::Origin;
 use ringfence_core::error::{Code, Error};
@@ -66,6 +69,8 @@ pub struct Config {
     pub retention: Option<Duration>,
     /// How the web is reached.
     pub http: HttpSettings,
+    /// The servers of tools.
+    pub servers: Vec<ServerSettings>,
     /// Who provides language models.
     pub providers: Vec<ProviderSettings>,
     secrets: Vec<SecretSource>,
@@ -99,6 +104,8 @@ struct File {
     http: web::HttpEntry,
     #[serde(default)]
     secret: BTreeMap<String, web::SecretEntry>,
+    #[serde(default)]
+    server: Vec<tools::ServerEntry>,
     #[serde(default)]
     context: Vec<context::ContextEntry>,
     #[serde(default)]
@@ -242,6 +249,7 @@ impl Config {
             rule_files: rule_files.into_iter().map(|(path, _)| path).collect(),
             retention: retention::age(parsed.retention.as_ref()).map_err(&wrong)?,
             http: web::settings(&parsed.http, folder).map_err(|why| wrong(format!("[http] {why}")))?,
+            servers: tools::servers(&parsed.server, &parsed.secret, folder).map_err(&wrong)?,
             providers: models::providers(&parsed.provider, &parsed.secret).map_err(&wrong)?,
             secrets: web::sources(&parsed.secret, folder).map_err(&wrong)?,
         };

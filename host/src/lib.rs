@@ -31,5 +31,6 @@ mod show;
 pub mod store;
 mod tasks;
 mod text;
+pub mod tools;
 pub mod wiring;
 pub mod work;

@@ -9,6 +9,7 @@ use ringfence_adapters::context::SourcesOverStore;
 use ringfence_adapters::files::CapFiles;
 use ringfence_adapters::http_client::HyperHttp;
 use ringfence_adapters::in_memory::InMemoryStore;
+use ringfence_adapters::mcp_client::{Launcher, McpTools};
 use ringfence_adapters::memory::MemoryOverLog;
 use ringfence_adapters::model::Providers;
 use ringfence_adapters::sqlite::SqliteStore;
@@ -131,6 +132,7 @@ pub fn start_with(
         time: Duration::from_secs(5),
     };
     let slots = machine::affordable_slots(config.slots);
+    let tool = tools(&config, &store, program.clone())?;
     let sandbox = Arc::new(engine(&config, slots, &store, program, key)?);
     let switches = Arc::new(Switches::default());
     let delegation = Arc::new(Delegation::default());
@@ -145,6 +147,7 @@ pub fn start_with(
         )),
         models: Box::new(providers(&config, validator.clone())?),
         skills: Box::new(Arc::clone(&delegation)),
+        tool: Box::new(tool),
     };
     own(&mut outside);
     let host = Arc::new(Host {
@@ -186,6 +189,19 @@ fn web(config: &Config) -> Result<HyperHttp, Error> {
             .because(why)
             .hint("mend its section [http]")
     })
+}
+
+/// The servers of tools; none is started yet. `program` is this program's binary: it is started again to become a server that
+/// ends with the host.
+///
+/// # Errors
+/// `R0404` if a secret cannot be read, `R0526` if servers could not be started at all.
+pub fn tools(config: &Config, store: &Store, program: PathBuf) -> Result<McpTools, Error> {
+    let arguments = vec!["run-server".into(), std::process::id().to_string()];
+    let launcher = Launcher { program, arguments };
+    let (servers, log) = (config.servers.clone(), Arc::clone(&store.log));
+    McpTools::new(servers, log, config.secrets()?, launcher, config.http.clone())
+        .map_err(|why| Error::new(Code::R0526, "no server of tools can be started").because(why))
 }
 
 fn providers(config: &Config, validator: ChildValidator) -> Result<Providers, Error> {

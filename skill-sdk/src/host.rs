@@ -2,7 +2,7 @@
 
 use crate::Violations;
 #[cfg(not(target_family = "wasm"))]
-use crate::{Artifacts, Clock, Context, Files, Http, Log, Memory, Model, Random, Skills};
+use crate::{Artifacts, Clock, Context, Files, Http, Log, Memory, Model, Random, Skills, Tool};
 
 /// What a run is given besides its input.
 ///
@@ -43,11 +43,14 @@ pub struct Host {
     /// The other skills.
     #[cfg(not(target_family = "wasm"))]
     pub skills: Skills,
+    /// The granted tools.
+    #[cfg(not(target_family = "wasm"))]
+    pub tool: Tool,
 }
 
 #[cfg(not(target_family = "wasm"))]
 impl Host {
-    /// A host of fakes for a native test: nothing remembered, nothing given to read, no folder, URL or model granted, 1970, seed 0, no
+    /// A host of fakes for a native test: nothing remembered, nothing given to read, no folder, URL, model or tool granted, 1970, seed 0, no
     /// other skill. Its fields may be replaced.
     pub fn fake() -> Self {
         Self::default()
@@ -59,7 +62,7 @@ impl Host {
     message = "the host does not provide `{Self}`",
     label = "neither a power nor `Violations`",
     note = "the first argument of a skill is its input; every further one is `Log`, `Memory`, `Artifacts`, \
-            `Context`, `Files`, `Http`, `Model`, `Clock`, `Random`, `Skills` or `Violations`",
+            `Context`, `Files`, `Http`, `Model`, `Clock`, `Random`, `Skills`, `Tool` or `Violations`",
     note = "a skill with several inputs takes them as one struct with #[data]"
 )]
 pub trait Provided: Sized {

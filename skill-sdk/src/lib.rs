@@ -13,7 +13,7 @@
 //! ```
 //!
 //! The first argument is the input; every further one is provided by the host: a power ([`Log`], [`Memory`],
-//! [`Artifacts`], [`Context`], [`Files`], [`Http`], [`Model`], [`Clock`], [`Random`], [`Skills`]) or the [`Violations`] of the
+//! [`Artifacts`], [`Context`], [`Files`], [`Http`], [`Model`], [`Clock`], [`Random`], [`Skills`], [`Tool`]) or the [`Violations`] of the
 //! attempt before. Built for `wasm32-wasip2` the powers are the host's; built natively they are fakes, so that a skill is tested as the plain function that it is.
 //!
 //! Here live the names that authors use and their re-exports; nothing that does work.
@@ -39,10 +39,10 @@ pub mod bindings;
 #[cfg(target_family = "wasm")]
 mod component;
 
-pub use capability::{artifacts, clock, context, files, http, log, memory, model, random, skills};
+pub use capability::{artifacts, clock, context, files, http, log, memory, model, random, skills, tool};
 pub use capability::{
     artifacts::Artifacts, clock::Clock, context::Context, files::Files, http::Http, log::Log, memory::Memory,
-    model::Model, random::Random, skills::Skills,
+    model::Model, random::Random, skills::Skills, tool::Tool,
 };
 pub use contract::{Contract, Skill};
 pub use failure::{Failure, Result};
@@ -71,8 +71,8 @@ pub use ringfence_sdk_macros::skill;
 pub mod prelude {
     pub use crate::{
         Artifacts, Clock, Context, Failure, Files, Host, Http, Log, Memory, Model, Random, Result, Skill,
-        Skills, Violation, Violations, artifacts, clock, context, data, files, http, json, log, memory,
-        model, random, skill, skills,
+        Skills, Tool, Violation, Violations, artifacts, clock, context, data, files, http, json, log, memory,
+        model, random, skill, skills, tool,
     };
 }
 

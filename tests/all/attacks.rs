@@ -26,13 +26,14 @@ mod revoked;
 mod schemas;
 mod skills;
 mod terminal;
+mod tool;
 mod traps;
 mod waiting;
 
 pub(crate) use self::{
     approvals::*, artifacts::*, bombs::*, calls::*, changes::*, context::*, files::*, grants::*, hiding::*,
     http::*, http_answers::*, http_secrets::*, imports::*, leftovers::*, memory::*, model::*, names::*,
-    outputs::*, printing::*, revoked::*, schemas::*, skills::*, terminal::*, traps::*, waiting::*,
+    outputs::*, printing::*, revoked::*, schemas::*, skills::*, terminal::*, tool::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

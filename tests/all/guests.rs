@@ -8,6 +8,7 @@ mod tests_by_name {
     use crate::context::*;
     use crate::models::*;
     use crate::replay::*;
+    use crate::tools::*;
     use crate::web::*;
 
     macro_rules! assert_test_exists {

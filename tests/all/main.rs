@@ -24,5 +24,6 @@ mod servers;
 #[path = "../simulation/mod.rs"]
 mod simulation;
 mod sticky;
+mod tools;
 mod validation;
 mod web;

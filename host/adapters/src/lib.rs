@@ -11,9 +11,11 @@ pub mod context;
 pub mod files;
 pub mod http_client;
 pub mod in_memory;
+pub mod mcp_client;
 pub mod memory;
 pub mod model;
 pub mod promises;
+pub mod secrets;
 pub mod sqlite;
 pub mod system;
 #[cfg(test)]

@@ -28,11 +28,13 @@ pub enum Capability {
     Random,
     /// Other skills.
     Skills,
+    /// Tools of servers that speak the Model Context Protocol, as far as they are granted.
+    Tool,
 }
 
 impl Capability {
     /// All of them, in alphabetical order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Artifacts,
         Self::Clock,
         Self::Context,
@@ -43,6 +45,7 @@ impl Capability {
         Self::Model,
         Self::Random,
         Self::Skills,
+        Self::Tool,
     ];
 
     /// Its word.
@@ -59,6 +62,7 @@ impl Capability {
             Self::Model => "model",
             Self::Random => "random",
             Self::Skills => "skills",
+            Self::Tool => "tool",
         }
     }
 
@@ -82,6 +86,7 @@ impl Capability {
             Self::Model => "ringfence:model/model@0.1.0",
             Self::Random => "ringfence:random/random@0.1.0",
             Self::Skills => "ringfence:skills/skills@0.1.0",
+            Self::Tool => "ringfence:tool/tool@0.1.0",
         }
     }
 

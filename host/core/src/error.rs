@@ -87,6 +87,8 @@ codes! {
     R0445 = Asked, "a source of the context is stale";
     R0446 = Asked, "the context is over its budget";
     R0448 = Asked, "nothing says how long payloads are kept";
+    R0455 = Asked, "no such tool";
+    R0456 = Asked, "the tool is not what was looked at";
     R0460 = Asked, "no such approval";
     R0461 = Asked, "the approval is decided";
     R0462 = Asked, "the approval is over";
@@ -106,6 +108,8 @@ codes! {
     R0512 = Failed, "an index of the store differs from its log";
     R0520 = Failed, "a proof does not hold";
     R0521 = Failed, "the log is not the one of the checkpoint";
+    R0526 = Failed, "a server of tools cannot be asked";
+    R0527 = Failed, "tools are not what was accepted";
     R0530 = Waits, "the task waits for an approval";
     R0531 = Refused, "an approval was denied";
     R0532 = Refused, "an approval expired";

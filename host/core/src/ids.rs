@@ -114,6 +114,14 @@ name!(
     SourceName, "a source name", check_words
 );
 name!(
+    /// The name that the operator gives to a server of tools.
+    ServerName, "a server name", check_words
+);
+name!(
+    /// A tool of a server: `files/read_text_file`. The server's name comes first, so tools of two servers are never the same.
+    ToolName, "a tool name", check_tool
+);
+name!(
     /// The operator's name of a language model.
     ModelName, "a model name", check_words
 );
@@ -127,9 +135,31 @@ name!(
 );
 name!(
     /// A sequence of events with one writer: `task/<id>`, `registry`, `control`, `memory/<agent>`,
-    /// `artifacts/<agent>`, `checkpoints`.
+    /// `artifacts/<agent>`, `checkpoints`, `tools`.
     StreamName, "a stream name", check_stream
 );
+
+/// ASCII alone: two names that look alike are alike.
+fn check_tool(text: &str, kind: &'static str) -> Result<(), BadName> {
+    let bad = |why| BadName { text: text.chars().take(80).collect(), kind, why };
+    let (server, tool) = text.split_once('/').ok_or(bad("it must be `server/tool`"))?;
+    check_words(server, kind)?;
+    if tool.is_empty() || tool.len() > 128 {
+        return Err(bad("the tool's part must have 1 to 128 characters"));
+    }
+    if !tool.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-./".contains(&byte)) {
+        return Err(bad("the tool's part has only letters, digits and `_`, `-`, `.`, `/`"));
+    }
+    Ok(())
+}
+
+impl ToolName {
+    /// The server's name and the name that the server knows the tool by.
+    #[must_use]
+    pub fn parts(&self) -> (&str, &str) {
+        self.as_str().split_once('/').expect("a tool name has two parts")
+    }
+}
 
 fn check_stream(text: &str, kind: &'static str) -> Result<(), BadName> {
     text.split('/').try_for_each(|part| check_words(part, kind))
@@ -158,6 +188,12 @@ impl StreamName {
     #[must_use]
     pub fn registry() -> Self {
         Self("registry".into())
+    }
+
+    /// The stream of the tools that were accepted.
+    #[must_use]
+    pub fn tools() -> Self {
+        Self("tools".into())
     }
 
     /// The stream of kills and, later, of everything else that people order.

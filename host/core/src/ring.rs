@@ -111,7 +111,7 @@ pub const fn floor(capability: Capability) -> Ring {
         | Capability::Memory
         | Capability::Random
         | Capability::Skills => Ring::Sandboxed,
-        Capability::Files | Capability::Http | Capability::Model => Ring::Standard,
+        Capability::Files | Capability::Http | Capability::Model | Capability::Tool => Ring::Standard,
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
     fn a_sandboxed_caller_has_no_power_that_leaves_the_host() {
         assert_eq!(
             Powers::all().without(Ring::Sandboxed.powers()),
-            [Capability::Files, Capability::Http, Capability::Model].into_iter().collect()
+            [Capability::Files, Capability::Http, Capability::Model, Capability::Tool].into_iter().collect()
         );
     }
 

@@ -13,5 +13,6 @@ wasmtime::component::bindgen!({
         "ringfence:memory/memory.error" => ringfence_core::gate::Stop,
         "ringfence:model/model.error" => ringfence_core::gate::Stop,
         "ringfence:skills/skills.error" => ringfence_core::gate::Stop,
+        "ringfence:tool/tool.error" => ringfence_core::gate::Stop,
     },
 });

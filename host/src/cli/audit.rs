@@ -22,7 +22,7 @@ pub(super) struct Audit {
 enum AuditVerb {
     /// Show the streams, or the events of one
     Log {
-        /// A task, or a stream: registry, control, checkpoints, memory/AGENT, artifacts/AGENT
+        /// A task, or a stream: registry, control, checkpoints, tools, memory/AGENT, artifacts/AGENT
         stream: Option<String>,
     },
     /// Check that no event was altered, removed or moved, and what was signed
@@ -72,7 +72,7 @@ impl Audit {
 /// The stream of this name, or of the task of this id.
 pub(super) fn stream_of(name: &str) -> Result<StreamName, Error> {
     // Every other stream has a name of its own, or one with a slash in it.
-    let is_own = name.contains('/') || ["registry", "control", "checkpoints"].contains(&name);
+    let is_own = name.contains('/') || ["registry", "control", "checkpoints", "tools"].contains(&name);
     let name = if is_own { name.to_owned() } else { format!("task/{name}") };
     name.parse().map_err(|why| {
         Error::new(Code::R0414, format!("{name:?} is no stream"))

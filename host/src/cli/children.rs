@@ -86,6 +86,29 @@ impl ValidateValue {
     }
 }
 
+#[derive(Debug, Args)]
+pub(super) struct RunServer {
+    host: u32,
+    #[arg(last = true)]
+    command: Vec<std::ffi::OsString>,
+}
+
+impl RunServer {
+    /// Becomes the server. What ties it to the host stays.
+    pub(super) fn run(self) -> ExitCode {
+        use std::os::unix::process::CommandExt;
+        let why = match (tie_to(self.host), self.command.split_first()) {
+            (Ok(()), Some((program, arguments))) => {
+                std::process::Command::new(program).args(arguments).exec().to_string()
+            }
+            (Ok(()), None) => "it names no program".into(),
+            (Err(why), _) => why,
+        };
+        show::note(why);
+        ExitCode::from(HOST_FAILED)
+    }
+}
+
 /// Dies with its host: nobody waits for it then, and nobody would end it.
 fn tie_to(host: u32) -> Result<(), String> {
     set_parent_process_death_signal(Some(Signal::KILL))

@@ -29,6 +29,7 @@ mod store;
 mod task;
 mod task_file;
 mod tasks;
+mod tools;
 mod withdraw;
 mod work;
 
@@ -108,6 +109,8 @@ enum Verb {
     Approvals(approvals::Approvals),
     /// List what skills have handed over, trace it back, or write it to a file
     Artifacts(artifacts::Artifacts),
+    /// List the tools of the servers that the policy file names, and accept them
+    Tools(tools::Tools),
     /// Stop what runs, wherever it is
     Kill(kill::Kill),
     /// Read, check and prove the audit log
@@ -130,6 +133,8 @@ enum Verb {
     CompileComponent(children::CompileComponent),
     #[command(hide = true)]
     ValidateValue(children::ValidateValue),
+    #[command(hide = true)]
+    RunServer(children::RunServer),
 }
 
 /// Does one of the host's limited chores (compiling a component, validating a value) if this process was started for one.
@@ -137,7 +142,7 @@ enum Verb {
 #[must_use]
 pub fn chore() -> Option<ExitCode> {
     let asked = std::env::args().nth(1)?;
-    ["compile-component", "validate-value"].contains(&asked.as_str()).then(main)
+    ["compile-component", "validate-value", "run-server"].contains(&asked.as_str()).then(main)
 }
 
 /// Parses the command line, does what it says, and tells how the process ends.
@@ -148,7 +153,7 @@ pub fn main() -> ExitCode {
         Err(misread) => return answer(&misread),
     };
     let level = tracing_subscriber::EnvFilter::try_from_env("RINGFENCE_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,rmcp=off"));
     tracing_subscriber::fmt()
         .with_env_filter(level)
         .with_writer(std::io::stderr)
@@ -157,6 +162,7 @@ pub fn main() -> ExitCode {
     match cli.verb {
         Verb::CompileComponent(compile) => return compile.run(),
         Verb::ValidateValue(validate) => return validate.run(),
+        Verb::RunServer(server) => return server.run(),
         _ => {}
     }
     let json = cli.global.json;
@@ -219,6 +225,7 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Inbox(verb) => verb.run(global).await,
         Verb::Approvals(verb) => verb.run(global).await,
         Verb::Artifacts(verb) => verb.run(global),
+        Verb::Tools(verb) => verb.run(global).await,
         Verb::Kill(verb) => verb.run(global).await,
         Verb::Events(verb) => verb.run(global).await,
         Verb::Store(verb) => verb.run(global).await,
@@ -230,6 +237,7 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Man(verb) => verb.run(global),
         Verb::CompileComponent(verb) => Ok(verb.run()),
         Verb::ValidateValue(verb) => Ok(verb.run()),
+        Verb::RunServer(verb) => Ok(verb.run()),
     }
 }
 

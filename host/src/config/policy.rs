@@ -13,7 +13,7 @@ use ringfence_core::pipeline::Policy;
 use ringfence_core::ring::{Ring, floor};
 use serde::Deserialize;
 
-use super::{File, approval, context, models, rules, web};
+use super::{File, approval, context, models, rules, tools, web};
 use crate::quantity;
 
 #[derive(Debug, Deserialize)]
@@ -26,6 +26,8 @@ pub(super) struct GrantEntry {
     files: Vec<FolderEntry>,
     #[serde(default)]
     http: Vec<web::WebEntry>,
+    #[serde(default)]
+    tools: Vec<tools::ToolEntry>,
     #[serde(default)]
     models: Vec<String>,
 }
@@ -81,6 +83,7 @@ fn grant(entry: &GrantEntry, file: &File, asked: &ApprovalTerms, folder: &Path) 
             let granted = [
                 (Capability::Files, entry.files.is_empty()),
                 (Capability::Http, entry.http.is_empty()),
+                (Capability::Tool, entry.tools.is_empty()),
                 (Capability::Model, entry.models.is_empty()),
             ];
             for (capability, nothing) in granted {
@@ -103,19 +106,21 @@ fn grant(entry: &GrantEntry, file: &File, asked: &ApprovalTerms, folder: &Path) 
     };
     let skill =
         entry.skill.as_deref().map(str::parse::<SkillName>).transpose().map_err(|why| why.to_string())?;
-    if entry.files.is_empty() && entry.http.is_empty() && entry.models.is_empty() {
-        return Err("it grants nothing: say files = [{ folder = \"…\", access = \"read\" }], http = [\"https://…\"] or \
-                    models = [\"…\"]"
+    if entry.files.is_empty() && entry.http.is_empty() && entry.models.is_empty() && entry.tools.is_empty() {
+        return Err("it grants nothing: say files = [{ folder = \"…\", access = \"read\" }], http = [\"https://…\"], \
+                    models = [\"…\"] or tools = [\"server/tool\"]"
             .into());
     }
     let folders = entry.files.iter().map(|entry| folder_grant(entry, folder).map(Arc::new));
     let http = entry.http.iter().map(|entry| web::grant(entry, &file.secret, asked).map(Arc::new));
     let models = entry.models.iter().map(|name| models::granted(name, &file.model));
+    let tools = entry.tools.iter().map(|entry| tools::grant(entry, &file.server, asked).map(Arc::new));
     Ok(Grant {
         holder,
         skill,
         files: folders.collect::<Result<_, _>>()?,
         http: http.collect::<Result<_, _>>()?,
+        tools: tools.collect::<Result<_, _>>()?,
         models: models.collect::<Result<_, _>>()?,
     })
 }

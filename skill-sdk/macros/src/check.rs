@@ -6,7 +6,7 @@ use quote::ToTokens;
 use syn::{Error, FnArg, Ident, ItemFn, Pat, PatType, Result, ReturnType, Type};
 
 /// What the host provides, by the names that the SDK gives it: never the input.
-const PROVIDED: [&str; 11] = [
+const PROVIDED: [&str; 12] = [
     "Log",
     "Memory",
     "Artifacts",
@@ -17,6 +17,7 @@ const PROVIDED: [&str; 11] = [
     "Clock",
     "Random",
     "Skills",
+    "Tool",
     "Violations",
 ];
 

@@ -10,3 +10,4 @@ pub mod memory;
 pub mod model;
 pub mod random;
 pub mod skills;
+pub mod tool;

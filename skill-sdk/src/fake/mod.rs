@@ -11,3 +11,4 @@ pub(crate) mod memory;
 pub(crate) mod model;
 pub(crate) mod random;
 pub(crate) mod skills;
+pub(crate) mod tool;

@@ -29,6 +29,7 @@ mod rules;
 mod shells;
 mod soak;
 mod store;
+mod tools;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

@@ -5,8 +5,10 @@ mod names;
 mod nginx;
 pub(crate) mod parts;
 mod raw;
+mod tools;
 
 pub(crate) use models::{LlamaServer, ModelServer, event, piece, stream_head, stream_openai};
 pub(crate) use names::NameServer;
 pub(crate) use nginx::Nginx;
 pub(crate) use raw::{RawServer, ok};
+pub(crate) use tools::{hostile, real};

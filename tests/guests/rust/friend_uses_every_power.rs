@@ -23,6 +23,8 @@ pub struct Seen {
     web: Vec<String>,
     /// What became of each errand.
     errands: Vec<String>,
+    /// What became of each call of a tool.
+    tools: Vec<String>,
 }
 
 /// Uses every power.
@@ -38,6 +40,7 @@ fn friend_uses_every_power(
     memory: Memory,
     random: Random,
     skills: Skills,
+    tool: Tool,
 ) -> Result<Seen> {
     log.info("it begins");
     let mut times = vec![clock.now()];
@@ -75,6 +78,7 @@ fn friend_uses_every_power(
         ],
         web: vec![format!("{:?}", http.get("http://127.0.0.1/"))],
         errands: vec![format!("{:?}", skills.run::<String>("nobody", &json!({})))],
+        tools: vec![format!("{:?}", tool.list()), format!("{:?}", tool.call("nobody/nothing", &json!({})))],
     };
     log.warn("it ends");
     Ok(seen)

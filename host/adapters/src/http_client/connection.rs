@@ -15,13 +15,13 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// Bytes that go both ways.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// Whose certificates are believed: the machine's roots, and the operator's own.
 #[derive(Default)]
-pub(super) struct Trust {
+pub(crate) struct Trust {
     own: Vec<CertificateDer<'static>>,
     /// Read when it is first needed.
     config: OnceLock<Arc<ClientConfig>>,
@@ -37,7 +37,7 @@ impl Trust {
     }
 
     /// The machine's roots and these, as PEM.
-    fn with(pem: &[u8]) -> Result<Self, String> {
+    pub(crate) fn with(pem: &[u8]) -> Result<Self, String> {
         let own: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
         let own = own.map_err(|why| format!("the certificates are no PEM: {why}"))?;
         if own.is_empty() {
@@ -65,7 +65,7 @@ impl Trust {
     }
 
     /// Connects to one of the cleared addresses, the first that answers, and to nothing else.
-    pub(super) async fn connect(
+    pub(crate) async fn connect(
         &self,
         url: &WebUrl,
         cleared: &[ClearedAddress],

@@ -18,7 +18,7 @@ use ringfence_core::refusal::{Refusal, RefusalKind};
 use secrecy::ExposeSecret;
 
 use super::connection::Stream;
-use super::secrets::Secrets;
+use crate::secrets::Secrets;
 
 /// The most headers of an answer.
 const MAX_HEADERS: usize = 100;

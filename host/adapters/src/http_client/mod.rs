@@ -1,10 +1,9 @@
 //! The web, by way of hyper: a name is resolved once, each of its addresses is cleared by the grant, and one of those is
 //! connected to. No proxy, no environment, no redirect, no connection that outlives its request.
 
-mod connection;
+pub(crate) mod connection;
 mod exchange;
-mod names;
-mod secrets;
+pub(crate) mod names;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -19,7 +18,7 @@ use ringfence_core::refusal::{Refusal, RefusalKind};
 
 use self::connection::Trust;
 use self::names::{NameServer, Names, SystemNames};
-pub use self::secrets::Secrets;
+use crate::secrets::Secrets;
 
 /// How the web is reached.
 #[derive(Debug, Clone)]

@@ -14,13 +14,13 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 const MAX_ADDRESSES: usize = 16;
 
 /// Says which addresses a name has.
-pub(super) trait Names: Send + Sync {
+pub(crate) trait Names: Send + Sync {
     /// The addresses, or why there are none.
     fn addresses<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>>;
 }
 
 /// The machine's own way of resolving names.
-pub(super) struct SystemNames;
+pub(crate) struct SystemNames;
 
 impl Names for SystemNames {
     fn addresses<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, String>> {
@@ -34,11 +34,11 @@ impl Names for SystemNames {
 }
 
 /// One name server, which the operator names.
-pub(super) struct NameServer(TokioResolver);
+pub(crate) struct NameServer(TokioResolver);
 
 impl NameServer {
     /// Asks this server, remembers nothing, and looks at no file of the machine.
-    pub(super) fn at(server: SocketAddr) -> Result<Self, String> {
+    pub(crate) fn at(server: SocketAddr) -> Result<Self, String> {
         let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
             connection.port = server.port();
             connection

@@ -25,7 +25,8 @@ use ringfence_core::refusal::{Refusal, RefusalKind};
 use self::draft::Draft;
 use self::provider::Provider;
 pub use self::provider::{Dialect, ProviderSettings};
-use crate::http_client::{HttpSettings, Secrets, trust};
+use crate::http_client::{HttpSettings, trust};
+use crate::secrets::Secrets;
 
 /// The providers of the policy file.
 pub struct Providers {

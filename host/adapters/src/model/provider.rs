@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use super::draft::Draft;
 use super::health::Health;
 use super::{anthropic, exchange, openai};
-use crate::http_client::Secrets;
+use crate::secrets::Secrets;
 
 /// What a provider speaks.
 #[derive(Debug, Clone, PartialEq, Eq)]

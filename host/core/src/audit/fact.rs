@@ -19,7 +19,7 @@ use crate::content::Content;
 use crate::context::BoundContext;
 use crate::contract::{Description, Violation, strict};
 use crate::error::Code;
-use crate::ids::{Agent, ContextName, Digest, SkillName, StreamName, TaskId};
+use crate::ids::{Agent, ContextName, Digest, SkillName, StreamName, TaskId, ToolName};
 use crate::limit::Amounts;
 use crate::ring::Ring;
 use crate::units::Timestamp;
@@ -224,6 +224,10 @@ pub enum Fact {
         number: u64,
         total_bytes: u64,
     },
+    /// A tool of a server was accepted as it is: it may be called as long as the server lists it with this hash, which is over
+    /// `text`.
+    #[serde(rename = "tool.accepted")]
+    ToolAccepted { tool: ToolName, hash: Digest, text: String },
     /// How far all streams had come: the leaves that the tree got since the checkpoint before, and its signed root.
     #[serde(rename = "checkpoint.signed")]
     CheckpointSigned { leaves: Vec<Leaf>, note: SignedNote },
@@ -400,6 +404,7 @@ impl Fact {
             Self::KillOrdered { .. } => "kill.ordered",
             Self::MemoryWritten { .. } => "memory.written",
             Self::ArtifactSaved { .. } => "artifact.saved",
+            Self::ToolAccepted { .. } => "tool.accepted",
             Self::CheckpointSigned { .. } => "checkpoint.signed",
             Self::PolicyChanged { .. } => "policy.changed",
             Self::PolicyRefused { .. } => "policy.refused",

@@ -31,4 +31,15 @@ pub enum HeldGrant {
         approval: Option<ApprovalTerms>,
         alone: bool,
     },
+    /// A tool: which one of which server, what it does, whether it may be repeated, the hashes of the schemas that its arguments
+    /// must keep, who has to approve it, and whether it is granted to this skill alone.
+    Tool {
+        tool: String,
+        effect: Effect,
+        idempotent: bool,
+        arguments: Vec<Digest>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval: Option<ApprovalTerms>,
+        alone: bool,
+    },
 }

@@ -93,6 +93,19 @@ impl Schema {
         self.validator.is_valid(value)
     }
 
+    /// Whether any value of a few kilobytes is held against it in no time: it is small, does not lead back to itself, and
+    /// compares no items with each other.
+    #[must_use]
+    pub fn is_light(&self) -> bool {
+        self.work.is_light()
+    }
+
+    /// What is wrong with a value, if it is provably little work to tell.
+    #[must_use]
+    pub fn violations_here(&self, value: &Value) -> Option<Vec<Violation>> {
+        (self.work.on(value) <= super::MAX_WORK_HERE).then(|| self.violations(value))
+    }
+
     /// What is wrong with a value; empty if nothing is. It may take long: see [`super::violations`].
     #[must_use]
     pub fn violations(&self, value: &Value) -> Vec<Violation> {

@@ -112,7 +112,12 @@ impl Work {
         Self { nodes, compares: schema.to_string().contains("\"uniqueItems\"") }
     }
 
-    fn on(self, value: &Value) -> u64 {
+    /// Whether even a thousand values are little work.
+    pub(super) const fn is_light(self) -> bool {
+        self.nodes <= MAX_WORK_HERE / 1_000 && !self.compares
+    }
+
+    pub(super) fn on(self, value: &Value) -> u64 {
         let values = size(value);
         let each = if self.compares { values } else { 1 };
         self.nodes.saturating_mul(values).saturating_mul(each)

@@ -35,11 +35,12 @@ pub use call::memory::{Entry, MemoryCompareAndSet, MemoryDelete, MemoryGet, Memo
 pub use call::model::{ModelComplete, ModelRoute};
 pub use call::random::RandomBytes;
 pub use call::skills::{SkillsAnswer, SkillsRun};
+pub use call::tool::{ToolAnswer, ToolCall, ToolDescription, ToolList, ToolPart};
 pub use call::{Call, Content, LocalCall, Repetition, check_answer};
 pub use inputs::{Inputs, MAX_RANDOM_BYTES};
 pub use journal::{Divergence, Journal, Recorded, RecordedEnd};
 pub use once::Key;
-pub use outside::{Artifacts, Files, Http, Memory, Models, Outside, Skills, Untouchable};
+pub use outside::{Artifacts, Files, Http, Memory, Models, Outside, Skills, Tool, Untouchable};
 pub use permit::{Again, Permit, Settled, Underway};
 pub use redirect::{HttpRequest, HttpResponse};
 pub use stop::{Stop, TrapReason, Unresolved, Wait};

@@ -9,6 +9,7 @@ use crate::audit::{Answered, CallFact, Decision, Fact};
 use crate::governance::{Reservation, Through};
 use crate::ids::{Digest, TaskId};
 use crate::limit::Limit;
+use crate::ring::Effect;
 
 /// Knows an effect again: from its task, its call with all arguments, and the how-manieth of its kind it is in the attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -112,7 +113,11 @@ impl Effects {
 
 /// Whether a call may be made again although nobody saw how it ended.
 pub(super) fn is_harmless<C: Call>(call: &C, through: Option<&Through>) -> bool {
-    let keyed = matches!(through, Some(Through::Web(grant)) if grant.idempotent);
+    let keyed = match through {
+        Some(Through::Web(grant)) => grant.idempotent,
+        Some(Through::Tool(grant)) => grant.idempotent || grant.effect == Effect::Read,
+        _ => false,
+    };
     keyed || call.repetition() != Repetition::Again
 }
 

@@ -2,7 +2,7 @@
 
 use futures::future::BoxFuture;
 
-use super::call::{Call, artifacts, files, http, memory, model, skills};
+use super::call::{Call, artifacts, files, http, memory, model, skills, tool};
 use super::{Permit, Settled};
 
 type Answer<'a, C> = BoxFuture<'a, Settled<C>>;
@@ -62,6 +62,15 @@ pub trait Skills: Send + Sync {
     fn run(&self, permit: Permit<skills::SkillsRun>) -> Answer<'_, skills::SkillsRun>;
 }
 
+/// Tools of servers.
+pub trait Tool: Send + Sync {
+    /// The tools that the permit's run is granted and that were accepted, as they were accepted.
+    fn list(&self, permit: Permit<tool::ToolList>) -> Answer<'_, tool::ToolList>;
+    /// Calls exactly the tool that was decided on, if it is still what was accepted; an answer larger than the allowance of
+    /// bytes in is `too-large`.
+    fn call(&self, permit: Permit<tool::ToolCall>) -> Answer<'_, tool::ToolCall>;
+}
+
 /// Everything outside.
 pub struct Outside {
     /// Artifacts.
@@ -76,6 +85,8 @@ pub struct Outside {
     pub models: Box<dyn Models>,
     /// Other skills.
     pub skills: Box<dyn Skills>,
+    /// Tools.
+    pub tool: Box<dyn Tool>,
 }
 
 impl Outside {
@@ -89,6 +100,7 @@ impl Outside {
             memory: Box::new(Untouchable),
             models: Box::new(Untouchable),
             skills: Box::new(Untouchable),
+            tool: Box::new(Untouchable),
         }
     }
 }
@@ -159,6 +171,15 @@ impl Models for Untouchable {
 
 impl Skills for Untouchable {
     fn run(&self, permit: Permit<skills::SkillsRun>) -> Answer<'_, skills::SkillsRun> {
+        Self::touched(&permit)
+    }
+}
+
+impl Tool for Untouchable {
+    fn list(&self, permit: Permit<tool::ToolList>) -> Answer<'_, tool::ToolList> {
+        Self::touched(&permit)
+    }
+    fn call(&self, permit: Permit<tool::ToolCall>) -> Answer<'_, tool::ToolCall> {
         Self::touched(&permit)
     }
 }

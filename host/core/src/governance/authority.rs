@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::book::Asker;
 use super::{
-    Edition, FolderGrant, Grant, GrantBook, Holder, Method, Policies, Policy, WebGrant, WebHost, WebUrl,
+    Edition, FolderGrant, Grant, GrantBook, Holder, Method, Policies, Policy, ToolGrant, WebGrant, WebHost,
+    WebUrl,
 };
 use crate::audit::{ApprovalTerms, Fact, HeldGrant};
 use crate::capability::Powers;
-use crate::ids::{Agent, ModelName, SkillName};
+use crate::ids::{Agent, ModelName, SkillName, ToolName};
 use crate::ring::Ring;
 
 /// Everything that decides what a run may do. It is fixed when the run begins, and can only narrow from then on: what a
@@ -114,6 +115,7 @@ impl Authority {
                 || held.grants.counting(asker).all(|grant| {
                     grant.files.iter().all(|folder| grants.grants_folder(asker, folder))
                         && grant.http.iter().all(|web| grants.grants_web(asker, web))
+                        && grant.tools.iter().all(|tool| grants.grants_tool(asker, tool))
                         && grant.models.iter().all(|model| grants.grants_model(asker, model))
                 })
         };
@@ -198,6 +200,25 @@ impl Authority {
                 })
             },
         )
+    }
+
+    /// What it was granted about a tool, as far as it still is.
+    pub fn tools<'a>(&'a self, tool: &'a ToolName) -> impl Iterator<Item = Arc<ToolGrant>> + 'a {
+        let (first, since) = self.books();
+        first.tools(self.asker(), tool).flat_map(move |grant| {
+            still(grant, since, |policy, grant| {
+                let granted = policy.grants.tools(self.asker(), tool);
+                granted.filter_map(|other| grant.meet(other)).collect()
+            })
+        })
+    }
+
+    /// The tools of which it was granted something, as far as it still is, each once and in order.
+    #[must_use]
+    pub fn granted_tools(&self) -> Vec<ToolName> {
+        let named = self.grants().flat_map(|grant| &grant.tools).map(|grant| grant.tool.clone());
+        let named: std::collections::BTreeSet<_> = named.collect();
+        named.into_iter().filter(|tool| self.tools(tool).next().is_some()).collect()
     }
 
     /// The models that it was granted, as far as they still are, in the operator's order and each once.

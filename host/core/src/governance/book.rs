@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::web_url::WebHost;
-use super::{FolderGrant, Grant, Holder, WebGrant};
-use crate::ids::{Agent, ModelName, SkillName};
+use super::{FolderGrant, Grant, Holder, ToolGrant, WebGrant};
+use crate::ids::{Agent, ModelName, SkillName, ToolName};
 use crate::ring::Ring;
 
 /// Who asks.
@@ -44,6 +44,7 @@ pub struct GrantBook {
     folders: Index<FolderGrant>,
     hosts: Index<WebGrant>,
     domains: Index<WebGrant>,
+    tools: Index<ToolGrant>,
 }
 
 impl GrantBook {
@@ -59,6 +60,9 @@ impl GrantBook {
             for web in &grant.http {
                 let index = if web.url.below { &mut book.domains } else { &mut book.hosts };
                 index.put(grant, web.url.host.to_string(), web);
+            }
+            for tool in &grant.tools {
+                book.tools.put(grant, tool.tool.to_string(), tool);
             }
         }
         Self { grants, ..book }
@@ -93,6 +97,20 @@ impl GrantBook {
     pub(super) fn grants_web(&self, asker: Asker<'_>, web: &WebGrant) -> bool {
         let index = if web.url.below { &self.domains } else { &self.hosts };
         index.find(asker, &web.url.host.to_string()).any(|granted| **granted == *web)
+    }
+
+    /// Whether somebody was granted exactly this.
+    pub(super) fn grants_tool(&self, asker: Asker<'_>, tool: &ToolGrant) -> bool {
+        self.tools.find(asker, &tool.tool.to_string()).any(|granted| **granted == *tool)
+    }
+
+    /// What somebody was granted about a tool.
+    pub(super) fn tools<'a>(
+        &'a self,
+        asker: Asker<'a>,
+        tool: &'a ToolName,
+    ) -> impl Iterator<Item = &'a Arc<ToolGrant>> {
+        self.tools.find(asker, tool.as_str())
     }
 
     /// The folders of a name that somebody was granted.

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Access, Authority, FolderGrant, GuestPath, Method, WebGrant, WebUrl};
+use serde_json::Value;
+
+use super::tool_grant::decide_tool;
+use super::{Access, Authority, FolderGrant, GuestPath, Method, ToolGrant, WebGrant, WebUrl};
 use crate::audit::ApprovalTerms;
 use crate::capability::Capability;
-use crate::ids::SkillName;
+use crate::ids::{SkillName, ToolName};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::ring::{Effect, required};
 
@@ -33,6 +36,8 @@ pub enum Scope<'a> {
     Model(Result<Option<&'a str>, &'a str>),
     /// Something on the web, or why it is nothing that can be asked for.
     Web(Result<WebAsk<'a>, &'static str>),
+    /// A tool, or why it is nothing that can be called.
+    Tool(Result<ToolAsk<'a>, &'a str>),
     /// An artifact, or why there can be none like it.
     Artifact(Result<(), &'a Refusal>),
 }
@@ -48,6 +53,15 @@ pub struct WebAsk<'a> {
     pub bytes: u64,
 }
 
+/// A call of a tool, as far as the decision is concerned.
+#[derive(Debug, Clone, Copy)]
+pub struct ToolAsk<'a> {
+    /// Which one of which server.
+    pub tool: &'a ToolName,
+    /// An object of JSON.
+    pub arguments: &'a Value,
+}
+
 /// What a call may be made through.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Through {
@@ -55,6 +69,8 @@ pub enum Through {
     Folder(Arc<FolderGrant>),
     /// A grant about the web.
     Web(Arc<WebGrant>),
+    /// A grant about a tool.
+    Tool(Arc<ToolGrant>),
 }
 
 /// The decision.
@@ -101,7 +117,8 @@ fn decide_now(ask: &Ask<'_>, authority: &Authority) -> Verdict {
         return deny(format!("`{}` is none of this run's powers", ask.capability));
     }
     // What a request does depends on its grant.
-    let effect = if matches!(ask.scope, Scope::Web(_)) { Effect::Read } else { ask.effect };
+    let by_grant = matches!(ask.scope, Scope::Web(_) | Scope::Tool(_));
+    let effect = if by_grant { Effect::Read } else { ask.effect };
     let needed = required(ask.capability, effect);
     if !ring.reaches(needed) {
         return deny(format!("`{}` needs ring {needed}; this run has ring {ring}", ask.capability));
@@ -109,8 +126,11 @@ fn decide_now(ask: &Ask<'_>, authority: &Authority) -> Verdict {
     if let Scope::Web(asked) = ask.scope {
         return asked.map_or_else(malformed, |asked| decide_web(&asked, authority)).named(skill.as_str());
     }
+    if let Scope::Tool(asked) = ask.scope {
+        return asked.map_or_else(malformed, |asked| decide_tool(&asked, authority)).named(skill.as_str());
+    }
     let verdict = match ask.scope {
-        Scope::Whole | Scope::Web(_) | Scope::Artifact(Ok(())) => Verdict::Allow(None),
+        Scope::Whole | Scope::Web(_) | Scope::Tool(_) | Scope::Artifact(Ok(())) => Verdict::Allow(None),
         Scope::Artifact(Err(why)) => {
             Verdict::Deny(Denial { kind: why.kind, ..Denial::new(why.message.clone()) })
         }
@@ -222,9 +242,9 @@ fn decide_web(asked: &WebAsk<'_>, authority: &Authority) -> Verdict {
     }
 }
 
-const NOT_UNDONE: &str = " cannot be undone: it";
+pub(super) const NOT_UNDONE: &str = " cannot be undone: it";
 
-fn deny(why: String) -> Verdict {
+pub(super) fn deny(why: String) -> Verdict {
     Verdict::Deny(Denial::new(why))
 }
 
@@ -348,7 +368,7 @@ mod tests {
     fn asked(ring: Ring, grants: &[Arc<WebGrant>], method: &str) -> Option<Option<u32>> {
         let http = grants.to_vec();
         let holder = Holder::Ring(Ring::Standard);
-        let grant = Grant { holder, skill: None, files: Vec::new(), http, models: Vec::new() };
+        let grant = Grant { http, ..Grant::to(holder) };
         let name = |text: &str| text.parse().expect("a name");
         let (agent, book) = ("ada".parse().expect("a name"), Arc::new(GrantBook::new(vec![grant])));
         let authority = Authority::new(agent, name("notes"), ring, Powers::all(), &book);

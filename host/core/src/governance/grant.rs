@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::WebGrant;
+use super::{ToolGrant, WebGrant};
 use crate::ids::{Agent, ModelName, SkillName};
 use crate::ring::Ring;
 
@@ -29,6 +29,8 @@ pub struct Grant {
     pub files: Vec<Arc<FolderGrant>>,
     /// What of the web.
     pub http: Vec<Arc<WebGrant>>,
+    /// Which tools.
+    pub tools: Vec<Arc<ToolGrant>>,
     /// Which models.
     pub models: Vec<Arc<ModelName>>,
 }
@@ -37,7 +39,14 @@ impl Grant {
     /// A grant of nothing.
     #[must_use]
     pub const fn to(holder: Holder) -> Self {
-        Self { holder, skill: None, files: Vec::new(), http: Vec::new(), models: Vec::new() }
+        Self {
+            holder,
+            skill: None,
+            files: Vec::new(),
+            http: Vec::new(),
+            models: Vec::new(),
+            tools: Vec::new(),
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{
-    Access, AddedHeader, Authority, FolderGrant, Grant, GrantBook, Holder, Method, Policy, Quota, UrlPattern,
-    WebGrant,
+    Access, AddedHeader, Authority, FolderGrant, Grant, GrantBook, Holder, Method, Policy, Quota, ToolGrant,
+    UrlPattern, WebGrant,
 };
 use crate::audit::HeldGrant;
 use crate::ids::{Digest, ModelName, SkillName};
@@ -39,6 +39,14 @@ pub(super) fn record<'a>(grants: impl Iterator<Item = &'a Grant>, skill: &SkillN
             approval: web.approval.clone(),
             alone,
         }));
+        held.extend(grant.tools.iter().map(|tool| HeldGrant::Tool {
+            tool: tool.tool.to_string(),
+            effect: tool.effect,
+            idempotent: tool.idempotent,
+            arguments: tool.arguments.iter().map(|schema| schema.digest()).collect(),
+            approval: tool.approval.clone(),
+            alone,
+        }));
         let model = |name: &Arc<ModelName>| HeldGrant::Model { name: ModelName::clone(name), alone };
         held.extend(grant.models.iter().map(model));
         if held.len() >= MOST {
@@ -58,12 +66,13 @@ fn hash_of(headers: &[AddedHeader]) -> Digest {
     Digest::of(&serde_json::to_vec(&pairs).expect("texts serialise"))
 }
 
-/// The policy that a record stands for. Where a folder is and which headers are added stands in no record: it is what the
+/// The policy that a record stands for. Where a folder is, which headers are added and what arguments must keep stands in no record: it is what the
 /// policy of today says, if that is what was said then, and else nothing that any policy grants.
 pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy> {
     let today = &authority.edition().policy().grants;
     let folders: Vec<_> = today.grants().iter().flat_map(|grant| &grant.files).collect();
     let headers: Vec<_> = today.grants().iter().flat_map(|grant| &grant.http).collect();
+    let tools: Vec<_> = today.grants().iter().flat_map(|grant| &grant.tools).collect();
     let grants = held.iter().filter_map(|held| {
         let holder = Holder::Caller(authority.agent.clone());
         let skill = |alone: bool| alone.then(|| authority.skill.clone());
@@ -105,6 +114,18 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
                     approval: approval.clone(),
                 };
                 Grant { skill: skill(*alone), http: vec![Arc::new(web)], ..Grant::to(holder) }
+            }
+            HeldGrant::Tool { tool, effect, idempotent, arguments, approval, alone } => {
+                let mut schemas = tools.iter().flat_map(|grant| &grant.arguments);
+                let here = |digest: &Digest| schemas.find(|schema| schema.digest() == *digest).cloned();
+                let tool = ToolGrant {
+                    tool: tool.parse().ok()?,
+                    effect: *effect,
+                    idempotent: *idempotent,
+                    arguments: arguments.iter().map(here).collect::<Option<_>>()?,
+                    approval: approval.clone(),
+                };
+                Grant { skill: skill(*alone), tools: vec![Arc::new(tool)], ..Grant::to(holder) }
             }
         })
     });

@@ -1,9 +1,10 @@
 //! What lies ahead of a run: what some authority may do with a power, before anything is asked. It decides nothing of
 //! its own; it puts typical questions to [`decide`].
 
-use super::decide::WebAsk;
+use super::decide::{ToolAsk, WebAsk};
 use super::{Access, Ask, Authority, Denial, Method, Scope, Verdict, WebUrl, decide};
 use crate::capability::Capability;
+use crate::ids::ToolName;
 use crate::ring::{Effect, Ring, floor};
 
 /// How it stands with a power.
@@ -95,8 +96,22 @@ pub fn outlook(capability: Capability, authority: &Authority) -> Outlook {
             let ask = Ask { capability, effect: Effect::Read, scope: Scope::Web(asked.map_err(|why| *why)) };
             outlook(Stand::Ungranted, denial(&ask, authority), true)
         }
+        Capability::Tool => {
+            if authority.grants().any(|grant| !grant.tools.is_empty()) {
+                return outlook(Stand::Granted, None, false);
+            }
+            let tool = EXAMPLE_TOOL.parse::<ToolName>().map_err(|why| why.to_string());
+            let arguments = serde_json::json!({});
+            let asked = tool.as_ref().map(|tool| ToolAsk { tool, arguments: &arguments });
+            let scope = Scope::Tool(asked.map_err(String::as_str));
+            let ask = Ask { capability, effect: Effect::Read, scope };
+            outlook(Stand::Ungranted, denial(&ask, authority), true)
+        }
     }
 }
+
+/// Named where nothing is granted.
+const EXAMPLE_TOOL: &str = "server/tool";
 
 fn denial(ask: &Ask<'_>, authority: &Authority) -> Option<Denial> {
     match decide(ask, authority) {

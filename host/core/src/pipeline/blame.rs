@@ -109,6 +109,8 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0441
         | Code::R0442
         | Code::R0448
+        | Code::R0455
+        | Code::R0456
         | Code::R0460
         | Code::R0461
         | Code::R0462
@@ -119,7 +121,9 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0532
         | Code::R0533
         | Code::R0520
-        | Code::R0521 => Blame::Host,
+        | Code::R0521
+        | Code::R0526
+        | Code::R0527 => Blame::Host,
     }
 }
 

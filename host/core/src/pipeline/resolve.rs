@@ -75,7 +75,8 @@ pub(super) async fn resolve(host: &Host, bound: Bound) -> Result<Resolved, Over>
 }
 
 /// The powers that grants are about, by themselves or for those who are asked.
-const GRANTED: [Capability; 4] = [Capability::Files, Capability::Http, Capability::Model, Capability::Skills];
+const GRANTED: [Capability; 5] =
+    [Capability::Files, Capability::Http, Capability::Model, Capability::Skills, Capability::Tool];
 
 fn ring_under(edition: &Edition, claimed: &Claimed, name: &SkillName) -> Ring {
     let ring = edition.policy().effective_ring(claimed.order.ring, name);

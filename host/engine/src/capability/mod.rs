@@ -10,6 +10,7 @@ mod memory;
 mod model;
 mod random;
 mod skills;
+mod tool;
 
 use ringfence_core::capability::Capability;
 use ringfence_core::gate::{Gate, Stop};
@@ -41,6 +42,7 @@ pub(crate) fn link(capability: Capability, linker: &mut Linker<State>) -> wasmti
         Capability::Model => ringfence::model::model::add_to_linker::<_, Gated>(linker, gate),
         Capability::Random => ringfence::random::random::add_to_linker::<_, Gated>(linker, gate),
         Capability::Skills => ringfence::skills::skills::add_to_linker::<_, Gated>(linker, gate),
+        Capability::Tool => ringfence::tool::tool::add_to_linker::<_, Gated>(linker, gate),
     }
 }
 

@@ -122,6 +122,18 @@ fn write_grants(text: &mut String, explained: &Explained) -> Result<(), std::fmt
             }
             writeln!(text, "; at most {} bytes each way", web.max_bytes)?;
         }
+        for tool in &grant.tools {
+            let may = tool.effect != Effect::Irreversible
+                && explained.authority.ring.reaches(effect_floor(tool.effect));
+            let effect = if may { "may be called" } else { "may not be called: it cannot be undone" };
+            write!(text, "    tool   {}: {effect}", plain_line(tool.tool.as_str()))?;
+            if !tool.arguments.is_empty() {
+                let schemas: Vec<_> =
+                    tool.arguments.iter().map(|schema| schema.source().to_string()).collect();
+                write!(text, "; with arguments that keep {}", plain_line(&schemas.join(" and ")))?;
+            }
+            writeln!(text)?;
+        }
     }
     Ok(())
 }
@@ -131,7 +143,7 @@ fn write_lines(text: &mut String, explained: &Explained) -> Result<(), std::fmt:
         writeln!(text, "\nTo let it run: {advice}.")?;
     }
     for lines in &explained.lines {
-        let example = if lines.example { ", with the folder or host that it needs" } else { "" };
+        let example = if lines.example { ", with the folder, host or tool that it needs" } else { "" };
         writeln!(text, "\nTo allow it, add to ringfence.toml{example}:")?;
         writeln!(text, "    {}", indented(&lines.lines))?;
     }
@@ -229,8 +241,14 @@ fn grant_to_json(grant: &Grant, ring: Ring) -> Value {
             "max_bytes": web.max_bytes,
         })
     });
+    let tools = grant.tools.iter().map(|tool| {
+        json!({
+            "tool": tool.tool, "effect": tool.effect, "idempotent": tool.idempotent,
+            "arguments": Value::from_iter(tool.arguments.iter().map(|schema| schema.source().clone())),
+        })
+    });
     json!({
         "ring": of_ring, "caller": caller, "skill": grant.skill,
-        "files": Value::from_iter(files), "http": Value::from_iter(http),
+        "files": Value::from_iter(files), "http": Value::from_iter(http), "tools": Value::from_iter(tools),
     })
 }

@@ -10,6 +10,7 @@ pub(super) mod memory;
 pub(super) mod model;
 pub(super) mod random;
 pub(super) mod skills;
+pub(super) mod tool;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -111,6 +112,7 @@ pub fn check_answer(call: &str, answer: &Value) -> Result<(), String> {
         fits::<http::HttpSend>(call, answer),
         fits::<memory::MemoryCompareAndSet>(call, answer),
         fits::<skills::SkillsRun>(call, answer),
+        fits::<tool::ToolCall>(call, answer),
     ];
     known
         .into_iter()

@@ -1,4 +1,4 @@
-//! What the operator keeps from skills: put into the headers that a grant adds, and taken out of whatever comes back.
+//! What the operator keeps from skills: put into the headers that a grant adds and into what servers of tools are given, and taken out of whatever comes back.
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER};
@@ -62,7 +62,7 @@ impl Secrets {
     }
 
     /// The same without any secret in it.
-    pub(super) fn scrub(&self, bytes: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn scrub(&self, bytes: Vec<u8>) -> Vec<u8> {
         match &self.needles {
             Some(needles) if needles.is_match(&bytes) => {
                 let mut clean = Vec::with_capacity(bytes.len());

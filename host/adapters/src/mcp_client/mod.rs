@@ -1,0 +1,214 @@
+//! Tools of servers that speak the Model Context Protocol, by way of its Rust SDK. A server is started when a call needs it,
+//! called only for tools that are what the operator accepted, and ends with the host.
+
+mod answer;
+mod child;
+mod connection;
+mod lines;
+mod listing;
+mod pins;
+mod server;
+mod web;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use ringfence_core::gate::{Permit, Settled, Tool, ToolAnswer, ToolCall, ToolDescription, ToolList};
+use ringfence_core::governance::Denial;
+use ringfence_core::ids::{ServerName, ToolName};
+use ringfence_core::limit::Limit;
+use ringfence_core::refusal::{Refusal, RefusalKind};
+use ringfence_core::stores::{EventLog, StoreError};
+use serde_json::{Map, Value};
+
+pub use self::child::{Launcher, Program};
+pub use self::listing::{ListedTool, Listing};
+pub use self::pins::{Pin, Pins};
+use self::server::{Ground, Server};
+pub use self::server::{ServerSettings, Way};
+use crate::http_client::HttpSettings;
+use crate::secrets::Secrets;
+
+/// The servers of the policy file.
+pub struct McpTools {
+    servers: BTreeMap<ServerName, Server>,
+    pins: Pins,
+    ground: Ground,
+}
+
+/// Why a tool gives no answer.
+enum Trouble {
+    /// It is not what was accepted.
+    Denied(String),
+    /// Something else.
+    Refused(Refusal),
+}
+
+impl From<Refusal> for Trouble {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl McpTools {
+    /// These servers; none is started yet. What was accepted is looked up in `log`.
+    ///
+    /// # Errors
+    /// Why servers could not be started at all.
+    pub fn new(
+        servers: Vec<ServerSettings>,
+        log: Arc<dyn EventLog>,
+        secrets: Secrets,
+        launcher: Launcher,
+        http: HttpSettings,
+    ) -> Result<Self, String> {
+        let nursery = child::Nursery::open().map_err(|why| why.to_string())?;
+        let servers = servers.into_iter().map(|settings| (settings.name.clone(), Server::new(settings)));
+        let ground = Ground { secrets, nursery, launcher, http };
+        Ok(Self { servers: servers.collect(), pins: Pins::new(log), ground })
+    }
+
+    /// The servers, in order.
+    pub fn servers(&self) -> impl Iterator<Item = &ServerName> {
+        self.servers.keys()
+    }
+
+    /// What was accepted.
+    #[must_use]
+    pub const fn pins(&self) -> &Pins {
+        &self.pins
+    }
+
+    /// What a server lists now. It is started, if it does not run.
+    ///
+    /// # Errors
+    /// Why nobody knows.
+    pub async fn listing(&self, server: &ServerName) -> Result<Listing, Refusal> {
+        let server = self.servers.get(server).ok_or_else(unknown)?;
+        let list = async {
+            let connection = server.connection(&self.ground).await?;
+            connection.listing(&server.settings.name).await
+        };
+        let listed =
+            tokio::time::timeout(server.settings.timeout, list).await.unwrap_or_else(|_| Err(late()));
+        let listed = listed.map_err(|refusal| self.told(&server.settings.name, refusal))?;
+        Ok(Listing::clone(&listed))
+    }
+
+    async fn answer(
+        &self,
+        server: &Server,
+        tool: &ToolName,
+        arguments: Map<String, Value>,
+        allowance: u64,
+    ) -> Result<ToolAnswer, Trouble> {
+        let Some(pin) = self.pins.of(tool).map_err(|why| unread(&why))? else {
+            let why = "it was never accepted: look at it with `ringfence tools`, then";
+            return Err(Trouble::Denied(format!("tool `{tool}`: {why} `ringfence tools accept {tool}`")));
+        };
+        let _turn = server.turn().await?;
+        let connection = server.connection(&self.ground).await?;
+        let listing = connection.listing(&server.settings.name).await?;
+        match listing.tools.get(tool) {
+            Some(listed) if listed.hash == pin.hash => {}
+            Some(listed) => {
+                return Err(Trouble::Denied(format!(
+                    "tool `{tool}` is not what was accepted: its hash is {}, and {} was accepted; look at what changed \
+                     with `ringfence tools check`, then `ringfence tools accept {tool}`",
+                    listed.hash, pin.hash
+                )));
+            }
+            None => {
+                let why = format!("it has no tool `{}` any more", tool.parts().1);
+                return Err(Refusal::new(RefusalKind::NotFound, why).into());
+            }
+        }
+        let result = connection.call(tool.parts().1.to_owned(), arguments).await?;
+        Ok(answer::answer(result, &self.ground.secrets, allowance)?)
+    }
+
+    /// With the server's name, and without secrets.
+    fn told(&self, server: &ServerName, refusal: Refusal) -> Refusal {
+        let message = format!("server `{server}`: {}", self.ground.secrets.scrub_text(refusal.message));
+        Refusal { message, ..refusal }
+    }
+
+    fn described(&self, granted: &[ToolName], allowance: u64) -> Result<Vec<ToolDescription>, Refusal> {
+        let described = self.pins.with(|pins| {
+            let pinned = granted.iter().filter_map(|tool| Some((tool, pins.get(tool)?)));
+            pinned.map(|(tool, pin)| describe(tool, pin)).collect::<Vec<_>>()
+        });
+        let described = described.map_err(|why| unread(&why))?;
+        let each =
+            |tool: &ToolDescription| tool.name.len() + tool.description.len() + tool.input_schema.len();
+        if described.iter().map(each).sum::<usize>() as u64 > allowance {
+            let why = format!("the tools have more than the {allowance} bytes that may come in");
+            return Err(Refusal::new(RefusalKind::TooLarge, why));
+        }
+        Ok(described)
+    }
+}
+
+fn describe(tool: &ToolName, pin: &Pin) -> ToolDescription {
+    let said: Value = serde_json::from_str(&pin.text).unwrap_or_default();
+    ToolDescription {
+        name: tool.to_string(),
+        description: said["description"].as_str().unwrap_or_default().to_owned(),
+        input_schema: said["inputSchema"].to_string(),
+    }
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(RefusalKind::NotFound, "the policy file names no such server")
+}
+
+fn late() -> Refusal {
+    Refusal::new(RefusalKind::TimedOut, "there was no whole answer in time")
+}
+
+/// The store's own words are for the operator.
+fn unread(_: &StoreError) -> Refusal {
+    Refusal::new(RefusalKind::Failed, "the host's store cannot be read")
+}
+
+impl Tool for McpTools {
+    fn list(&self, permit: Permit<ToolList>) -> BoxFuture<'_, Settled<ToolList>> {
+        Box::pin(async {
+            let underway = match permit.begin().await {
+                Ok(underway) => underway,
+                Err(settled) => return settled,
+            };
+            let granted = underway.authority().granted_tools();
+            let allowance = underway.allowance(Limit::BytesIn);
+            let described = self.described(&granted, allowance);
+            underway.settle(described)
+        })
+    }
+
+    fn call(&self, permit: Permit<ToolCall>) -> BoxFuture<'_, Settled<ToolCall>> {
+        Box::pin(async {
+            let underway = match permit.begin().await {
+                Ok(underway) => underway,
+                Err(settled) => return settled,
+            };
+            let Some((tool, arguments)) =
+                underway.call().meant().map(|(tool, map)| (tool.clone(), map.clone()))
+            else {
+                return underway.settle(Err(Refusal::new(RefusalKind::Invalid, "it is no call")));
+            };
+            let Some(server) = self.servers.get(tool.parts().0) else {
+                return underway.settle(Err(unknown()));
+            };
+            let answer = self.answer(server, &tool, arguments, underway.allowance(Limit::BytesIn));
+            match tokio::time::timeout(server.settings.timeout, answer).await {
+                Ok(Ok(answer)) => underway.settle(Ok(answer)),
+                Ok(Err(Trouble::Denied(why))) => underway.deny(Denial::new(why)),
+                Ok(Err(Trouble::Refused(refusal))) => {
+                    underway.settle(Err(self.told(&server.settings.name, refusal)))
+                }
+                Err(_) => underway.settle(Err(self.told(&server.settings.name, late()))),
+            }
+        })
+    }
+}

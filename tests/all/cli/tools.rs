@@ -1,0 +1,104 @@
+//! `ringfence tools`: what servers list, held against what was accepted; and accepting.
+
+use super::Operator;
+use crate::servers::hostile;
+
+fn with_server(mode: &str, notes: Option<&std::path::Path>) -> Operator {
+    let operator = Operator::new();
+    let command = hostile(mode, notes);
+    let grants =
+        "[[grant]]\nring = 2\ntools = [{ tool = \"hostile/say\", effect = \"read\" }, \"hostile/say\"]\n";
+    operator.write("ringfence.toml", format!("[[server]]\nname = \"hostile\"\n{command}\n{grants}"));
+    operator
+}
+
+#[test]
+fn tools_are_listed_accepted_by_their_hash_and_checked() {
+    let says = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(says.path(), "Says it.").unwrap();
+    let operator = with_server("swapped", Some(says.path()));
+    let listed = operator.does(&["tools"]);
+    assert!(
+        listed.starts_with("hostile/say ") && listed.contains(" new       read, irreversible "),
+        "{listed}"
+    );
+    let (data, exit) = operator.json(&["tools"]);
+    let hash = data["tools"][0]["hash"].as_str().unwrap().to_owned();
+    assert_eq!((exit, data["tools"][0]["state"].as_str()), (0, Some("new")));
+    operator.say(&["tools", "accept", "hostile/say", "--hash", "00000000"]).failed("R0456", 2).saying(&hash);
+    operator.say(&["tools", "accept", "hostile/said"]).failed("R0455", 2).saying("no tool `hostile/said`");
+    operator.say(&["tools", "accept", "nobody"]).failed("R0455", 2).saying("no server `nobody`");
+    let accepted = operator.does(&["tools", "accept", "hostile/say", "--hash", &hash[..12]]);
+    assert!(accepted.contains(&format!("hostile/say is accepted as {hash}")), "{accepted}");
+    operator.does(&["tools", "check"]);
+    let log = operator.does(&["audit", "log", "tools"]);
+    assert!(log.contains("tool.accepted"), "{log}");
+    std::fs::write(says.path(), "Says it.\nAnd more.").unwrap();
+    operator.say(&["tools", "check"]).failed("R0527", 1).saying("1 tool is not what was accepted");
+    let listed = operator.does(&["tools"]);
+    assert!(listed.contains(" changed "), "{listed}");
+    operator.does(&["tools", "accept", "hostile"]);
+    operator.does(&["tools", "check"]);
+}
+
+#[test]
+fn what_a_server_says_of_its_tools_acts_on_no_terminal() {
+    let operator = with_server("draws", None);
+    let accepted = operator.does(&["tools", "accept", "hostile"]);
+    assert!(
+        !accepted.contains('\u{1b}') && !accepted.contains('\u{202e}') && !accepted.contains('\u{7}'),
+        "{accepted:?}"
+    );
+    assert!(accepted.contains("\\u{1b}[2J"), "{accepted}");
+}
+
+#[test]
+fn a_server_that_cannot_be_started_is_said_to_be_silent() {
+    let operator = Operator::new();
+    operator.write("ringfence.toml", "[[server]]\nname = \"none\"\ncommand = [\"/nowhere/to/be/found\"]\n");
+    let (data, exit) = operator.json(&["tools"]);
+    assert_eq!((exit, data["silent"][0]["server"].as_str()), (0, Some("none")));
+    operator.say(&["tools", "check"]).failed("R0526", 1).saying("server `none`");
+}
+
+#[test]
+fn a_server_or_a_grant_of_tools_that_says_more_or_less_than_it_means_is_refused() {
+    let server = "[[server]]\nname = \"s\"\ncommand = [\"true\"]\n";
+    for (file, says) in [
+        ("[[server]]\nname = \"s\"".to_owned(), "it says how it is reached"),
+        ("[[server]]\nname = \"S\"\ncommand = [\"true\"]".to_owned(), "is not a server name"),
+        ("[[server]]\nname = \"s\"\ncommand = []".to_owned(), "it names no program"),
+        (format!("{server}url = \"https://a.example\""), "it says how it is reached"),
+        (format!("{server}headers = {{ a = \"b\" }}"), "headers go to a server that has a `url`"),
+        (format!("{server}env = {{ A = \"{{secret:x}}\" }}"), "there is no [secret.x]"),
+        (format!("{server}{server}"), "it stands twice"),
+        (
+            "[[server]]\nname = \"s\"\nurl = \"https://a.example\"\nheaders = { mcp-session-id = \"x\" }"
+                .to_owned(),
+            "the protocol itself",
+        ),
+        ("[[grant]]\nring = 2\ntools = [\"s/t\"]".to_owned(), "there is no [[server]] `s`"),
+        (format!("{server}[[grant]]\nring = 3\ntools = [\"s/t\"]"), "may not use `tool` at all"),
+        (format!("{server}[[grant]]\nring = 2\ntools = [\"s\"]"), "it must be `server/tool`"),
+        (
+            format!("{server}[[grant]]\nring = 2\ntools = [{{ tool = \"s/t\", effect = \"none\" }}]"),
+            "unknown variant",
+        ),
+        (
+            format!(
+                "{server}[[grant]]\nring = 2\ntools = [{{ tool = \"s/t\", arguments = {{ uniqueItems = true }} }}]"
+            ),
+            "too much work",
+        ),
+        (
+            format!(
+                "{server}[[grant]]\nring = 2\ntools = [{{ tool = \"s/t\", arguments = {{ type = \"none\" }} }}]"
+            ),
+            "arguments: ",
+        ),
+    ] {
+        let operator = Operator::new();
+        operator.write("ringfence.toml", &file);
+        operator.say(&["skills"]).failed("R0404", 2).saying(says);
+    }
+}
