@@ -349,7 +349,7 @@ fn a_task_that_takes_its_hosts_with_it_is_left_to_a_person() {
 fn a_worker_that_was_frozen_and_comes_back_has_lost_its_task_and_does_nothing_more_to_it() {
     let server = RawServer::start(|head, stream| {
         if head.starts_with("GET") {
-            std::thread::sleep(Duration::from_secs(3));
+            std::thread::sleep(Duration::from_secs(8));
         }
         ok(stream, "done");
     });
