@@ -259,7 +259,7 @@ pub fn facts(store: &Store, task: &TaskId) -> Result<Vec<Fact>, Error> {
 }
 
 /// Does what would hold up the runtime on a thread of its own.
-async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::task::spawn_blocking(work).await.map_err(bug)?

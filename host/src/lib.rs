@@ -5,6 +5,7 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod agents;
 mod alive;
 pub mod app;
 pub mod approvals;

@@ -51,7 +51,7 @@ pub async fn replay(running: &Running, task: &TaskId) -> Result<Replayed, Error>
     }
     let facts = app::facts(&running.store, task)?;
     let clock = Arc::clone(&running.store.clock);
-    let replayed = pipeline::replay(&*running.sandbox, clock, scratch_log(), task, &facts).await;
+    let replayed = pipeline::replay(&*running.host.sandbox, clock, scratch_log(), task, &facts).await;
     replayed.map_err(|why| {
         Error::new(Code::R0505, format!("the replay of {task} differs from its record")).because(why)
     })

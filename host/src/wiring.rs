@@ -15,6 +15,7 @@ use ringfence_adapters::model::Providers;
 use ringfence_adapters::sqlite::SqliteStore;
 use ringfence_adapters::system::{SystemClock, SystemEntropy};
 use ringfence_adapters::validator::ChildValidator;
+use ringfence_core::agent::WithAgents;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::Outside;
 use ringfence_core::governance::{Crowd, CrowdLimits, Policies, Switches};
@@ -152,7 +153,7 @@ pub fn start_with(
     own(&mut outside);
     let host = Arc::new(Host {
         id: alive.id().into(),
-        sandbox: Arc::clone(&sandbox) as _,
+        sandbox: Arc::new(WithAgents::new(Arc::clone(&sandbox) as _, Arc::clone(&store.blobs))),
         validator: Arc::new(validator),
         registry: Arc::clone(&store.registry),
         log: Arc::clone(&store.log),

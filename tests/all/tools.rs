@@ -159,7 +159,7 @@ fn a_server_of_files_reads_what_its_grant_lets_it_read() {
     assert!(said[2].starts_with("an open text"), "{said:?}");
     assert!(said[3].contains("argument /path breaks `pattern` of the grant"), "{said:?}");
     assert!(said[4].contains("argument /path breaks `pattern` of the grant"), "{said:?}");
-    assert!(said[5].contains("an effect that cannot be undone needs an approval"), "{said:?}");
+    assert!(said[5].contains("cannot be undone: it needs ring 1; this run has ring 2"), "{said:?}");
     assert!(!folder.join("open/b.txt").exists());
     world.assert_unharmed();
 }

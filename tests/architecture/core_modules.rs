@@ -4,7 +4,7 @@ use super::code::{code_of, without_tests};
 use super::{Source, assert_kept, root, sources};
 
 /// The modules of core, the lowest first.
-const ORDER: [&str; 21] = [
+const ORDER: [&str; 22] = [
     "controls",
     "ids",
     "units",
@@ -24,6 +24,7 @@ const ORDER: [&str; 21] = [
     "governance",
     "gate",
     "sandbox",
+    "agent",
     "registry",
     "pipeline",
 ];

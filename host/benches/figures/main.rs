@@ -8,6 +8,7 @@ mod durable;
 mod errands;
 mod grants;
 mod kills;
+mod models;
 mod process;
 mod runs;
 mod sample;
@@ -25,12 +26,13 @@ fn main() {
     }
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let runtime = ringfence::machine::runtime().expect("a runtime");
-    let groups: [(&str, Group); 9] = [
+    let groups: [(&str, Group); 10] = [
         ("runs", runs::measure),
         ("calls", calls::measure),
         ("errands", errands::measure),
         ("grants", grants::measure),
         ("kills", kills::measure),
+        ("models", models::measure),
         ("crowds", crowds::measure),
         ("durable", durable::measure),
         ("process", process::measure),

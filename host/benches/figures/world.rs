@@ -25,20 +25,26 @@ impl World {
 
     /// One in which so many sandboxes may be live, all of one caller.
     pub(crate) async fn with_slots(guests: &[&str], slots: u32) -> Self {
+        let policy = format!("[engine]\nslots = {slots}\n[concurrency]\nper-caller = {slots}\n");
+        let world = Self::with_policy(&policy).await;
+        for guest in guests {
+            app::load(&world.running, &ringfence_built::component(guest), "bench")
+                .await
+                .expect("a guest that loads");
+        }
+        world
+    }
+
+    /// One with a policy.
+    pub(crate) async fn with_policy(policy: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data = Some(folder.path().join("data"));
         let file = folder.path().join("ringfence.toml");
-        let policy = format!("[engine]\nslots = {slots}\n[concurrency]\nper-caller = {slots}\n");
         std::fs::write(&file, policy).expect("a policy file");
         let config = Config::find(&Places { config: Some(file), data }).expect("a configuration");
         let store = wiring::open(&config).expect("a store");
         let program = PathBuf::from(env!("CARGO_BIN_EXE_ringfence"));
         let running = wiring::start(config, store, program).expect("a host");
-        for guest in guests {
-            app::load(&running, &ringfence_built::component(guest), "bench")
-                .await
-                .expect("a guest that loads");
-        }
         Self { running: Arc::new(running), folder }
     }
 

@@ -87,6 +87,7 @@ codes! {
     R0445 = Asked, "a source of the context is stale";
     R0446 = Asked, "the context is over its budget";
     R0448 = Asked, "nothing says how long payloads are kept";
+    R0450 = Asked, "the agent file is broken";
     R0455 = Asked, "no such tool";
     R0456 = Asked, "the tool is not what was looked at";
     R0460 = Asked, "no such approval";

@@ -6,8 +6,9 @@
 //! A module imports only those before it in this order, which a test keeps: controls, ids, units, limit, error,
 //! capability, refusal, ring, content, system, contract, artifact, context, model,
 //! audit, stores, governance, gate, sandbox,
-//! registry, pipeline.
+//! agent, registry, pipeline.
 
+pub mod agent;
 pub mod artifact;
 pub mod audit;
 pub mod capability;

@@ -1,5 +1,6 @@
 //! The command line: one verb, one file. Data goes to stdout, everything else to stderr.
 
+mod agent;
 mod approvals;
 mod artifacts;
 mod audit;
@@ -97,6 +98,8 @@ enum Verb {
     Rules(rules::Rules),
     /// Run a skill as a governed task
     Run(Box<run::Run>),
+    /// Load agents, run them, and see what they did turn by turn
+    Agent(agent::Agent),
     /// Submit tasks for later, and see to them
     Task(task::Task),
     /// List tasks, or show one
@@ -219,6 +222,7 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Withdraw(verb) => verb.run(global).await,
         Verb::Rules(verb) => verb.run(global),
         Verb::Run(verb) => verb.run(global).await,
+        Verb::Agent(verb) => verb.run(global).await,
         Verb::Task(verb) => verb.run(global).await,
         Verb::Tasks(verb) => verb.run(global),
         Verb::Work(verb) => verb.run(global).await,

@@ -1,13 +1,14 @@
 //! `ringfence run`
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::{KillTarget, Switches};
 use ringfence_core::ids::TaskId;
-use ringfence_core::pipeline::Emitted;
+use ringfence_core::pipeline::{Emitted, Order};
 use serde_json::{Value, json};
 
 use super::order::{Ordered, read_input};
@@ -33,27 +34,38 @@ impl Run {
         let input = read_input(&self.ordered.input)?;
         let running = global.start()?;
         let order = self.ordered.order(&running.config, running.store.entropy.task_id(), input)?;
-        let bar = progress(format!("running {} as task {}", plain_line(&self.ordered.skill), order.task));
-        let switches = std::sync::Arc::clone(&running.host.switches);
-        let interrupted = tokio::spawn(kill_on_interrupt(switches, KillTarget::Task(order.task.clone())));
-        let mut emitted = app::run(&running, order).await;
-        bar.finish_and_clear();
-        while let (true, Ok(waiting)) = (self.wait, &emitted)
-            && let Some(id) = &waiting.waits_for
-        {
-            show::note(format_args!("waits for approval: ringfence approvals show {id}"));
-            let task = waiting.task.clone();
-            emitted = app::wait_and_resume(&running, &task).await;
-            if matches!(&emitted, Err(error) if matches!(error.code, Code::R0431 | Code::R0507)) {
-                interrupted.abort();
-                return ended_elsewhere(&running, task, global).await;
-            }
-        }
-        interrupted.abort();
-        let emitted = emitted?;
-        print(&emitted, global.json)?;
-        Ok(report::exit_of(&emitted.outcome))
+        carry_out(global, &running, order, self.wait).await
     }
+}
+
+/// Runs an order, shows what comes of it, and kills it when the person at the terminal is tired of it. With `wait`, it goes on when
+/// what it waits for was approved.
+pub(super) async fn carry_out(
+    global: &Global,
+    running: &Running,
+    order: Order,
+    wait: bool,
+) -> Result<ExitCode, Error> {
+    let bar = progress(format!("running {} as task {}", plain_line(&order.skill), order.task));
+    let switches = Arc::clone(&running.host.switches);
+    let interrupted = tokio::spawn(kill_on_interrupt(switches, KillTarget::Task(order.task.clone())));
+    let mut emitted = app::run(running, order).await;
+    bar.finish_and_clear();
+    while let (true, Ok(waiting)) = (wait, &emitted)
+        && let Some(id) = &waiting.waits_for
+    {
+        show::note(format_args!("waits for approval: ringfence approvals show {id}"));
+        let task = waiting.task.clone();
+        emitted = app::wait_and_resume(running, &task).await;
+        if matches!(&emitted, Err(error) if matches!(error.code, Code::R0431 | Code::R0507)) {
+            interrupted.abort();
+            return ended_elsewhere(running, task, global).await;
+        }
+    }
+    interrupted.abort();
+    let emitted = emitted?;
+    print(&emitted, global.json)?;
+    Ok(report::exit_of(&emitted.outcome))
 }
 
 /// A worker was faster: waits until it has ended the task, and shows what became of it.
@@ -67,7 +79,7 @@ async fn ended_elsewhere(running: &Running, task: TaskId, global: &Global) -> Re
     }
 }
 
-async fn kill_on_interrupt(switches: std::sync::Arc<Switches>, task: KillTarget) {
+async fn kill_on_interrupt(switches: Arc<Switches>, task: KillTarget) {
     if tokio::signal::ctrl_c().await.is_ok() {
         switches.kill(&task, &format!("{}, by interrupt", operator()));
     }

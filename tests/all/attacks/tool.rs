@@ -79,7 +79,7 @@ pub(crate) fn attack_tool_obeys_what_it_reads() {
     assert!(said.is_empty(), "it got something by obeying: {said:?}");
     let refused = refusals(&world, &emitted);
     // That the server calls its tool read-only makes no difference.
-    assert!(refused[0].contains("tool `hostile/remove`: an effect that cannot be undone"), "{refused:#?}");
+    assert!(refused[0].contains("tool `hostile/remove` cannot be undone"), "{refused:#?}");
     assert!(refused[1].contains("argument /path breaks `pattern`"), "{refused:#?}");
     assert!(refused[2].contains("no grant covers tool `hostile/say`"), "{refused:#?}");
 }

@@ -25,6 +25,7 @@ use std::time::Duration;
 
 pub use approve::{Asked, Running};
 pub use books::{Books, PrintStream};
+pub use call::agent::AgentTurn;
 pub use call::artifacts::ArtifactsSave;
 pub use call::clock::{ClockNow, ClockSleep, ModelWait, Sleep, WasiSleep};
 pub use call::context::{ContextList, ContextRead, Listed, ReadSource};

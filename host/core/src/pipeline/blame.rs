@@ -109,6 +109,7 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0441
         | Code::R0442
         | Code::R0448
+        | Code::R0450
         | Code::R0455
         | Code::R0456
         | Code::R0460

@@ -122,11 +122,18 @@ fn write_grants(text: &mut String, explained: &Explained) -> Result<(), std::fmt
             }
             writeln!(text, "; at most {} bytes each way", web.max_bytes)?;
         }
+        for model in &grant.models {
+            writeln!(text, "    model  {model}: may be asked")?;
+        }
         for tool in &grant.tools {
-            let may = tool.effect != Effect::Irreversible
-                && explained.authority.ring.reaches(effect_floor(tool.effect));
-            let effect = if may { "may be called" } else { "may not be called: it cannot be undone" };
-            write!(text, "    tool   {}: {effect}", plain_line(tool.tool.as_str()))?;
+            let needs = effect_floor(tool.effect);
+            let asks = tool.effect == Effect::Irreversible || tool.approval.is_some();
+            let stands = match (explained.authority.ring.reaches(needs), asks) {
+                (false, _) => format!("may not be called: what it does needs ring {needs}"),
+                (true, true) => "waits for approval at each call".to_owned(),
+                (true, false) => "may be called".to_owned(),
+            };
+            write!(text, "    tool   {}: {stands}", plain_line(tool.tool.as_str()))?;
             if !tool.arguments.is_empty() {
                 let schemas: Vec<_> =
                     tool.arguments.iter().map(|schema| schema.source().to_string()).collect();
@@ -249,6 +256,6 @@ fn grant_to_json(grant: &Grant, ring: Ring) -> Value {
     });
     json!({
         "ring": of_ring, "caller": caller, "skill": grant.skill,
-        "files": Value::from_iter(files), "http": Value::from_iter(http), "tools": Value::from_iter(tools),
+        "files": Value::from_iter(files), "http": Value::from_iter(http), "models": Value::from_iter(grant.models.iter().map(|model| model.to_string())), "tools": Value::from_iter(tools),
     })
 }

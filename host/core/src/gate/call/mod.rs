@@ -1,5 +1,6 @@
 //! What a skill can ask of the host: one type per call, which owns its canonical arguments.
 
+pub(super) mod agent;
 pub(super) mod artifacts;
 pub(super) mod clock;
 pub(super) mod context;

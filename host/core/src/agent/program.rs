@@ -1,0 +1,170 @@
+//! An agent as it is declared: the "component" that its digest stands for.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::capability::{Capability, Powers};
+use crate::contract::{Description, parse};
+use crate::ids::SkillName;
+
+/// What the bytes of an agent begin with; no component does.
+const BEGINS: &str = "{\"ringfence-agent\":1,";
+
+/// An agent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Program {
+    /// Its format.
+    #[serde(rename = "ringfence-agent")]
+    pub format: u32,
+    /// Its name, among those of skills.
+    pub name: SkillName,
+    /// Its semantic version.
+    pub version: String,
+    /// What it is for.
+    pub description: String,
+    /// What the model is told.
+    pub instructions: String,
+    /// The model by the operator's name; none for the first that is granted and can answer.
+    pub model: Option<String>,
+    /// The most tokens of an answer.
+    pub max_tokens: Option<u32>,
+    /// The most turns of a run.
+    pub max_turns: u32,
+    /// How often a turn is asked for again whose answer has not its form.
+    pub max_corrections: u32,
+    /// What it may be about.
+    pub intents: Vec<Intent>,
+}
+
+/// What a turn may be about, and what it may ask for then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Intent {
+    /// In a word.
+    pub name: SkillName,
+    /// For the model.
+    pub description: String,
+    /// Tools of servers, `server/tool`.
+    pub tools: Vec<String>,
+    /// Skills.
+    pub skills: Vec<SkillUse>,
+}
+
+/// A skill that an agent may ask for, as it was when the agent was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SkillUse {
+    /// Its name: what the model calls it.
+    pub name: SkillName,
+    /// Exactly which.
+    pub version: String,
+    /// What it does.
+    pub description: String,
+    /// JSON Schema of its input.
+    pub input_schema: Value,
+}
+
+impl Program {
+    /// The most turns that a run may be given.
+    pub const MAX_TURNS: u32 = 100;
+
+    /// Its bytes: the same agent has the same ones.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("an agent serialises")
+    }
+
+    /// Whether these are the bytes of an agent.
+    #[must_use]
+    pub fn is_one(bytes: &[u8]) -> bool {
+        bytes.starts_with(BEGINS.as_bytes())
+    }
+
+    /// The agent of these bytes.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|why| why.to_string())?;
+        serde_json::from_value(parse(text)?).map_err(|why| why.to_string())
+    }
+
+    /// Whether it can be run at all.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), String> {
+        if self.intents.is_empty() {
+            return Err("it has no intent: nothing that a turn could be about".into());
+        }
+        if !(1..=Self::MAX_TURNS).contains(&self.max_turns) {
+            return Err(format!("max-turns is {}; 1 to {} are allowed", self.max_turns, Self::MAX_TURNS));
+        }
+        if self.max_corrections > 10 {
+            return Err(format!("max-corrections is {}; 10 are the most", self.max_corrections));
+        }
+        for (place, intent) in self.intents.iter().enumerate() {
+            if self.intents[..place].iter().any(|earlier| earlier.name == intent.name) {
+                return Err(format!("intent `{}` stands there twice", intent.name));
+            }
+            if let Some(tool) = intent.tools.iter().find(|tool| !tool.contains('/')) {
+                return Err(format!("intent `{}`: {tool:?} is no tool: say SERVER/TOOL", intent.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// The intent of a name.
+    #[must_use]
+    pub fn intent(&self, name: &str) -> Option<&Intent> {
+        self.intents.iter().find(|intent| intent.name.as_str() == name)
+    }
+
+    /// What it may ask for at all.
+    #[must_use]
+    pub fn powers(&self) -> Powers {
+        let tools = self.intents.iter().any(|intent| !intent.tools.is_empty());
+        let skills = self.intents.iter().any(|intent| !intent.skills.is_empty());
+        let asked = [(Capability::Model, true), (Capability::Tool, tools), (Capability::Skills, skills)];
+        asked.into_iter().filter(|(_, asked)| *asked).map(|(capability, _)| capability).collect()
+    }
+
+    /// Its contract, as every skill has one.
+    #[must_use]
+    pub fn description(&self) -> Description {
+        let message = json!({
+            "type": "object",
+            "properties": { "role": { "enum": ["user", "assistant"] }, "content": { "type": "string" } },
+            "required": ["role", "content"],
+            "additionalProperties": false,
+        });
+        let input = json!({
+            "type": "object",
+            "properties": {
+                "message": { "type": "string", "description": "What it is asked." },
+                "history": { "type": "array", "items": message, "maxItems": 200, "description": "What was said before." },
+            },
+            "required": ["message"],
+            "additionalProperties": false,
+        });
+        let output = json!({
+            "type": "object",
+            "properties": {
+                "status": { "enum": ["reply", "complete"] },
+                "intent": { "type": "string" },
+                "assistant_message": { "type": "string" },
+                "turns": { "type": "integer", "minimum": 1 },
+            },
+            "required": ["status", "intent", "assistant_message", "turns"],
+            "additionalProperties": false,
+        });
+        Description {
+            name: self.name.to_string(),
+            description: self.description.clone(),
+            version: self.version.clone(),
+            input_schema: input.to_string(),
+            output_schema: output.to_string(),
+        }
+    }
+}

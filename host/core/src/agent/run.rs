@@ -1,0 +1,89 @@
+//! The loop of turns. Each is recorded as a call of its own, so that a person can read what was planned and seen, and a replay
+//! goes the same way.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::program::Program;
+use super::tools::{observe, outside_of_intent, told};
+use super::turn::{Turn, TurnStatus, execute_turn, said};
+use crate::gate::{AgentTurn, Gate, Stop, ToolList};
+use crate::model::{Message, Role};
+use crate::refusal::{Refusal, RefusalKind};
+use crate::sandbox::End;
+
+/// What a run is asked.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    message: String,
+    #[serde(default)]
+    history: Vec<Before>,
+}
+
+/// What was said before.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Before {
+    role: Role,
+    content: String,
+}
+
+/// Runs an agent to its end.
+pub(super) async fn run(program: &Program, input: &str, gate: &mut Gate) -> End {
+    let asked: Asked = match serde_json::from_str(input) {
+        Ok(asked) => asked,
+        Err(why) => return End::Stop(format!("the input is no message: {why}")),
+    };
+    match turns(program, asked, gate).await {
+        Ok(end) => end,
+        Err(Stop::Tell(refusal)) => End::Stop(refusal.to_string()),
+        Err(Stop::Trap(reason)) => End::Ended(reason),
+    }
+}
+
+async fn turns(program: &Program, asked: Asked, gate: &mut Gate) -> Result<End, Stop> {
+    let tools = if program.intents.iter().any(|intent| !intent.tools.is_empty()) {
+        gate.pass(ToolList {}, |permit, outside| outside.tool.list(permit)).await?
+    } else {
+        Vec::new()
+    };
+    let mut messages: Vec<Message> =
+        asked.history.into_iter().map(|before| said(before.role, before.content)).collect();
+    messages.push(said(Role::User, asked.message));
+    for number in 1..=program.max_turns {
+        let turn = execute_turn(gate, program, &tools, &messages).await?;
+        let refused = outside_of_intent(program, &turn);
+        let record = serde_json::to_value(&turn).expect("a turn serialises");
+        gate.local(AgentTurn::new(number, record, refused.clone()))?;
+        let Turn { status, intent, assistant_message, requested_tool, .. } = &turn;
+        match status {
+            TurnStatus::Reply | TurnStatus::Complete => {
+                let output = json!({
+                    "status": status, "intent": intent, "assistant_message": assistant_message, "turns": number,
+                });
+                return Ok(End::Output(output.to_string()));
+            }
+            TurnStatus::Escalate => {
+                return Ok(End::Stop(format!("the agent asks for a person: {assistant_message}")));
+            }
+            TurnStatus::ToolRequest => {
+                let Some(wanted) = requested_tool else { continue };
+                let observed = match (refused, program.intent(intent)) {
+                    (None, Some(intent)) => observe(gate, intent, wanted).await?,
+                    (why, _) => {
+                        let why = why.unwrap_or_else(|| "there is no such intent".into());
+                        told(&wanted.name, Err(Refusal::new(RefusalKind::Denied, why)))
+                    }
+                };
+                let written = json!({
+                    "status": status, "intent": intent, "assistant_message": assistant_message,
+                    "requested_tool": wanted,
+                });
+                messages.push(said(Role::Assistant, written.to_string()));
+                messages.push(said(Role::User, observed));
+            }
+        }
+    }
+    Ok(End::Stop(format!("the agent came to no end in {} turns", program.max_turns)))
+}

@@ -1,0 +1,170 @@
+//! Agents: read from a file, loaded beside the skills, and what one did, turn by turn.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ringfence_core::agent::{Intent, Program, SkillUse};
+use ringfence_core::audit::Fact;
+use ringfence_core::contract::Contract;
+use ringfence_core::error::{Code, Error};
+use ringfence_core::ids::{Agent, Digest, SkillName, TaskId};
+use ringfence_core::registry::{LoadResult, Loaded};
+use ringfence_core::ring::Ring;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::app;
+use crate::wiring::{Running, Store};
+
+/// The longest file, in bytes.
+const MAX_FILE: usize = 256 << 10;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    name: SkillName,
+    version: String,
+    description: String,
+    instructions: String,
+    model: Option<String>,
+    max_tokens: Option<u32>,
+    max_turns: Option<u32>,
+    max_corrections: Option<u32>,
+    #[serde(default)]
+    intent: Vec<IntentEntry>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct IntentEntry {
+    name: SkillName,
+    description: String,
+    #[serde(default)]
+    tools: Vec<String>,
+    #[serde(default)]
+    skills: Vec<String>,
+}
+
+/// Loads the agent of a file. The skills that it may ask for are those of now: it asks for exactly these versions.
+///
+/// # Errors
+/// `R0450` with what is wrong with the file, `R0401` for a skill that is not loaded, and those of loading a skill.
+pub async fn load(running: &Running, path: &Path, by: &str) -> Result<(Arc<Loaded>, LoadResult), Error> {
+    let program = read(running, path)?;
+    let (description, powers, bytes) = (program.description(), program.powers(), program.to_bytes());
+    Contract::check(&description).map_err(|why| broken(path).because(why))?;
+    let digest = Digest::of(&bytes);
+    let registry = &running.store.registry;
+    registry.check(&description, digest, powers)?;
+    let (blobs, length) = (Arc::clone(&running.store.blobs), bytes.len() as u64);
+    app::blocking(move || Ok(blobs.put(&bytes)?)).await?;
+    registry.load(&description, digest, length, powers, by).await
+}
+
+fn broken(path: &Path) -> Error {
+    Error::new(Code::R0450, format!("the agent file {} is broken", path.display()))
+        .hint("it needs name, version, description, instructions and at least one [[intent]]")
+}
+
+fn read(running: &Running, path: &Path) -> Result<Program, Error> {
+    let bytes = std::fs::read(path)
+        .map_err(|why| Error::new(Code::R0412, format!("{} cannot be read", path.display())).because(why))?;
+    if bytes.len() > MAX_FILE {
+        return Err(broken(path).because(format!("it has more than {MAX_FILE} bytes")));
+    }
+    let text = String::from_utf8(bytes).map_err(|why| broken(path).because(why))?;
+    let file: File = toml::from_str(&text).map_err(|why| broken(path).because(why.to_string()))?;
+    let program = Program {
+        format: 1,
+        name: file.name,
+        version: file.version,
+        description: file.description,
+        instructions: file.instructions,
+        model: file.model,
+        max_tokens: file.max_tokens,
+        max_turns: file.max_turns.unwrap_or(10),
+        max_corrections: file.max_corrections.unwrap_or(2),
+        intents: file.intent.into_iter().map(|entry| intent(running, entry)).collect::<Result<_, _>>()?,
+    };
+    program.check().map_err(|why| broken(path).because(why))?;
+    Ok(program)
+}
+
+fn intent(running: &Running, entry: IntentEntry) -> Result<Intent, Error> {
+    let skill = |reference: &String| {
+        let loaded = running.store.registry.find(reference)?;
+        let Contract { name, description, version, input, .. } = &loaded.contract;
+        Ok(SkillUse {
+            name: name.clone(),
+            version: version.to_string(),
+            description: description.clone(),
+            input_schema: input.source().clone(),
+        })
+    };
+    let skills = entry.skills.iter().map(skill).collect::<Result<_, Error>>()?;
+    Ok(Intent { name: entry.name, description: entry.description, tools: entry.tools, skills })
+}
+
+/// What a run goes on from.
+pub struct Ended {
+    /// Which agent.
+    pub skill: String,
+    /// For whom.
+    pub agent: Agent,
+    /// In which ring.
+    pub ring: Ring,
+    /// The input of the next one: what was said, and a message more.
+    pub input: Value,
+}
+
+/// What it takes to go on where a run has ended, with one message more.
+///
+/// # Errors
+/// `R0414` if that task was no run of an agent that has ended with an answer, and the store's.
+pub fn after(store: &Store, task: &TaskId, message: &str) -> Result<Ended, Error> {
+    let facts = app::facts(store, task)?;
+    let no_run = |why: &str| {
+        Error::new(Code::R0414, format!("`{task}` cannot be gone on with"))
+            .because(why.to_owned())
+            .hint("a task that waits for a person goes on by itself once that is decided: ringfence inbox")
+    };
+    let order = facts.iter().find_map(|fact| match fact {
+        Fact::TaskAccepted { skill, input, agent, ring, .. } => Some((skill, input, agent, ring)),
+        _ => None,
+    });
+    let (skill, input, agent, ring) = order.ok_or_else(|| no_run("its order is gone"))?;
+    let said = facts.iter().rev().find_map(|fact| match fact {
+        Fact::TaskEnded { outcome } => outcome.output.as_ref()?["assistant_message"].as_str(),
+        _ => None,
+    });
+    let said = said.ok_or_else(|| no_run("it gave no answer, or was no run of an agent"))?;
+    let input: Value = serde_json::from_str(input).map_err(|_| no_run("it was no run of an agent"))?;
+    let mut history = input["history"].as_array().cloned().unwrap_or_default();
+    history.push(json!({ "role": "user", "content": input["message"] }));
+    history.push(json!({ "role": "assistant", "content": said }));
+    let input = json!({ "message": message, "history": history });
+    Ok(Ended { skill: skill.to_string(), agent: agent.clone(), ring: *ring, input })
+}
+
+/// The turns of a run, as they were recorded.
+///
+/// # Errors
+/// `R0414` if it has none, and the store's.
+pub fn turns(store: &Store, task: &TaskId) -> Result<Vec<Value>, Error> {
+    let facts = app::facts(store, task)?;
+    let turns: Vec<Value> = facts
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::Call { call, .. } if &*call.call == "agent.turn" => {
+                serde_json::to_value(&call.arguments).ok()
+            }
+            _ => None,
+        })
+        .collect();
+    if turns.is_empty() {
+        return Err(Error::new(Code::R0414, format!("`{task}` has no turns"))
+            .because("it was no run of an agent, or ended before the first turn")
+            .hint("see all that is recorded: ringfence audit log TASK"));
+    }
+    Ok(turns)
+}

@@ -1,0 +1,131 @@
+//! `ringfence agent`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use ringfence_core::error::Error;
+use ringfence_core::ids::TaskId;
+use ringfence_core::pipeline::Order;
+use ringfence_core::registry::LoadResult;
+use serde_json::{Value, json};
+
+use super::order::{Ordered, read_input};
+use super::{Global, operator, run};
+use crate::agents::{self, Ended};
+use crate::show;
+use crate::text::plain_line;
+
+#[derive(Debug, Args)]
+pub(super) struct Agent {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Load an agent from its file
+    Load {
+        /// Its file, in TOML
+        path: PathBuf,
+    },
+    /// Run an agent as a governed task
+    Run {
+        /// What it is asked, in place of an input
+        #[arg(long, short, conflicts_with = "input", required_unless_present = "input")]
+        message: Option<String>,
+        #[command(flatten)]
+        ordered: Box<Ordered>,
+    },
+    /// Go on where a run has ended, with one message more
+    Resume {
+        /// The task of that run
+        task: TaskId,
+        /// What it is asked now
+        #[arg(long, short)]
+        message: String,
+    },
+    /// Show what was said, planned and asked for in a run, turn by turn
+    Show {
+        /// Its task
+        task: TaskId,
+    },
+}
+
+impl Agent {
+    pub(super) async fn run(self, global: &Global) -> Result<ExitCode, Error> {
+        match self.verb {
+            Verb::Load { path } => {
+                let running = global.start()?;
+                let (loaded, result) = agents::load(&running, &path, &operator()).await?;
+                let contract = &loaded.contract;
+                if global.json {
+                    show::data(json!({
+                        "name": contract.name, "version": contract.version, "digest": loaded.component,
+                        "powers": loaded.powers, "new": result == LoadResult::New,
+                    }))?;
+                } else {
+                    let already = if result == LoadResult::Same { " (was loaded already)" } else { "" };
+                    show::data(format_args!("{} {}{already}", contract.name, contract.version))?;
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+            Verb::Run { message, ordered } => {
+                let input = match message {
+                    Some(message) => json!({ "message": message }).to_string(),
+                    None => read_input(&ordered.input)?,
+                };
+                let running = global.start()?;
+                let order = ordered.order(&running.config, running.store.entropy.task_id(), input)?;
+                run::carry_out(global, &running, order, false).await
+            }
+            Verb::Resume { task, message } => {
+                let running = global.start()?;
+                let Ended { skill, agent, ring, input } = agents::after(&running.store, &task, &message)?;
+                let order = Order {
+                    task: running.store.entropy.task_id(),
+                    skill: skill.into(),
+                    input: input.to_string().into(),
+                    agent,
+                    ring,
+                    only: None,
+                    context: None,
+                    limits: running.config.limits,
+                    max_corrections: running.config.max_corrections,
+                };
+                run::carry_out(global, &running, order, false).await
+            }
+            Verb::Show { task } => {
+                let turns = agents::turns(&global.store()?, &task)?;
+                for recorded in &turns {
+                    if global.json {
+                        show::data(recorded)?;
+                    } else {
+                        show::data(line(recorded))?;
+                    }
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+fn line(recorded: &Value) -> String {
+    let turn = &recorded["turn"];
+    let text = |value: &Value| plain_line(value.as_str().unwrap_or_default()).to_string();
+    let mut line = format!(
+        "{} {} [{}] {}",
+        recorded["number"],
+        text(&turn["status"]),
+        text(&turn["intent"]),
+        text(&turn["assistant_message"])
+    );
+    if let Some(wanted) = turn["requested_tool"].as_object() {
+        let arguments = wanted["arguments"].to_string();
+        line.push_str(&format!(" → {} {}", text(&wanted["name"]), plain_line(&arguments)));
+    }
+    if let Some(why) = recorded["refused"].as_str() {
+        line.push_str(&format!(" (refused: {})", plain_line(why)));
+    }
+    line
+}
