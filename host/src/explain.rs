@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ringfence_core::agent::Program;
 use ringfence_core::capability::Powers;
 use ringfence_core::contract::Contract;
 use ringfence_core::error::{Code, Error};
@@ -120,11 +121,7 @@ pub async fn explain(running: &Running, subject: Subject, caller: Caller) -> Res
         }
     };
     let digest = Digest::of(&bytes);
-    let clock = &running.store.clock;
-    let was_compiled = running.sandbox.is_compiled(&digest);
-    let began = clock.monotonic();
-    let prepared = running.sandbox.prepare(bytes.clone()).await?;
-    let took = clock.monotonic().saturating_sub(began);
+    let Seen { powers, imports, compiled } = look_at(running, digest, &bytes).await?;
     let (contract, loaded) = match known {
         Some(loaded) => (loaded.contract.clone(), true),
         None => {
@@ -138,32 +135,56 @@ pub async fn explain(running: &Running, subject: Subject, caller: Caller) -> Res
     let policy = &running.config.policy;
     let authority = |ring: Ring| {
         let ring = policy.effective_ring(ring, &contract.name);
-        Authority::new(caller.agent.clone(), contract.name.clone(), ring, prepared.powers, &policy.grants)
+        Authority::new(caller.agent.clone(), contract.name.clone(), ring, powers, &policy.grants)
     };
-    let needs = needed(prepared.powers);
+    let needs = needed(powers);
     let now = authority(caller.ring);
     // What lacks is said for the ring in which it would run: each advice alone would lead to the next refusal.
     let wanted = Authority::new(
         now.agent.clone(),
         now.skill.clone(),
         now.ring.more_privileged(needs),
-        prepared.powers,
+        powers,
         &policy.grants,
     );
     Ok(Explained {
         digest,
         bytes: bytes.len() as u64,
         loaded,
-        compiled: (!was_compiled).then_some(took),
-        imports: running.sandbox.imports(&digest),
+        compiled,
+        imports,
         ceiling: policy.ceilings.get(&contract.name).copied(),
-        powers: prepared.powers.iter().map(|power| outlook(power, &now)).collect(),
-        lines: prepared.powers.iter().filter_map(|power| lines(&outlook(power, &wanted))).collect(),
+        powers: powers.iter().map(|power| outlook(power, &now)).collect(),
+        lines: powers.iter().filter_map(|power| lines(&outlook(power, &wanted))).collect(),
         needs,
         authority: now,
         contract,
         caller,
     })
+}
+
+/// What a program asks for.
+struct Seen {
+    powers: Powers,
+    imports: Vec<String>,
+    compiled: Option<Duration>,
+}
+
+/// Looks at a program without running it: a component is compiled, an agent says it all by itself.
+async fn look_at(running: &Running, digest: Digest, bytes: &[u8]) -> Result<Seen, Error> {
+    if Program::is_one(bytes) {
+        let program = Program::from_bytes(bytes)
+            .map_err(|why| Error::new(Code::R0502, format!("agent {digest} cannot be read")).because(why))?;
+        let powers = program.powers();
+        let imports = powers.iter().map(|power| power.interface().to_owned()).collect();
+        return Ok(Seen { powers, imports, compiled: None });
+    }
+    let clock = &running.store.clock;
+    let was_compiled = running.sandbox.is_compiled(&digest);
+    let began = clock.monotonic();
+    let powers = running.sandbox.prepare(bytes.to_vec()).await?.powers;
+    let took = clock.monotonic().saturating_sub(began);
+    Ok(Seen { powers, imports: running.sandbox.imports(&digest), compiled: (!was_compiled).then_some(took) })
 }
 
 /// The least privileged ring that may use all of these.

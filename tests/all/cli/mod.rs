@@ -1,5 +1,6 @@
 //! The command line, as people and scripts meet it.
 
+mod agents;
 mod approvals;
 mod artifacts;
 mod asked;

@@ -1,0 +1,75 @@
+//! Agents at the command line: loaded, explained, run, gone on with by another process once people have approved what one wants.
+
+use serde_json::json;
+
+use super::Operator;
+use crate::models::policy;
+use crate::servers::{ModelServer, RawServer, stream_openai};
+
+const AGENT: &str = r#"
+name = "clerk"
+version = "1.0.0"
+description = "Sends things."
+instructions = "You send things."
+
+[[intent]]
+name = "send"
+description = "Sending something."
+skills = ["friend-asks-the-web"]
+"#;
+
+/// A model that asks for one request and then says that it is done.
+fn sender(target: String) -> ModelServer {
+    ModelServer::start(move |body, _, stream| {
+        let saw = body["messages"].to_string().contains("friend-asks-the-web\\\\\\\"");
+        let turn = if saw || body["messages"].as_array().is_some_and(|messages| messages.len() > 2) {
+            json!({ "status": "complete", "intent": "send", "assistant_message": "It is sent." })
+        } else {
+            let asked = json!({ "asked": [{ "method": "POST", "url": target }] });
+            json!({ "status": "tool_request", "intent": "send", "assistant_message": "I send it.",
+                "requested_tool": { "name": "friend-asks-the-web", "arguments": asked } })
+        };
+        stream_openai(
+            stream,
+            &[&turn.to_string()],
+            "stop",
+            &json!({ "prompt_tokens": 500, "completion_tokens": 20 }),
+        );
+    })
+}
+
+#[test]
+fn an_agent_whose_request_waits_for_people_goes_on_in_another_process_and_sends_it_once() {
+    let shop = RawServer::saying("done");
+    let model = sender(format!("{}/orders", shop.origin()));
+    let operator = Operator::new();
+    let granted = format!(
+        "http = [{{ url = \"{}\", methods = [\"POST\"], effect = \"reversible\", networks = [\"127.0.0.1\"], approval = {{}} }}]\n",
+        shop.origin()
+    );
+    operator
+        .write("ringfence.toml", policy("openai", &model.origin(), "").replace("2048", "16384") + &granted);
+    operator.load("friend_asks_the_web");
+    operator.write("clerk.toml", AGENT);
+    assert_eq!(operator.does(&["agent", "load", "clerk.toml"]), "clerk 1.0.0\n");
+    assert_eq!(operator.does(&["agent", "load", "clerk.toml"]), "clerk 1.0.0 (was loaded already)\n");
+    let explained = operator.does(&["explain", "clerk", "--ring", "2"]);
+    assert!(explained.contains("model") && explained.contains("small"), "{explained}");
+    operator.say(&["agent", "run", "clerk", "--message", "Order it."]).failed("R0101", 3);
+
+    operator.say(&["agent", "run", "clerk", "--ring", "2", "--message", "Order it."]).failed("R0530", 6);
+    assert!(shop.requests().is_empty(), "nobody has approved it");
+    let (waiting, _) = operator.json(&["approvals", "list"]);
+    operator.does(&["approvals", "approve", waiting[0]["approval"].as_str().unwrap(), "--reason", "fine"]);
+    let worked = operator.does(&["work", "--idle"]);
+    assert!(worked.contains("completed  clerk"), "{worked}");
+    assert_eq!(shop.requests().len(), 1, "it was sent once");
+    assert_eq!(model.bodies().len(), 2, "what the model said before stands in the journal");
+    let task = worked.split_whitespace().next().unwrap();
+    let turns = operator.does(&["agent", "show", task]);
+    assert!(turns.starts_with("1 tool_request [send] I send it. → friend-asks-the-web"), "{turns}");
+    assert!(turns.contains("2 complete [send] It is sent."), "{turns}");
+    assert!(operator.does(&["task", "replay", task]).starts_with("the same"));
+    operator.does(&["audit", "verify"]);
+    operator.say(&["agent", "show", "t-none"]).failed("R0414", 2);
+}
