@@ -3,6 +3,7 @@
 mod approval;
 mod concurrency;
 mod context;
+mod either;
 mod models;
 mod policy;
 mod retention;

@@ -1,7 +1,6 @@
 //! What the policy file says of servers of tools, checked and in the words of core and adapters.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +12,11 @@ use ringfence_core::governance::{ArgumentSchema, ToolGrant, WebUrl};
 use ringfence_core::ids::{ServerName, ToolName};
 use ringfence_core::ring::Effect;
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::Deserializer;
 use serde_json::Value;
 
 use super::approval::{self, ApprovalEntry};
+use super::either::text_or_table;
 use super::web::SecretEntry;
 use crate::quantity;
 
@@ -61,30 +60,10 @@ enum Said {
 
 impl<'de> Deserialize<'de> for ToolEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = ToolEntry;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"server/tool\" or { tool = \"server/tool\", … }")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, tool: &str) -> Result<ToolEntry, E> {
-                let tool = tool.to_owned();
-                Ok(ToolEntry(ToolTable {
-                    tool,
-                    effect: None,
-                    idempotent: false,
-                    arguments: None,
-                    approval: None,
-                }))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ToolEntry, A::Error> {
-                ToolTable::deserialize(MapAccessDeserializer::new(map)).map(ToolEntry)
-            }
-        }
-        deserializer.deserialize_any(Either)
+        let expected = "\"server/tool\" or { tool = \"server/tool\", … }";
+        let of_text =
+            |tool| ToolTable { tool, effect: None, idempotent: false, arguments: None, approval: None };
+        text_or_table(deserializer, expected, of_text).map(Self)
     }
 }
 

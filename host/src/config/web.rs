@@ -1,7 +1,6 @@
 //! What the policy file says of the web and of secrets, checked and in the words of core and adapters.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,10 +12,10 @@ use ringfence_core::governance::{AddedHeader, Method, UrlPattern, WebGrant};
 use ringfence_core::ring::Effect;
 use secrecy::SecretString;
 use serde::Deserialize;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::Deserializer;
 
 use super::approval::{self, ApprovalEntry};
+use super::either::text_or_table;
 use crate::quantity;
 
 #[derive(Debug, Default, Deserialize)]
@@ -66,23 +65,8 @@ enum Said {
 
 impl<'de> Deserialize<'de> for WebEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = WebEntry;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"https://…\" or { url = \"https://…\", … }")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, url: &str) -> Result<WebEntry, E> {
-                Ok(WebEntry(WebTable { url: url.to_owned(), ..WebTable::default() }))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<WebEntry, A::Error> {
-                WebTable::deserialize(MapAccessDeserializer::new(map)).map(WebEntry)
-            }
-        }
-        deserializer.deserialize_any(Either)
+        let expected = "\"https://…\" or { url = \"https://…\", … }";
+        text_or_table(deserializer, expected, |url| WebTable { url, ..WebTable::default() }).map(Self)
     }
 }
 
