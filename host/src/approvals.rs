@@ -266,10 +266,10 @@ pub async fn look_at(store: &Store, task: &TaskId) -> Result<bool, Error> {
     }
 }
 
-/// The last events of a task.
+/// The last events of a task: behind the one that it waits with, there may be a word of each of a hundred people.
 fn tail(store: &Store, task: &TaskId) -> Result<Vec<Fact>, Error> {
     let stream = StreamName::task(task);
-    let from = store.log.head(&stream)?.sequence.saturating_sub(7).max(1);
+    let from = store.log.head(&stream)?.sequence.saturating_sub(107).max(1);
     Ok(store.log.read(&stream, from, usize::MAX)?.iter().filter_map(tasks::fact).collect())
 }
 

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use ringfence_core::audit::{Fact, Status};
 use ringfence_core::error::Code;
+use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 
-use crate::harness::World;
+use crate::harness::{World, limited};
 use crate::models::policy;
 use crate::servers::{LlamaServer, ModelServer, stream_openai};
 
@@ -192,6 +193,23 @@ fn an_agent_is_killed_while_its_model_thinks() {
     assert_eq!(killed.target.outcome.status, Status::Stopped, "{:?}", killed.target.outcome);
     assert_eq!(killed.target.outcome.error.as_ref().unwrap().code, Code::R0202);
     assert_eq!(killed.neighbour.outcome.status, Status::Completed);
+    world.assert_unharmed();
+}
+
+/// What its errands use is its own fuel: a model that asks again and again uses up no more than there is.
+#[test]
+fn an_agent_ends_when_its_errands_have_used_its_fuel() {
+    let again = wants("count", "word-count", json!({ "text": "a b c" }));
+    let once = scripted(vec![again.clone(), turn("complete", "count", "Three.")]);
+    let fuel = run(&world(&once), "x").outcome.used.fuel;
+    let server = scripted(vec![again]);
+    let world = world(&server);
+    let order = Order { ring: Ring::Standard, ..world.order("helper", r#"{"message":"x"}"#) };
+    let emitted = world.run(limited(order, &[(Limit::Fuel, fuel * 2)]));
+    let hit = emitted.outcome.limit.expect("a limit");
+    assert_eq!((emitted.outcome.status, hit.name, hit.allowed), (Status::Stopped, Limit::Fuel, fuel * 2));
+    assert_eq!(server.bodies().len(), 2, "the third turn is never taken");
+    assert_replays(&world, &emitted);
     world.assert_unharmed();
 }
 

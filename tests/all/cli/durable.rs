@@ -381,12 +381,23 @@ fn freeze_between_commits(operator: &Operator, worker: &Worker) {
     database.busy_timeout(Duration::ZERO).unwrap();
     until("it is frozen", || {
         signal(worker, "-STOP");
+        // A signal is on its way for a while, and a commit may begin meanwhile.
+        until("all of it stands still", || stands_still(worker.0.id()));
         let is_free = database.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok();
         if !is_free {
             signal(worker, "-CONT");
         }
         is_free
     });
+}
+
+/// Whether each thread of a process is stopped.
+fn stands_still(process: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    let mut states = threads
+        .map(|thread| std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default());
+    // The state stands behind the name, which is in parentheses.
+    states.all(|stat| stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
 }
 
 fn signal(worker: &Worker, which: &str) {

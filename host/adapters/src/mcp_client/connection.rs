@@ -147,9 +147,6 @@ impl Connection {
     }
 }
 
-/// The longest error of a server's that is told, in characters.
-const MAX_SAID: usize = 500;
-
 fn said(error: &ErrorData) -> Refusal {
     if error.message == UNREADABLE {
         return failed(UNREADABLE);
@@ -159,8 +156,7 @@ fn said(error: &ErrorData) -> Refusal {
         ErrorCode::METHOD_NOT_FOUND | ErrorCode::RESOURCE_NOT_FOUND => RefusalKind::NotFound,
         _ => RefusalKind::Failed,
     };
-    let message: String = error.message.chars().take(MAX_SAID).collect();
-    Refusal::new(kind, format!("the server says: {message}"))
+    Refusal::new(kind, format!("the server says: {}", error.message))
 }
 
 fn ended(fate: &Fate) -> Refusal {

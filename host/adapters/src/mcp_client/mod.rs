@@ -30,6 +30,9 @@ pub use self::server::{ServerSettings, Way};
 use crate::http_client::HttpSettings;
 use crate::secrets::Secrets;
 
+/// The most characters of an error that are told.
+const MAX_TOLD: usize = 500;
+
 /// The servers of the policy file.
 pub struct McpTools {
     servers: BTreeMap<ServerName, Server>,
@@ -130,7 +133,9 @@ impl McpTools {
 
     /// With the server's name, and without secrets.
     fn told(&self, server: &ServerName, refusal: Refusal) -> Refusal {
-        let message = format!("server `{server}`: {}", self.ground.secrets.scrub_text(refusal.message));
+        // Cut only when it is clean: half a secret would not be seen.
+        let clean = self.ground.secrets.scrub_text(refusal.message);
+        let message = format!("server `{server}`: {}", clean.chars().take(MAX_TOLD).collect::<String>());
         Refusal { message, ..refusal }
     }
 

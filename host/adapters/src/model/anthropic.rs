@@ -112,7 +112,7 @@ impl Read for Reader {
         match event["type"].as_str().unwrap_or_default() {
             "message_start" => {
                 let message = &event["message"];
-                draft.called = message["model"].as_str().unwrap_or_default().chars().take(200).collect();
+                draft.called = message["model"].as_str().unwrap_or_default().chars().take(4_096).collect();
                 draft.reported.input = input_tokens(&message["usage"]);
             }
             "content_block_start" => {

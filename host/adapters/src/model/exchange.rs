@@ -11,8 +11,8 @@ use super::sse::Events;
 /// What comes over the wire is so many times the answer in it, at most.
 const MOST_WRAPPING: u64 = 256;
 
-/// The most bytes of an error that is read, and the most of its text that is told.
-const MAX_ERROR: (usize, usize) = (64 << 10, 300);
+/// The most bytes of an error that is read.
+const MAX_ERROR: usize = 64 << 10;
 
 /// Reads the events of one dialect into a draft.
 pub(super) trait Read {
@@ -26,7 +26,12 @@ pub(super) async fn exchange(
     mut draft: Draft,
     taken: &AtomicU64,
 ) -> Result<Draft, Refusal> {
-    let mut response = request.send().await.map_err(|why| broken(&why))?;
+    let sent = request.send().await;
+    let mut response = sent.map_err(|why| {
+        // Sent and not answered: nobody knows what it did for us.
+        taken.store(u64::from(!why.is_connect()), Ordering::Relaxed);
+        broken(&why)
+    })?;
     if !response.status().is_success() {
         return Err(refused(response).await);
     }
@@ -60,18 +65,18 @@ pub(super) fn json(event: &str) -> Result<Value, Refusal> {
 /// What a provider says in place of an answer.
 pub(super) fn complaint(error: &Value) -> Refusal {
     let message = error["message"].as_str().or_else(|| error.as_str()).unwrap_or("it does not say why");
-    Refusal::new(RefusalKind::Failed, format!("the provider says: {}", shortened(message)))
+    Refusal::new(RefusalKind::Failed, format!("the provider says: {}", plain(message)))
 }
 
 async fn refused(mut response: reqwest::Response) -> Refusal {
     let status = response.status().as_u16();
     let mut body = Vec::new();
-    while body.len() < MAX_ERROR.0
+    while body.len() < MAX_ERROR
         && let Ok(Some(chunk)) = response.chunk().await
     {
         body.extend_from_slice(&chunk);
     }
-    body.truncate(MAX_ERROR.0);
+    body.truncate(MAX_ERROR);
     let text = String::from_utf8_lossy(&body);
     let said = serde_json::from_str::<Value>(&text).ok();
     let error = said.as_ref().map(|said| &said["error"]);
@@ -83,11 +88,11 @@ async fn refused(mut response: reqwest::Response) -> Refusal {
         408 | 504 => RefusalKind::TimedOut,
         _ => RefusalKind::Failed,
     };
-    Refusal::new(kind, format!("the provider answers with status {status}: {}", shortened(message)))
+    Refusal::new(kind, format!("the provider answers with status {status}: {}", plain(message)))
 }
 
-fn shortened(message: &str) -> String {
-    message.chars().take(MAX_ERROR.1).map(|one| if one.is_control() { ' ' } else { one }).collect()
+fn plain(message: &str) -> String {
+    message.chars().map(|one| if one.is_control() { ' ' } else { one }).collect()
 }
 
 /// An error of the connection, without the URL in it.

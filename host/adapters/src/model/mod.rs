@@ -28,6 +28,9 @@ pub use self::provider::{Dialect, ProviderSettings};
 use crate::http_client::{HttpSettings, trust};
 use crate::secrets::Secrets;
 
+/// The most characters of an error that are told.
+const MAX_TOLD: usize = 400;
+
 /// The providers of the policy file.
 pub struct Providers {
     by_name: HashMap<ProviderName, Provider>,
@@ -104,7 +107,7 @@ impl Providers {
             finish,
             violations,
             model: candidate.model.clone(),
-            called: self.secrets.scrub_text(called),
+            called: self.secrets.scrub_text(called).chars().take(200).collect(),
             provider: candidate.provider.clone(),
             usage: Usage::settle(candidate, question.bytes(), 0, reported),
             latency_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -112,6 +115,7 @@ impl Providers {
         for asked in &mut reply.tool_requests {
             asked.arguments = self.secrets.scrub_text(std::mem::take(&mut asked.arguments));
             asked.name = self.secrets.scrub_text(std::mem::take(&mut asked.name));
+            asked.id = self.secrets.scrub_text(std::mem::take(&mut asked.id));
         }
         reply.usage = Usage::settle(candidate, question.bytes(), reply.bytes(), reported);
         Ok(reply)
@@ -149,8 +153,10 @@ impl Models for Providers {
             let answered = tokio::time::timeout(provider.timeout, reply).await.unwrap_or_else(late);
             turn.end(answered.as_ref().err().map(|refusal| refusal.kind));
             underway.settle(answered.map_err(|refusal| {
+                // Cut only when it is clean: half a secret would not be seen.
                 let message = self.secrets.scrub_text(refusal.message.clone());
-                Refusal { message, ..refusal }.after(taken.load(Ordering::Relaxed))
+                Refusal { message: message.chars().take(MAX_TOLD).collect(), ..refusal }
+                    .after(taken.load(Ordering::Relaxed))
             }))
         })
     }

@@ -80,7 +80,7 @@ impl Read for Reader {
             return Err(complaint(error));
         }
         if let Some(called) = chunk["model"].as_str().filter(|_| draft.called.is_empty()) {
-            draft.called = called.chars().take(200).collect();
+            draft.called = called.chars().take(4_096).collect();
         }
         if let Some(usage) = chunk.get("usage").filter(|usage| usage.is_object()) {
             draft.reported.input = usage["prompt_tokens"].as_u64();

@@ -36,11 +36,10 @@ impl WithAgents {
         if let Some(known) = self.known.read().unwrap_or_else(PoisonError::into_inner).get(digest) {
             return Ok(known.clone());
         }
-        let bytes = self.blobs.get(digest).map_err(|why| why.to_string())?;
-        let program = match bytes.filter(|bytes| Program::is_one(bytes)) {
-            Some(bytes) => Some(Arc::new(Program::from_bytes(&bytes)?)),
-            None => None,
-        };
+        // One that is not there may come back as either.
+        let Some(bytes) = self.blobs.get(digest).map_err(|why| why.to_string())? else { return Ok(None) };
+        let program =
+            if Program::is_one(&bytes) { Some(Arc::new(Program::from_bytes(&bytes)?)) } else { None };
         self.known.write().unwrap_or_else(PoisonError::into_inner).insert(*digest, program.clone());
         Ok(program)
     }
@@ -99,5 +98,5 @@ async fn drive(program: Arc<Program>, job: Job) -> Ran {
         }
     };
     books.switch().detach();
-    Ran { end, fuel: Fuel(gate.take_owed()), memory: Bytes(0) }
+    Ran { end, fuel: gate.fuel_spent(), memory: Bytes(0) }
 }

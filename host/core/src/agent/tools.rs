@@ -38,6 +38,7 @@ pub(super) async fn observe(
         let reference =
             skill.map_or_else(|| wanted.name.clone(), |skill| format!("{}@{}", skill.name, skill.version));
         let mut answers = gate.run_skills(vec![(reference, arguments)]).await?;
+        gate.spend_owed()?;
         answers
             .pop()
             .expect("one errand has one end")

@@ -105,6 +105,15 @@ pub struct ApprovalRequest {
 }
 
 impl ApprovalRequest {
+    /// The same under other terms as well, if anybody could fulfil both.
+    pub(crate) fn under(&self, terms: &ApprovalTerms) -> Option<Self> {
+        let lasts = self.expires.0.saturating_sub(self.asked.0);
+        let own = ApprovalTerms { of: self.of, from: self.from.clone(), lasts };
+        let ApprovalTerms { of, from, lasts } = own.meet(terms)?;
+        let expires = Timestamp(self.asked.0.saturating_add(lasts)).min(self.expires);
+        Some(Self { of, from, expires, ..self.clone() })
+    }
+
     /// Whether its hash is that of what it shows.
     #[must_use]
     pub fn is_whole(&self) -> bool {
@@ -220,5 +229,30 @@ mod tests {
         assert_eq!(terms(1, &["ada", "eve"], 9).meet(&terms(1, &["eve"], 7)), Some(terms(1, &["eve"], 7)));
         assert_eq!(terms(1, &["ada"], 9).meet(&terms(1, &["eve"], 7)), None);
         assert_eq!(terms(1, &[], 9).meet(&terms(1, &[], 7)), Some(terms(1, &[], 7)));
+    }
+
+    #[test]
+    fn what_was_asked_for_holds_under_other_terms_as_far_as_both_go() {
+        let name = |text: &str| text.parse::<Agent>().expect("a name");
+        let request = ApprovalRequest {
+            id: "t-a.1".parse().expect("an id"),
+            bound: "{}".into(),
+            hash: Digest::of(b"{}"),
+            agent: name("ada"),
+            of: 1,
+            from: vec![name("bob"), name("mallory")],
+            asked: Timestamp(1_000),
+            expires: Timestamp(9_000),
+        };
+        let terms = |of, from: &[&str], lasts| ApprovalTerms {
+            of,
+            from: from.iter().map(|one| name(one)).collect(),
+            lasts,
+        };
+        let under = request.under(&terms(2, &["bob", "eve"], 500)).expect("bob may still");
+        assert_eq!((under.of, under.from, under.expires), (2, vec![name("bob")], Timestamp(1_500)));
+        let wider = request.under(&terms(1, &[], 99_000)).expect("everybody may");
+        assert_eq!((wider.of, wider.from.len(), wider.expires), (1, 2, Timestamp(9_000)));
+        assert!(request.under(&terms(1, &["eve"], 500)).is_none(), "nobody who was asked counts any more");
     }
 }

@@ -191,8 +191,22 @@ impl Gate {
             Ok(answer) => call.used(answer),
             Err(refusal) => call.used_in_vain(refusal),
         };
-        self.books.settle(reservation, &with_its_step(&used));
+        match &mut self.put_off {
+            Some(put_off) => put_off.push((reservation, with_its_step(&used))),
+            None => self.books.settle(reservation, &with_its_step(&used)),
+        }
         recorded.map_err(Stop::Tell)
+    }
+
+    /// Lets several calls in before the first of them begins. Meanwhile what is answered from the record stays reserved: it was
+    /// when they were let in first.
+    pub(super) fn let_in<T>(&mut self, all: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
+        self.put_off = Some(Vec::new());
+        let let_in = all(self);
+        for (reservation, used) in self.put_off.take().into_iter().flatten() {
+            self.books.settle(reservation, &used);
+        }
+        let_in
     }
 }
 

@@ -89,7 +89,16 @@ impl Gate {
         }
         let now = if expired { request.expires } else { self.books.clock().now() };
         match judge(&request, &said, now) {
-            Judgement::Granted => Approved::By(Some(request.id), reservation),
+            Judgement::Granted => {
+                let under = request.under(terms);
+                let enough =
+                    under.is_some_and(|under| matches!(judge(&under, &said, now), Judgement::Granted));
+                if enough {
+                    return Approved::By(Some(request.id), reservation);
+                }
+                let why = format!("the approval {} is not enough under the policy of now", request.id);
+                self.disapprove(call, fact, Code::R0533, why, reservation)
+            }
             Judgement::Waiting { .. } => self.wait(fact.number, C::NAME, request.id, reservation),
             Judgement::Expired => {
                 let why = format!("the approval {} expired", request.id);

@@ -94,17 +94,20 @@ impl Gate {
 
     /// Puts each question that is open to its next model.
     async fn ask_next(&mut self, pending: &mut [Pending]) -> Result<(), Stop> {
-        let mut underway: Vec<(usize, Permit<ModelComplete>)> = Vec::new();
-        for (place, pending) in pending.iter_mut().enumerate().filter(|(_, pending)| pending.has_next()) {
-            let candidate = pending.candidates[pending.asked].clone();
-            pending.asked += 1;
-            match self.open(ModelComplete::new(candidate, Arc::clone(&pending.question))) {
-                Ok(Opened::Permit(permit)) => underway.push((place, permit)),
-                Ok(Opened::Recorded(reply)) => pending.end = Some(Ok(reply)),
-                Err(Stop::Tell(refusal)) => pending.end = Some(Err(refusal)),
-                Err(trap) => return Err(trap),
+        let underway: Vec<(usize, Permit<ModelComplete>)> = self.let_in(|gate| {
+            let mut underway = Vec::new();
+            for (place, pending) in pending.iter_mut().enumerate().filter(|(_, pending)| pending.has_next()) {
+                let candidate = pending.candidates[pending.asked].clone();
+                pending.asked += 1;
+                match gate.open(ModelComplete::new(candidate, Arc::clone(&pending.question))) {
+                    Ok(Opened::Permit(permit)) => underway.push((place, permit)),
+                    Ok(Opened::Recorded(reply)) => pending.end = Some(Ok(reply)),
+                    Err(Stop::Tell(refusal)) => pending.end = Some(Err(refusal)),
+                    Err(trap) => return Err(trap),
+                }
             }
-        }
+            Ok(underway)
+        })?;
         let outside = &self.outside;
         let asked = underway.into_iter().map(|(place, permit)| async move {
             (place, outside.models.complete(permit).await.into_result())
@@ -123,11 +126,13 @@ impl Gate {
 impl Pending {
     /// Whether another model may do better.
     fn is_open(&self) -> bool {
-        let may_help = |kind| matches!(kind, RefusalKind::Failed | RefusalKind::TimedOut);
         match &self.end {
             None => true,
             Some(Ok(_)) => false,
-            Some(Err(refusal)) => !self.candidates.is_empty() && may_help(refusal.kind),
+            // What may have been worked on is charged; what is left may not pay for another one.
+            Some(Err(refusal)) => {
+                !self.candidates.is_empty() && refusal.kind == RefusalKind::Failed && refusal.taken == 0
+            }
         }
     }
 

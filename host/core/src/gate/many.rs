@@ -24,24 +24,27 @@ impl Gate {
     ) -> Result<Vec<Result<String, Refusal>>, Stop> {
         let most = u32::try_from(asked.len()).unwrap_or(u32::MAX);
         let (mut fuel_left, mut memory_left) = (self.fuel_left(), self.memory_left());
-        let mut ready = Vec::with_capacity(asked.len().min(16));
-        for (place, (skill, input)) in (0..).zip(asked) {
-            let parts = most.saturating_sub(place);
-            let part = |left: &mut u64| {
-                let part = *left / u64::from(parts.max(1));
-                *left -= part;
-                part
-            };
-            let (fuel, memory) = (part(&mut fuel_left), part(&mut memory_left));
-            let mut errand = SkillsRun { skill, input, fuel, memory, parts, occurrence: 0 };
-            errand.occurrence = self.occurrences.next_of("skills.run", errand.kind());
-            ready.push(match self.open(errand) {
-                Ok(Opened::Permit(permit)) => Ready::Go(permit),
-                Ok(Opened::Recorded(answer)) => Ready::Known(Ok(answer)),
-                Err(Stop::Tell(refusal)) => Ready::Known(Err(refusal)),
-                Err(trap) => return Err(trap),
-            });
-        }
+        let ready = self.let_in(|gate| {
+            let mut ready = Vec::with_capacity(asked.len().min(16));
+            for (place, (skill, input)) in (0..).zip(asked) {
+                let parts = most.saturating_sub(place);
+                let part = |left: &mut u64| {
+                    let part = *left / u64::from(parts.max(1));
+                    *left -= part;
+                    part
+                };
+                let (fuel, memory) = (part(&mut fuel_left), part(&mut memory_left));
+                let mut errand = SkillsRun { skill, input, fuel, memory, parts, occurrence: 0 };
+                errand.occurrence = gate.occurrences.next_of("skills.run", errand.kind());
+                ready.push(match gate.open(errand) {
+                    Ok(Opened::Permit(permit)) => Ready::Go(permit),
+                    Ok(Opened::Recorded(answer)) => Ready::Known(Ok(answer)),
+                    Err(Stop::Tell(refusal)) => Ready::Known(Err(refusal)),
+                    Err(trap) => return Err(trap),
+                });
+            }
+            Ok(ready)
+        })?;
         let outside = &self.outside;
         let run = |ready| async move {
             match ready {

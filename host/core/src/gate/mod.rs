@@ -50,7 +50,7 @@ use self::admit::Opened;
 use self::journal::Next;
 use self::once::Occurrences;
 use crate::audit::{Answered, Fact};
-use crate::governance::{Authority, Denial, Verdict};
+use crate::governance::{Authority, Denial, Exhausted, Reservation, Verdict};
 use crate::limit::{Amounts, Limit};
 use crate::units::{Bytes, Fuel};
 
@@ -72,6 +72,8 @@ pub struct Gate {
     memory: u64,
     /// What its errands used and its engine has not taken off yet.
     owed: u64,
+    /// What is answered from the record while several calls are let in at once.
+    put_off: Option<Vec<(Reservation, Amounts)>>,
 }
 
 impl Gate {
@@ -90,6 +92,7 @@ impl Gate {
             fuel: 0,
             memory: 0,
             owed: 0,
+            put_off: None,
         }
     }
 
@@ -133,6 +136,26 @@ impl Gate {
     /// attempt's own before its next instruction.
     pub const fn take_owed(&mut self) -> u64 {
         std::mem::replace(&mut self.owed, 0)
+    }
+
+    /// Takes what the errands used off the attempt's own fuel, for a program that has no counter.
+    ///
+    /// # Errors
+    /// There is none left: the run has to end.
+    pub(crate) fn spend_owed(&mut self) -> Result<(), Stop> {
+        self.fuel = self.fuel_spent().0;
+        self.owed = 0;
+        let allowed = self.budget.0.0;
+        if self.fuel < allowed {
+            return Ok(());
+        }
+        let exhausted = Exhausted { limit: Limit::Fuel, used: self.fuel, allowed, asked: 1 };
+        Err(Stop::Trap(exhausted.into()))
+    }
+
+    /// How much fuel the attempt has used, its errands' too.
+    pub(crate) const fn fuel_spent(&self) -> Fuel {
+        Fuel(self.fuel.saturating_add(self.owed))
     }
 
     const fn fuel_left(&self) -> u64 {

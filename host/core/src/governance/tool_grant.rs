@@ -121,23 +121,26 @@ pub(super) fn decide_tool(asked: &ToolAsk<'_>, authority: &Authority) -> Verdict
     let reaches = |effect: Effect| authority.ring.reaches(required(Capability::Tool, effect));
     let mut misfit = None;
     let mut too_grave = None;
+    let mut marked = None;
     let mut fitting: Vec<Arc<ToolGrant>> = Vec::new();
     for grant in authority.tools(tool) {
         if let Some(violation) = grant.violation(arguments) {
             misfit.get_or_insert((violation, grant.effect));
-        } else if !reaches(grant.effect) {
-            too_grave.get_or_insert(grant.effect);
-        } else {
+            continue;
+        }
+        // Where the operator says of one grant that it asks, it asks, whatever the others say.
+        marked = marked.or_else(|| grant.approval.clone());
+        if reaches(grant.effect) {
             fitting.push(grant);
+        } else {
+            too_grave.get_or_insert(grant.effect);
         }
     }
     let unasked = fitting.iter().find(|grant| grant.effect != Effect::Irreversible);
     if let Some(grant) = unasked.or(fitting.first()) {
-        // Where the operator says of one grant that it asks, it asks, whatever the others say.
-        let marked =
-            grant.approval.clone().or_else(|| fitting.iter().find_map(|grant| grant.approval.clone()));
+        let terms = grant.approval.clone().or(marked);
         let terms =
-            marked.or_else(|| (grant.effect == Effect::Irreversible).then(|| authority.approval().clone()));
+            terms.or_else(|| (grant.effect == Effect::Irreversible).then(|| authority.approval().clone()));
         let through = Some(Through::Tool(Arc::clone(grant)));
         return match terms {
             Some(terms) => Verdict::Ask(through, terms),
@@ -308,9 +311,12 @@ mod tests {
     #[test]
     fn a_tool_that_its_grant_marks_waits_whatever_another_grant_says() {
         let marked = ToolGrant { approval: Some(ApprovalTerms::default()), ..grant(Effect::Read, &[]) };
-        let policies = Policies::new(policy(vec![grant(Effect::Read, &[]), marked]));
-        let waits = verdict(&began(&policies), "files/read_text_file", &json!({}));
-        assert!(matches!(waits, Verdict::Ask(Some(Through::Tool(_)), _)), "{waits:?}");
+        // Also where that one is out of the ring's reach.
+        for marked in [marked.clone(), ToolGrant { effect: Effect::Irreversible, ..marked }] {
+            let policies = Policies::new(policy(vec![grant(Effect::Read, &[]), marked]));
+            let waits = verdict(&began(&policies), "files/read_text_file", &json!({}));
+            assert!(matches!(waits, Verdict::Ask(Some(Through::Tool(_)), _)), "{waits:?}");
+        }
     }
 
     #[test]
