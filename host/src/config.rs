@@ -4,6 +4,7 @@ mod approval;
 mod concurrency;
 mod context;
 mod either;
+mod mcp;
 mod models;
 mod policy;
 mod retention;
@@ -29,6 +30,7 @@ use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::pipeline::Policy;
 use serde::Deserialize;
 
+pub use self::mcp::{Client, McpSettings, OfferedSkill};
 pub(crate) use self::web::SecretSource;
 use crate::quantity;
 pub use rules::read as read_rules;
@@ -72,6 +74,8 @@ pub struct Config {
     pub http: HttpSettings,
     /// The servers of tools.
     pub servers: Vec<ServerSettings>,
+    /// Who may run skills over the Model Context Protocol.
+    pub mcp: McpSettings,
     /// Who provides language models.
     pub providers: Vec<ProviderSettings>,
     secrets: Vec<SecretSource>,
@@ -107,6 +111,10 @@ struct File {
     secret: BTreeMap<String, web::SecretEntry>,
     #[serde(default)]
     server: Vec<tools::ServerEntry>,
+    #[serde(default)]
+    mcp: mcp::McpEntry,
+    #[serde(default)]
+    client: Vec<mcp::ClientEntry>,
     #[serde(default)]
     context: Vec<context::ContextEntry>,
     #[serde(default)]
@@ -251,6 +259,7 @@ impl Config {
             retention: retention::age(parsed.retention.as_ref()).map_err(&wrong)?,
             http: web::settings(&parsed.http, folder).map_err(|why| wrong(format!("[http] {why}")))?,
             servers: tools::servers(&parsed.server, &parsed.secret, folder).map_err(&wrong)?,
+            mcp: mcp::settings(&parsed.mcp, &parsed.client, &parsed.secret).map_err(&wrong)?,
             providers: models::providers(&parsed.provider, &parsed.secret).map_err(&wrong)?,
             secrets: web::sources(&parsed.secret, folder).map_err(&wrong)?,
         };

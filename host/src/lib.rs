@@ -23,6 +23,7 @@ mod heart;
 pub mod inbox;
 pub mod keys;
 pub mod machine;
+pub mod mcp;
 mod policy_file;
 pub mod proofs;
 mod quantity;

@@ -19,6 +19,7 @@ mod fuzz;
 mod guests;
 mod harness;
 mod listing;
+mod mcp;
 mod models;
 mod replay;
 mod servers;

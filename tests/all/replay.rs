@@ -159,6 +159,16 @@ pub(crate) fn briefing() {
 }
 
 #[test]
+pub(crate) fn friend_hands_over_all_kinds() {
+    assert_replays(&world(), "friend_hands_over_all_kinds", "{}");
+}
+
+#[test]
+pub(crate) fn friend_tells_how_it_goes() {
+    assert_replays(&world(), "friend_tells_how_it_goes", "{}");
+}
+
+#[test]
 pub(crate) fn friend_neighbour() {
     assert_replays(&world(), "friend_neighbour", "{}");
 }

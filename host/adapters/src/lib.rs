@@ -12,6 +12,7 @@ pub mod files;
 pub mod http_client;
 pub mod in_memory;
 pub mod mcp_client;
+pub mod mcp_server;
 pub mod memory;
 pub mod model;
 pub mod promises;

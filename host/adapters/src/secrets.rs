@@ -2,6 +2,7 @@
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER};
+use ringfence_core::ids::Digest;
 use secrecy::{ExposeSecret, SecretString};
 
 /// What stands where a secret stood.
@@ -59,6 +60,16 @@ impl Secrets {
         }
         filled.push_str(rest);
         Ok(filled.into())
+    }
+
+    /// The hash of a secret: enough to know it by.
+    ///
+    /// # Errors
+    /// That there is none of this name.
+    pub(crate) fn digest(&self, name: &str) -> Result<Digest, String> {
+        let secret = self.named.iter().find(|(known, _)| known == name);
+        let (_, secret) = secret.ok_or_else(|| format!("there is no secret `{name}`"))?;
+        Ok(Digest::of(secret.expose_secret().as_bytes()))
     }
 
     /// The same without any secret in it.

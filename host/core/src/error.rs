@@ -95,6 +95,8 @@ codes! {
     R0462 = Asked, "the approval is over";
     R0463 = Asked, "other bytes than those that wait for approval";
     R0464 = Refused, "an approval by somebody who does not count";
+    R0465 = Asked, "no such client";
+    R0466 = Refused, "an address that tokens must not travel to";
     R0501 = Failed, "the store cannot be written";
     R0502 = Failed, "the store is damaged";
     R0503 = Failed, "the store is locked";

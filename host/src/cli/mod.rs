@@ -17,6 +17,7 @@ mod init;
 mod kill;
 mod load;
 mod man;
+mod mcp;
 mod new;
 mod order;
 mod pin;
@@ -114,6 +115,8 @@ enum Verb {
     Artifacts(artifacts::Artifacts),
     /// List the tools of the servers that the policy file names, and accept them
     Tools(tools::Tools),
+    /// Offer skills as tools to a client of the Model Context Protocol
+    Mcp(mcp::Mcp),
     /// Stop what runs, wherever it is
     Kill(kill::Kill),
     /// Read, check and prove the audit log
@@ -230,6 +233,7 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Approvals(verb) => verb.run(global).await,
         Verb::Artifacts(verb) => verb.run(global),
         Verb::Tools(verb) => verb.run(global).await,
+        Verb::Mcp(verb) => verb.run(global).await,
         Verb::Kill(verb) => verb.run(global).await,
         Verb::Events(verb) => verb.run(global).await,
         Verb::Store(verb) => verb.run(global).await,

@@ -1,0 +1,215 @@
+//! Clients behind HTTP: each proves who it is with a token, and has sessions of its own.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ringfence_core::contract::parse;
+use ringfence_core::ids::Digest;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::Offering;
+use super::handler::Handler;
+use crate::secrets::Secrets;
+
+/// The only path there is.
+const PATH: &str = "/mcp";
+
+/// The longest message, in bytes.
+const MAX_MESSAGE: usize = 4 << 20;
+
+/// How many connections there may be at once.
+const MAX_CONNECTIONS: usize = 256;
+
+/// How many sessions a client may have at once.
+const MAX_SESSIONS: usize = 64;
+
+/// How long a client may take to send a request's head, and how long to send its body.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A client that is served over HTTP.
+pub struct Served {
+    /// The name of the secret that is its token.
+    pub token: String,
+    /// What it is offered.
+    pub offering: Arc<dyn Offering>,
+}
+
+type Answer = Response<BoxBody<Bytes, Infallible>>;
+
+/// A client's own service, with its own sessions: nobody else's session is one there.
+struct Room {
+    service: StreamableHttpService<Handler, LocalSessionManager>,
+    sessions: Arc<LocalSessionManager>,
+}
+
+/// Serves clients over HTTP.
+pub struct HttpServer {
+    listener: TcpListener,
+    rooms: HashMap<Digest, Room>,
+    over: CancellationToken,
+}
+
+impl HttpServer {
+    /// Listens there. Beside loopback's own names, clients may know it under `hosts`; pages of `origins` may ask it.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub async fn bind(
+        address: SocketAddr,
+        clients: Vec<Served>,
+        secrets: &Secrets,
+        hosts: &[String],
+        origins: &[String],
+    ) -> Result<Self, String> {
+        let over = CancellationToken::new();
+        let mut rooms = HashMap::new();
+        for Served { token, offering } in clients {
+            let digest = secrets.digest(&token)?;
+            let sessions = Arc::new(LocalSessionManager::default());
+            let settings = settings(hosts, origins, &over);
+            let handler = move || Ok(Handler::new(Arc::clone(&offering)));
+            let service = StreamableHttpService::new(handler, Arc::clone(&sessions), settings);
+            if rooms.insert(digest, Room { service, sessions }).is_some() {
+                return Err("two clients have the same token".into());
+            }
+        }
+        let listener = TcpListener::bind(address).await.map_err(|why| why.to_string())?;
+        Ok(Self { listener, rooms, over })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until that is over. Sessions and connections end with it.
+    pub async fn serve(self, until: impl Future<Output = ()>) {
+        let Self { listener, rooms, over } = self;
+        let (rooms, places) = (Arc::new(rooms), Arc::new(Semaphore::new(MAX_CONNECTIONS)));
+        tokio::pin!(until);
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
+            let connection = tokio::select! {
+                () = &mut until => break,
+                connection = listener.accept() => connection,
+            };
+            match connection {
+                Ok((connection, _)) => {
+                    let (rooms, over) = (Arc::clone(&rooms), over.clone());
+                    tokio::spawn(async move {
+                        let served = connect(connection, &rooms);
+                        tokio::select! { () = served => {}, () = over.cancelled() => {} }
+                        drop(place);
+                    });
+                }
+                // Out of handles, perhaps: there may be some again when others have gone.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+        over.cancel();
+    }
+}
+
+fn settings(hosts: &[String], origins: &[String], over: &CancellationToken) -> StreamableHttpServerConfig {
+    let loopback = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
+    let here = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"].map(str::to_owned);
+    StreamableHttpServerConfig::default()
+        .with_allowed_hosts(loopback.into_iter().chain(hosts.iter().cloned()))
+        .with_allowed_origins(here.into_iter().chain(origins.iter().cloned()))
+        .with_max_request_body_bytes(MAX_MESSAGE)
+        .with_cancellation_token(over.child_token())
+}
+
+async fn connect(connection: TcpStream, rooms: &Arc<HashMap<Digest, Room>>) {
+    let answer = service_fn(|request| {
+        let rooms = Arc::clone(rooms);
+        async move { Ok::<_, Infallible>(answer(&rooms, request).await) }
+    });
+    let served = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(PATIENCE)
+        .max_buf_size(64 << 10)
+        .serve_connection(TokioIo::new(connection), answer);
+    // Whoever breaks a connection off knows that.
+    drop(served.await);
+}
+
+async fn answer(rooms: &HashMap<Digest, Room>, request: Request<Incoming>) -> Answer {
+    if request.uri().path() != PATH {
+        return refuse(StatusCode::NOT_FOUND, &format!("the way in is {PATH}"));
+    }
+    let Some(room) = token(&request).and_then(|token| rooms.get(&Digest::of(token.as_bytes()))) else {
+        let mut refused = refuse(StatusCode::UNAUTHORIZED, "say who you are: Authorization: Bearer TOKEN");
+        refused
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ringfence\""));
+        return refused;
+    };
+    let (head, body) = request.into_parts();
+    let body = tokio::time::timeout(PATIENCE, Limited::new(body, MAX_MESSAGE).collect()).await;
+    let body = match body {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(why)) if why.is::<http_body_util::LengthLimitError>() => {
+            let why = format!("the message has more than {MAX_MESSAGE} bytes");
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, &why);
+        }
+        Ok(Err(_)) => return refuse(StatusCode::BAD_REQUEST, "the message was broken off"),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the message took too long to come"),
+    };
+    if head.method == Method::POST {
+        let message = std::str::from_utf8(&body).map_err(|why| why.to_string()).and_then(parse);
+        match message {
+            Err(why) => {
+                let error = json!({ "code": -32700, "message": format!("this is no message: {why}") });
+                let text = json!({ "jsonrpc": "2.0", "id": null, "error": error }).to_string();
+                return json_answer(StatusCode::BAD_REQUEST, text);
+            }
+            Ok(message)
+                if message["method"] == "initialize"
+                    && room.sessions.sessions.read().await.len() >= MAX_SESSIONS =>
+            {
+                let why = format!("there are {MAX_SESSIONS} sessions of this client: end some");
+                let mut refused = refuse(StatusCode::SERVICE_UNAVAILABLE, &why);
+                refused.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+                return refused;
+            }
+            Ok(_) => {}
+        }
+    }
+    room.service.handle(Request::from_parts(head, Full::new(body))).await
+}
+
+fn token(request: &Request<Incoming>) -> Option<&str> {
+    let said = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = said.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn refuse(status: StatusCode, why: &str) -> Answer {
+    json_answer(status, json!({ "error": Value::from(why) }).to_string())
+}
+
+fn json_answer(status: StatusCode, text: String) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(text)).boxed());
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    answer
+}

@@ -1,0 +1,71 @@
+//! Skills offered to clients of the Model Context Protocol: as tools, over standard input and output or over HTTP, and as what the
+//! Skills extension (SEP-2640) lists. What a client may run, and as whom, is the host's to say: it stands behind [`Offering`].
+
+mod answer;
+mod artifact;
+mod changes;
+#[expect(
+    deprecated,
+    reason = "the lines of a skill reach clients of 2025-11-25 and before as the protocol had it then"
+)]
+mod handler;
+mod http;
+mod lines;
+mod manifest;
+mod offer;
+#[expect(
+    deprecated,
+    reason = "the lines of a skill reach clients of 2025-11-25 and before as the protocol had it then"
+)]
+mod telling;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use ringfence_core::artifact::Artifact;
+use ringfence_core::error::Error;
+use ringfence_core::ids::TaskId;
+use ringfence_core::pipeline::Emitted;
+use ringfence_core::stores::EventLog;
+
+pub use http::{HttpServer, Served};
+pub use lines::serve_lines;
+pub use offer::Offer;
+
+/// What one client is offered. Everything that it asks for is done on its behalf and in its ring.
+pub trait Offering: Send + Sync + 'static {
+    /// What it may run, as it is now, by the names of the tools.
+    ///
+    /// # Errors
+    /// The store's.
+    fn offers(&self) -> Result<Vec<Offer>, Error>;
+
+    /// The one of these with this name.
+    ///
+    /// # Errors
+    /// The store's.
+    fn offer(&self, tool: &str) -> Result<Option<Offer>, Error>;
+
+    /// Begins a governed task with this input, which goes on whether its end is awaited or not.
+    fn begin(&self, offer: &Offer, input: String) -> Begun;
+
+    /// Kills a task that was begun.
+    fn kill(&self, task: &TaskId);
+
+    /// Where tasks are recorded.
+    fn log(&self) -> &Arc<dyn EventLog>;
+
+    /// What a task of this client handed over under this name, with its bytes.
+    ///
+    /// # Errors
+    /// The store's.
+    fn artifact(&self, task: &TaskId, name: &str) -> Result<Option<(Artifact, Vec<u8>)>, Error>;
+}
+
+/// A task that has begun.
+pub struct Begun {
+    /// Which.
+    pub task: TaskId,
+    /// Its end, when that is durable.
+    pub end: BoxFuture<'static, Result<Emitted, Error>>,
+}

@@ -1,0 +1,97 @@
+//! What a client hears of a task while it runs: that it comes along, and the lines that the skill writes.
+
+use std::sync::Mutex;
+
+use ringfence_core::audit::Fact;
+use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::stores::{EventLog, read_facts};
+use rmcp::RoleServer;
+use rmcp::model::{LoggingLevel, LoggingMessageNotificationParam, ProgressNotificationParam, ProgressToken};
+use rmcp::service::RequestContext;
+use serde_json::{Value, json};
+
+/// The most lines and steps that are told of one task; whoever wants more reads the log.
+const MOST: u32 = 1_000;
+
+/// Tells one client of one task.
+pub(super) struct Telling<'a> {
+    context: &'a RequestContext<RoleServer>,
+    task: TaskId,
+    progress: Option<ProgressToken>,
+    level: Option<LoggingLevel>,
+    seen: u64,
+    left: u32,
+}
+
+impl<'a> Telling<'a> {
+    pub(super) fn new(
+        context: &'a RequestContext<RoleServer>,
+        task: TaskId,
+        level: &Mutex<Option<LoggingLevel>>,
+    ) -> Self {
+        let level = *level.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let progress = context.meta.get_progress_token();
+        Self { context, task, progress, level, seen: 0, left: MOST }
+    }
+
+    /// Whether the client wants to hear anything.
+    pub(super) const fn is_wanted(&self) -> bool {
+        (self.progress.is_some() || self.level.is_some()) && self.left > 0
+    }
+
+    /// Tells what was recorded since the last time. What cannot be read or sent is left out.
+    pub(super) async fn go_on(&mut self, log: &dyn EventLog) {
+        let stream = StreamName::task(&self.task);
+        let Ok(facts) = read_facts(log, &stream, self.seen + 1) else { return };
+        for (sequence, fact) in facts {
+            self.seen = sequence;
+            if self.left == 0 {
+                return;
+            }
+            self.left -= 1;
+            self.tell(sequence, &fact).await;
+        }
+    }
+
+    async fn tell(&self, sequence: u64, fact: &Fact) {
+        let line = line_of(fact);
+        if let (Some(least), Some((level, text))) = (self.level, &line)
+            && rank(*level) >= rank(least)
+        {
+            let mut told = LoggingMessageNotificationParam::new(*level, json!(text));
+            told.logger = Some(self.task.to_string());
+            // The client may be gone; its task is seen to elsewhere.
+            drop(self.context.peer.notify_logging_message(told).await);
+        }
+        if let Some(token) = &self.progress {
+            #[expect(clippy::cast_precision_loss, reason = "no task has 2^52 events")]
+            let mut told = ProgressNotificationParam::new(token.clone(), sequence as f64);
+            told.message = Some(line.map_or_else(|| fact.kind().to_owned(), |(_, text)| text));
+            drop(self.context.peer.notify_progress(told).await);
+        }
+    }
+}
+
+/// The line that a skill wrote, if this is one.
+fn line_of(fact: &Fact) -> Option<(LoggingLevel, String)> {
+    let Fact::Call { call, .. } = fact else { return None };
+    if &*call.call != "log.write" {
+        return None;
+    }
+    let arguments = serde_json::to_value(&call.arguments).ok()?;
+    let level = match arguments["level"].as_str()? {
+        "debug" => LoggingLevel::Debug,
+        "warn" => LoggingLevel::Warning,
+        "error" => LoggingLevel::Error,
+        _ => LoggingLevel::Info,
+    };
+    arguments["message"].as_str().map(|text| (level, text.to_owned()))
+}
+
+/// How grave a level is, by its place in the protocol's list.
+fn rank(level: LoggingLevel) -> usize {
+    const LEVELS: [&str; 8] =
+        ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+    let word = serde_json::to_value(level).unwrap_or(Value::Null);
+    LEVELS.iter().position(|known| word == **known).unwrap_or_default()
+}

@@ -1,0 +1,149 @@
+//! What the policy file says of clients of the Model Context Protocol: who they are, in which ring, and what they may run.
+
+use std::collections::BTreeMap;
+
+use ringfence_core::ids::Agent;
+use ringfence_core::ring::Ring;
+use serde::Deserialize;
+use serde::de::Deserializer;
+
+use super::either::text_or_table;
+use super::web::SecretEntry;
+
+/// The longest name of a tool.
+const MAX_NAME: usize = 64;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct McpEntry {
+    #[serde(default)]
+    hosts: Vec<String>,
+    #[serde(default)]
+    origins: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct ClientEntry {
+    name: String,
+    ring: Option<u8>,
+    token: Option<String>,
+    skills: Option<Vec<SkillEntry>>,
+}
+
+/// `"skill"`, or a table that says what its tool is called.
+#[derive(Debug)]
+struct SkillEntry(SkillTable);
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct SkillTable {
+    skill: String,
+    tool: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for SkillEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let expected = "a skill, or a table with `skill` and `tool`";
+        text_or_table(deserializer, expected, |skill| SkillTable { skill, tool: None }).map(Self)
+    }
+}
+
+/// Who may run skills over the Model Context Protocol.
+#[derive(Debug, Clone, Default)]
+pub struct McpSettings {
+    /// What this host is called beside loopback's own names, by a proxy before it.
+    pub hosts: Vec<String>,
+    /// The pages that may ask it, beside those of this machine.
+    pub origins: Vec<String>,
+    /// The clients.
+    pub clients: Vec<Client>,
+}
+
+/// A client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// The caller that its tasks run for.
+    pub agent: Agent,
+    /// The ring that they run in.
+    pub ring: Ring,
+    /// The name of the secret that it proves itself with over HTTP; without one it is served over stdio alone.
+    pub token: Option<String>,
+    /// What it may run; everything that is loaded where nothing is said.
+    pub skills: Option<Vec<OfferedSkill>>,
+}
+
+/// A skill that a client may run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OfferedSkill {
+    /// `name`, `name@1`, `name@1.2.3` or `name@sha:…`.
+    pub reference: String,
+    /// What its tool is called.
+    pub tool: String,
+}
+
+/// What was declared, checked.
+pub(super) fn settings(
+    entry: &McpEntry,
+    clients: &[ClientEntry],
+    secrets: &BTreeMap<String, SecretEntry>,
+) -> Result<McpSettings, String> {
+    if let Some(host) = entry.hosts.iter().find(|host| host.is_empty() || host.contains(['/', '*', '@', ' ']))
+    {
+        return Err(format!("[mcp] hosts: {host:?} is no host: say skills.example.com"));
+    }
+    if let Some(origin) = entry.origins.iter().find(|origin| !is_origin(origin)) {
+        return Err(format!("[mcp] origins: {origin:?} is no origin: say https://app.example.com"));
+    }
+    let mut checked: Vec<Client> = Vec::with_capacity(clients.len());
+    for entry in clients {
+        let wrong = |why: String| format!("[[client]] {}: {why}", entry.name);
+        let client = client(entry, secrets).map_err(wrong)?;
+        if checked.iter().any(|earlier| earlier.agent == client.agent) {
+            return Err(wrong("it stands there twice".into()));
+        }
+        if client.token.is_some() && checked.iter().any(|earlier| earlier.token == client.token) {
+            return Err(wrong("another client has the same token: nobody could tell them apart".into()));
+        }
+        checked.push(client);
+    }
+    Ok(McpSettings { hosts: entry.hosts.clone(), origins: entry.origins.clone(), clients: checked })
+}
+
+fn is_origin(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, host)| {
+        ["http", "https"].contains(&scheme) && !host.is_empty() && !host.contains(['/', '@', ' '])
+    })
+}
+
+fn client(entry: &ClientEntry, secrets: &BTreeMap<String, SecretEntry>) -> Result<Client, String> {
+    let agent = entry.name.parse().map_err(|why| format!("{why}"))?;
+    let ring = match entry.ring.unwrap_or(3) {
+        number @ 1..=3 => Ring::from_number(number).ok_or("there is no such ring")?,
+        other => return Err(format!("ring is {other}; a client has ring 1, 2 or 3")),
+    };
+    if let Some(token) = &entry.token
+        && !secrets.contains_key(token)
+    {
+        return Err(format!("token: there is no [secret.{token}]"));
+    }
+    let skills = entry.skills.as_ref().map(|skills| offered(skills)).transpose()?;
+    Ok(Client { agent, ring, token: entry.token.clone(), skills })
+}
+
+fn offered(entries: &[SkillEntry]) -> Result<Vec<OfferedSkill>, String> {
+    let mut offered: Vec<OfferedSkill> = Vec::with_capacity(entries.len());
+    for SkillEntry(SkillTable { skill, tool }) in entries {
+        let name = skill.split('@').next().unwrap_or_default();
+        let tool = tool.as_deref().unwrap_or(name);
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        if tool.is_empty() || tool.len() > MAX_NAME || !tool.bytes().all(fits) {
+            return Err(format!("skills: {tool:?} is no name of a tool: letters, digits, `_`, `-` and `.`"));
+        }
+        if offered.iter().any(|earlier| earlier.tool == tool) {
+            return Err(format!("skills: two tools are called {tool:?}: give one a name with `tool`"));
+        }
+        offered.push(OfferedSkill { reference: skill.clone(), tool: tool.to_owned() });
+    }
+    Ok(offered)
+}
