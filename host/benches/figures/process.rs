@@ -35,7 +35,7 @@ pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
     ]
 }
 
-fn ringfence(world: &World) -> Command {
+pub(crate) fn ringfence(world: &World) -> Command {
     let mut command = Command::new(PROGRAM);
     command
         .env("RINGFENCE_DATA", world.folder.path().join("data"))

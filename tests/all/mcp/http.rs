@@ -94,10 +94,7 @@ impl Server {
         headers.extend(session.map(|session| ("mcp-session-id", session)));
         let (status, head, body) = self.ask("POST", "/mcp", &headers, message.to_string().as_bytes());
         let lines = body.lines().map(|line| line.strip_prefix("data:").unwrap_or(line).trim());
-        let last = lines
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter(Value::is_object)
-            .next_back();
+        let last = lines.filter_map(|line| serde_json::from_str::<Value>(line).ok()).rfind(Value::is_object);
         (status, head, last.unwrap_or_default())
     }
 
