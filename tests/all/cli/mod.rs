@@ -30,6 +30,7 @@ mod rules;
 mod shells;
 mod soak;
 mod store;
+mod tool_calls;
 mod tools;
 
 use std::path::{Path, PathBuf};
