@@ -22,6 +22,7 @@ mod printed;
 mod projects;
 mod proofs;
 mod pure;
+mod questions;
 mod receipts;
 pub(crate) mod registry;
 mod retention;

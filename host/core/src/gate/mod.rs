@@ -195,7 +195,7 @@ impl Gate {
         let fact = self.fact(&call);
         let reservation = self.reserve(&call, &fact)?;
         match self.recorded::<C>(&fact)? {
-            Next::Ended(recorded) => {
+            Next::Ended { recorded, .. } => {
                 call.repeat(&mut self.inputs);
                 return self.repeat(&call, reservation, recorded);
             }
