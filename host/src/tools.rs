@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ringfence_adapters::mcp_client::{ListedTool, Listing, McpTools, Pin};
-use ringfence_core::audit::{Fact, TraceId};
+use ringfence_core::audit::{ApprovalTerms, Fact, TraceId};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::Policy;
 use ringfence_core::ids::{Digest, ServerName, StreamName, ToolName};
@@ -52,14 +52,23 @@ pub struct Seen {
     pub tool: String,
     /// How it stands.
     pub state: State,
-    /// What calling it does by the grants of the policy file, each once, the mildest first; none where nothing grants it.
-    pub effects: Vec<Effect>,
+    /// What the grants of the policy file say of it, each once, the mildest first; none where nothing grants it.
+    pub grants: Vec<Granted>,
     /// What is listed now.
     pub listed: Option<ListedTool>,
     /// What was accepted last.
     pub accepted: Option<Pin>,
     /// Why it cannot be used.
     pub why: Option<String>,
+}
+
+/// What a grant says of a tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Granted {
+    /// What calling it does.
+    pub effect: Effect,
+    /// Who has to approve a call, where the grant marks it.
+    pub approval: Option<ApprovalTerms>,
 }
 
 /// What is seen of all servers.
@@ -102,20 +111,27 @@ fn seen(server: &ServerName, listing: Listing, pins: &BTreeMap<ToolName, Pin>, p
             (None, _) => State::Gone,
         };
         let (server, tool) = (server.clone(), name.parts().1.to_owned());
-        seen.push(Seen { server, tool, state, effects: effects(&name, policy), listed, accepted, why: None });
+        seen.push(Seen { server, tool, state, grants: granted(&name, policy), listed, accepted, why: None });
     }
     for (tool, why) in listing.unusable {
         let (server, why) = (server.clone(), Some(why));
-        let (state, effects) = (State::Unusable, Vec::new());
-        seen.push(Seen { server, tool, state, effects, listed: None, accepted: None, why });
+        let (state, grants) = (State::Unusable, Vec::new());
+        seen.push(Seen { server, tool, state, grants, listed: None, accepted: None, why });
     }
     seen
 }
 
-fn effects(tool: &ToolName, policy: &Policy) -> Vec<Effect> {
+fn granted(tool: &ToolName, policy: &Policy) -> Vec<Granted> {
     let grants = policy.grants.grants().iter().flat_map(|grant| &grant.tools);
-    let effects: BTreeSet<_> = grants.filter(|grant| grant.tool == *tool).map(|grant| grant.effect).collect();
-    effects.into_iter().collect()
+    let grants = grants.filter(|grant| grant.tool == *tool);
+    let mut granted: Vec<Granted> = Vec::new();
+    for one in grants.map(|grant| Granted { effect: grant.effect, approval: grant.approval.clone() }) {
+        if !granted.contains(&one) {
+            granted.push(one);
+        }
+    }
+    granted.sort_by_key(|one| (one.effect, one.approval.as_ref().map(|terms| terms.of)));
+    granted
 }
 
 /// What is to be accepted.

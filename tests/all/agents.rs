@@ -1,7 +1,9 @@
 //! Agents: turns in their one form, tools within intents, calls through the same gate, and a loop that goes on elsewhere.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use ringfence::wiring;
 use ringfence_core::audit::{Fact, Status};
 use ringfence_core::error::Code;
 use ringfence_core::limit::Limit;
@@ -75,6 +77,25 @@ fn turns(world: &World, emitted: &Emitted) -> Vec<Value> {
 
 fn assert_replays(world: &World, emitted: &Emitted) {
     world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap();
+}
+
+#[test]
+fn an_agent_that_was_recorded_under_other_words_of_the_host_is_told_apart_and_not_compared() {
+    let server = scripted(vec![turn("complete", "talk", "Hello.")]);
+    let world = world(&server);
+    let emitted = run(&world, "Hello?");
+    let mut facts = world.facts(&emitted.task);
+    let recorded = facts.iter_mut().find_map(|fact| match fact {
+        Fact::AttemptStarted { engine, .. } => Some(std::mem::replace(engine, "agent-prompt-0".into())),
+        _ => None,
+    });
+    assert_eq!(recorded.as_deref(), Some("agent-prompt-1"));
+    let (sandbox, clock) = (&world.running.host.sandbox, Arc::clone(&world.running.store.clock));
+    let replayed =
+        ringfence_core::pipeline::replay(&**sandbox, clock, wiring::scratch_log(), &emitted.task, &facts);
+    let why = world.wait(replayed).unwrap_err();
+    assert!(why.contains("was recorded with engine agent-prompt-0; this is agent-prompt-1"), "{why}");
+    assert_replays(&world, &emitted);
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod schemas;
 mod skills;
 mod terminal;
 mod tool;
+mod tool_web;
 mod traps;
 mod waiting;
 

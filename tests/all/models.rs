@@ -158,6 +158,81 @@ fn where_one_does_not_answer_the_next_is_asked_and_each_is_a_call_of_its_own() {
     assert_eq!(good.bodies().len(), 1, "it is not asked");
 }
 
+/// Refuses the first so many questions with this head, and answers those behind.
+fn resting(times: usize, head: &'static str) -> ModelServer {
+    ModelServer::start(move |_, number, stream| {
+        use std::io::Write;
+        if number < times {
+            drop(stream.write_all(format!("HTTP/1.1 {head}\r\ncontent-length: 0\r\n\r\n").as_bytes()));
+            return;
+        }
+        let usage = json!({ "prompt_tokens": 5, "completion_tokens": 3 });
+        stream_openai(stream, &["here I am"], "stop", &usage);
+    })
+}
+
+fn calls(world: &World, emitted: &Emitted, name: &str) -> usize {
+    let facts = world.facts(&emitted.task).into_iter();
+    facts.filter(|fact| matches!(fact, Fact::Call { call, .. } if &*call.call == name)).count()
+}
+
+#[test]
+fn a_provider_that_wants_to_be_left_alone_is_asked_again_when_its_time_is_over() {
+    let server = resting(1, "429 Too Many Requests\r\nretry-after: 2");
+    let world = World::with_policy(&policy("openai", &server.origin(), ""));
+    let began = std::time::Instant::now();
+    let (emitted, said) = asked(&world, &json!([{ "prompt": "x" }]));
+    assert!(said[0].contains("here I am"), "{said:?}");
+    assert!(began.elapsed() >= std::time::Duration::from_secs(2), "not sooner than it wants");
+    assert_eq!(server.bodies().len(), 2);
+    assert_eq!((calls(&world, &emitted, "model.rest"), calls(&world, &emitted, "model.wait")), (1, 1));
+    let again = std::time::Instant::now();
+    assert_replays(&world, &emitted);
+    assert!(again.elapsed() < std::time::Duration::from_secs(1), "a repetition does not wait");
+    world.assert_unharmed();
+}
+
+#[test]
+fn a_provider_that_wants_to_be_left_alone_for_longer_than_there_is_time_is_not_waited_for() {
+    for (rest, wall_ms, says) in [
+        ("503 Busy\r\nretry-after: 86400", 60_000, "status 503 and wants to be left alone for 600 s"),
+        ("429 Busy\r\nretry-after: 30", 10_000, "status 429 and wants to be left alone for 30 s"),
+        ("429 Busy\r\nretry-after: Fri, 31 Dec 9999 23:59:59 GMT", 60_000, "left alone for 600 s"),
+    ] {
+        let server = resting(9, rest);
+        let world = World::with_policy(&policy("openai", &server.origin(), ""));
+        let began = std::time::Instant::now();
+        let order = limited(order(&world, &json!([{ "prompt": "x" }])), &[(Limit::WallMs, wall_ms)]);
+        let emitted = world.run(order);
+        let said = emitted.outcome.output.clone().unwrap_or_default().to_string();
+        assert!(said.contains(says), "{:?}", emitted.outcome);
+        assert!(began.elapsed() < std::time::Duration::from_secs(8), "it does not wait");
+        assert_eq!((server.bodies().len(), calls(&world, &emitted, "model.wait")), (1, 0), "{rest}");
+        assert_eq!(emitted.outcome.used.tokens, 0, "nothing is charged");
+        assert_replays(&world, &emitted);
+    }
+}
+
+#[test]
+fn while_one_provider_is_left_alone_the_next_is_asked_and_the_first_is_not_touched() {
+    let busy = resting(9, "429 Too Many Requests\r\nretry-after: 60");
+    let good = ModelServer::saying("here I am", json!({ "prompt_tokens": 5, "completion_tokens": 3 }));
+    let more = format!(
+        "[[provider]]\nname = \"there\"\nkind = \"openai\"\nurl = \"{}\"\n\
+         [[model]]\nname = \"big\"\nprovider = \"there\"\ncontext-tokens = 4096\ninput-usd = 10\noutput-usd = 10\n",
+        good.origin()
+    );
+    let policy = policy("openai", &busy.origin(), &more).replace("[\"small\"]", "[\"small\", \"big\"]");
+    let world = World::with_policy(&policy);
+    for _ in 0..2 {
+        let (emitted, said) = asked(&world, &json!([{ "prompt": "x" }]));
+        assert!(said[0].contains("here I am") && said[0].contains("model: \"big\""), "{said:?}");
+        assert_eq!(calls(&world, &emitted, "model.wait"), 0);
+    }
+    assert_eq!((busy.bodies().len(), good.bodies().len()), (1, 2), "it is left alone, by whoever asks");
+    world.assert_unharmed();
+}
+
 #[test]
 fn azure_gets_its_own_address_key_and_version() {
     let server = ModelServer::saying("hi", json!({ "prompt_tokens": 1, "completion_tokens": 1 }));

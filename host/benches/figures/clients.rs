@@ -5,7 +5,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use rmcp::model::{
-    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, ServerCapabilities, ServerConfig,
+    CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ErrorData, ServerCapabilities,
+    ServerConfig,
 };
 use rmcp::service::{RequestContext, ServiceExt};
 use rmcp::{RoleServer, ServerHandler};
@@ -55,7 +56,8 @@ struct Client {
 impl Client {
     fn start(command: &mut Command) -> Self {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a server");
-        let (input, output) = (process.stdin.take().expect("its input"), process.stdout.take().expect("its output"));
+        let (input, output) =
+            (process.stdin.take().expect("its input"), process.stdout.take().expect("its output"));
         let mut client = Self { process, input, output: BufReader::new(output), line: String::new() };
         let who = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "b", "version": "1" } });
         client.say(&json!({ "jsonrpc": "2.0", "id": "first", "method": "initialize", "params": who }));

@@ -1,8 +1,10 @@
 //! The figures that docs/performance.md holds: `cargo bench`. Ratios come from one run, the two sides taken in turns;
 //! what is printed is the median unless it says otherwise.
 
+mod approvals;
 mod bare;
 mod calls;
+mod clients;
 mod crowds;
 mod durable;
 mod errands;
@@ -13,6 +15,7 @@ mod process;
 mod runs;
 mod sample;
 mod scale;
+mod tools;
 mod world;
 
 use sample::Figure;
@@ -21,18 +24,21 @@ use sample::Figure;
 type Group = fn(&tokio::runtime::Runtime) -> Vec<Figure>;
 
 fn main() {
-    if crowds::is_child() {
+    if crowds::is_child() || tools::is_child() || clients::is_child() {
         return;
     }
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let runtime = ringfence::machine::runtime().expect("a runtime");
-    let groups: [(&str, Group); 10] = [
+    let groups: [(&str, Group); 13] = [
         ("runs", runs::measure),
         ("calls", calls::measure),
         ("errands", errands::measure),
         ("grants", grants::measure),
         ("kills", kills::measure),
         ("models", models::measure),
+        ("tools", tools::measure),
+        ("clients", clients::measure),
+        ("approvals", approvals::measure),
         ("crowds", crowds::measure),
         ("durable", durable::measure),
         ("process", process::measure),

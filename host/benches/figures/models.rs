@@ -70,7 +70,8 @@ pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
     }]
 }
 
-fn gate(world: &World) -> Gate {
+/// A gate with plenty of everything.
+pub(crate) fn gate(world: &World) -> Gate {
     let store = &world.running.store;
     let (stream, clock) = (StreamName::task(&store.entropy.task_id()), Arc::clone(&store.clock));
     let log =
@@ -91,7 +92,7 @@ fn gate(world: &World) -> Gate {
 }
 
 /// A server that answers each request at once, on connections that are kept.
-fn serve() -> SocketAddr {
+pub(crate) fn serve() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     std::thread::spawn(move || {

@@ -19,10 +19,13 @@ pub struct Refusal {
     /// How many bytes of an answer had come in by then: they are charged.
     #[serde(default, skip_serializing_if = "is_none")]
     pub taken: u64,
+    /// For how many milliseconds the provider wants to be left alone.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub rest_ms: u64,
 }
 
-const fn is_none(taken: &u64) -> bool {
-    *taken == 0
+const fn is_none(amount: &u64) -> bool {
+    *amount == 0
 }
 
 /// The kinds of refusal; each capability's WIT has those that it needs.
@@ -69,7 +72,7 @@ impl Refusal {
     /// A refusal of any kind but conflict.
     #[must_use]
     pub fn new(kind: RefusalKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), revision: None, taken: 0 }
+        Self { kind, message: message.into(), revision: None, taken: 0, rest_ms: 0 }
     }
 
     /// The same, after this many bytes had come in.
@@ -78,10 +81,16 @@ impl Refusal {
         Self { taken, ..self }
     }
 
+    /// The same, where the provider wants to be left alone for so many milliseconds.
+    #[must_use]
+    pub fn resting(self, rest_ms: u64) -> Self {
+        Self { rest_ms, ..self }
+    }
+
     /// Another writer was faster.
     #[must_use]
     pub fn conflict(revision: u64) -> Self {
         let message = format!("the value has revision {revision}");
-        Self { kind: RefusalKind::Conflict, message, revision: Some(revision), taken: 0 }
+        Self { kind: RefusalKind::Conflict, message, revision: Some(revision), taken: 0, rest_ms: 0 }
     }
 }

@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use ringfence_adapters::mcp_client::McpTools;
+use ringfence_core::audit::ApprovalTerms;
 use ringfence_core::error::{Code, Error};
+use ringfence_core::ids::Agent;
 use ringfence_core::ring::Effect;
 use serde_json::{Value, json};
 
@@ -12,14 +14,15 @@ use super::{Global, operator, this_program};
 use crate::config::Config;
 use crate::show;
 use crate::text::{plain, plain_line};
-use crate::tools::{self, Seen, Sight, State, Wanted};
+use crate::tools::{self, Granted, Seen, Sight, State, Wanted};
 use crate::wiring::{self, Store};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Starts every server that ringfence.toml names, and asks what tools it has. A tool can be called only if a grant covers it and \
 it is what was accepted: name, title, description, schemas and annotations, under one hash. \
-With --json: {tools: [{server, tool, state, effects, hash, accepted, text, why}], silent: [{server, why}]}")]
+With --json: {tools: [{server, tool, state, effects, grants: [{effect, approval: {of, from, expires-ms}}], hash, accepted, text, why}], \
+silent: [{server, why}]}; approval is null where a grant does not mark the tool")]
 pub(super) struct Tools {
     #[command(subcommand)]
     verb: Option<ToolsVerb>,
@@ -79,10 +82,23 @@ fn line(seen: &Seen) -> String {
     let hash =
         seen.listed.as_ref().map(|listed| &listed.hash).or(seen.accepted.as_ref().map(|pin| &pin.hash));
     let hash = hash.map_or_else(String::new, |hash| hash.to_string()[..12].to_owned());
-    let effects = seen.effects.iter().map(word).collect::<Vec<_>>().join(", ");
+    let effects = seen.grants.iter().map(granted).collect::<Vec<_>>().join(", ");
     let effects = if effects.is_empty() { "not granted".to_owned() } else { effects };
     let why = seen.why.as_ref().map_or_else(String::new, |why| format!("  {}", plain_line(why)));
     format!("{name:<40} {:<9} {effects:<12} {hash:<12}{why}", seen.state.word()).trim_end().to_owned()
+}
+
+/// An effect, and who has to approve it where its grant is marked.
+fn granted(grant: &Granted) -> String {
+    let effect = word(&grant.effect);
+    match &grant.approval {
+        None => effect.to_owned(),
+        Some(ApprovalTerms { of, from, .. }) if from.is_empty() => format!("{effect} approved by {of}"),
+        Some(ApprovalTerms { of, from, .. }) => {
+            let from = from.iter().map(Agent::as_str).collect::<Vec<_>>().join(", ");
+            format!("{effect} approved by {of} ({from})")
+        }
+    }
 }
 
 const fn word(effect: &Effect) -> &'static str {
@@ -162,13 +178,26 @@ async fn accept(
     Ok(ExitCode::SUCCESS)
 }
 
+/// What calling a tool does, each once.
+fn effects(seen: &Seen) -> Value {
+    let mut effects: Vec<_> = seen.grants.iter().map(|grant| word(&grant.effect)).collect();
+    effects.dedup();
+    effects.into()
+}
+
 fn to_json(sight: &Sight) -> Value {
     let tools = sight.tools.iter().map(|seen| {
         json!({
             "server": seen.server,
             "tool": seen.tool,
             "state": seen.state.word(),
-            "effects": Value::from_iter(seen.effects.iter().map(word)),
+            "effects": effects(seen),
+            "grants": Value::from_iter(seen.grants.iter().map(|grant| json!({
+                "effect": word(&grant.effect),
+                "approval": grant.approval.as_ref().map(|terms| json!({
+                    "of": terms.of, "from": terms.from, "expires-ms": terms.lasts / 1_000,
+                })),
+            }))),
             "hash": seen.listed.as_ref().map(|listed| listed.hash),
             "accepted": seen.accepted.as_ref().map(|pin| pin.hash),
             "text": seen.listed.as_ref().map(|listed| &listed.text),

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Operator;
 use crate::models::policy;
-use crate::servers::{ModelServer, RawServer, stream_openai};
+use crate::servers::{ModelServer, RawServer, hostile, stream_openai};
 
 const AGENT: &str = r#"
 name = "clerk"
@@ -72,4 +72,57 @@ fn an_agent_whose_request_waits_for_people_goes_on_in_another_process_and_sends_
     assert!(operator.does(&["task", "replay", task]).starts_with("the same"));
     operator.does(&["audit", "verify"]);
     operator.say(&["agent", "show", "t-none"]).failed("R0414", 2);
+}
+
+const CALLER: &str = r#"
+name = "caller"
+version = "1.0.0"
+description = "Says things."
+instructions = "You say things."
+
+[[intent]]
+name = "say"
+description = "Saying something."
+tools = ["hostile/say"]
+"#;
+
+#[test]
+fn an_agent_whose_tool_waits_for_people_goes_on_in_another_process_and_calls_it_once() {
+    let model = ModelServer::start(|body, _, stream| {
+        let turn = if body["messages"].as_array().is_some_and(|messages| messages.len() > 2) {
+            json!({ "status": "complete", "intent": "say", "assistant_message": "It is said." })
+        } else {
+            json!({ "status": "tool_request", "intent": "say", "assistant_message": "I say it.",
+                "requested_tool": { "name": "hostile/say", "arguments": { "to": "bob" } } })
+        };
+        let usage = json!({ "prompt_tokens": 500, "completion_tokens": 20 });
+        stream_openai(stream, &[&turn.to_string()], "stop", &usage);
+    });
+    let notes = tempfile::NamedTempFile::new().unwrap();
+    let calls = || std::fs::read_to_string(notes.path()).unwrap().matches("called").count();
+    let operator = Operator::new();
+    let server = hostile("counts", Some(notes.path()));
+    let more = format!("[[server]]\nname = \"hostile\"\n{server}\n");
+    let granted = "tools = [{ tool = \"hostile/say\", effect = \"reversible\", approval = {} }]\n";
+    let policy = policy("openai", &model.origin(), &more).replace("2048", "16384") + granted;
+    operator.write("ringfence.toml", policy);
+    operator.does(&["tools", "accept", "hostile"]);
+    operator.write("caller.toml", CALLER);
+    operator.does(&["agent", "load", "caller.toml"]);
+    operator.say(&["agent", "run", "caller", "--ring", "2", "--message", "Say it."]).failed("R0530", 6);
+    assert_eq!(calls(), 0, "nobody has approved it");
+    let (waiting, _) = operator.json(&["approvals", "list"]);
+    let approval = waiting[0]["approval"].as_str().unwrap();
+    let shown = operator.does(&["approvals", "show", approval]);
+    assert!(shown.contains("hostile/say") && shown.contains("bob"), "{shown}");
+    assert_eq!(operator.does(&["work", "--idle"]), "", "it waits in every process");
+    operator.does(&["approvals", "approve", approval, "--reason", "fine"]);
+    let worked = operator.does(&["work", "--idle"]);
+    assert!(worked.contains("completed  caller"), "{worked}");
+    assert_eq!(calls(), 1, "it was called once");
+    assert_eq!(model.bodies().len(), 2, "what the model said before stands in the journal");
+    let task = worked.split_whitespace().next().unwrap();
+    assert!(operator.does(&["task", "replay", task]).starts_with("the same"));
+    assert_eq!((operator.does(&["work", "--idle"]).as_str(), calls()), ("", 1));
+    operator.does(&["audit", "verify"]);
 }

@@ -135,6 +135,30 @@ fn what_nobody_decides_on_expires_and_a_worker_goes_on_with_it() {
 }
 
 #[test]
+fn an_approval_that_is_not_enough_any_more_when_the_call_is_to_be_made_is_worth_nothing() {
+    let server = RawServer::saying("done");
+    let operator = operator_for(&server, "");
+    submit_asking(&operator, "t-a", &asking(&server, &[("POST", "x")]));
+    assert_eq!(idle(&operator), WAITS);
+    operator.does(&["approvals", "approve", "t-a.1", "--as", "bob"]);
+    // Between the approval and the call, two have to approve.
+    let policy = std::fs::read_to_string(operator.here().join("ringfence.toml")).unwrap();
+    operator.write("ringfence.toml", policy.replace("approval = {", "approval = { of = 2"));
+    assert_eq!(idle(&operator), "t-a  completed  friend-asks-the-web\n");
+    assert!(server.requests().is_empty(), "it was not made");
+    let (task, _) = operator.json(&["task", "show", "t-a"]);
+    let told = task[0]["outcome"]["output"][0].as_str().unwrap_or_default();
+    assert!(told.contains("the approval t-a.1 is not enough under the policy of now"), "{task}");
+    let (records, _) = operator.json(&["audit", "log", "t-a"]);
+    let denied = records.as_array().unwrap().iter().find(|record| record["kind"] == "call.denied").unwrap();
+    assert!(denied.to_string().contains("R0533"), "{denied}");
+    assert!(!kinds(&operator, "t-a").contains(&"approval.used".to_owned()));
+    operator.say(&["approvals", "approve", "t-a.1", "--as", "eve"]).failed("R0461", 2);
+    assert!(operator.does(&["task", "replay", "t-a"]).starts_with("the same"));
+    operator.does(&["audit", "verify"]);
+}
+
+#[test]
 fn whichever_process_is_killed_while_it_waits_the_effect_is_had_once() {
     let server = hesitant();
     let operator = operator_for(&server, "of = 2, from = [\"bob\", \"eve\"]");

@@ -22,6 +22,7 @@ mod printed;
 mod projects;
 mod proofs;
 mod pure;
+mod questions;
 mod receipts;
 pub(crate) mod registry;
 mod retention;
@@ -30,6 +31,7 @@ mod rules;
 mod shells;
 mod soak;
 mod store;
+mod tool_calls;
 mod tools;
 
 use std::path::{Path, PathBuf};

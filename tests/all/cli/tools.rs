@@ -1,5 +1,7 @@
 //! `ringfence tools`: what servers list, held against what was accepted; and accepting.
 
+use serde_json::json;
+
 use super::Operator;
 use crate::servers::hostile;
 
@@ -39,6 +41,31 @@ fn tools_are_listed_accepted_by_their_hash_and_checked() {
     assert!(listed.contains(" changed "), "{listed}");
     operator.does(&["tools", "accept", "hostile"]);
     operator.does(&["tools", "check"]);
+}
+
+#[test]
+fn tools_that_grants_mark_for_approval_are_shown_as_such() {
+    let operator = Operator::new();
+    let server = hostile("orders", None);
+    let granted = "[[grant]]\nring = 2\ntools = [{ tool = \"hostile/say\", effect = \"read\" }, \
+        { tool = \"hostile/say\", effect = \"reversible\", approval = { of = 2, from = [\"eve\", \"bob\"] } }, \
+        { tool = \"hostile/remove\", approval = { expires = \"1h\" } }]\n";
+    operator.write("ringfence.toml", format!("[[server]]\nname = \"hostile\"\n{server}\n{granted}"));
+    let listed = operator.does(&["tools"]);
+    let line = |tool: &str| listed.lines().find(|line| line.starts_with(tool)).unwrap().to_owned();
+    assert!(line("hostile/say ").contains(" read, reversible approved by 2 (bob, eve) "), "{listed}");
+    assert!(line("hostile/remove ").contains(" irreversible approved by 1 "), "{listed}");
+    assert!(line("hostile/read ").contains(" not granted "), "{listed}");
+    let (data, _) = operator.json(&["tools"]);
+    let grants = |tool: &str| {
+        let tools = data["tools"].as_array().unwrap();
+        tools.iter().find(|one| one["tool"] == tool).unwrap()["grants"].clone()
+    };
+    assert_eq!(grants("say")[0], json!({ "effect": "read", "approval": null }));
+    assert_eq!(grants("say")[1]["approval"]["from"], json!(["bob", "eve"]));
+    let marked = json!({ "of": 1, "from": [], "expires-ms": 3_600_000 });
+    assert_eq!(grants("remove"), json!([{ "effect": "irreversible", "approval": marked }]));
+    assert_eq!(grants("read"), json!([]));
 }
 
 #[test]

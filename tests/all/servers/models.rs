@@ -57,7 +57,8 @@ impl ModelServer {
     }
 }
 
-fn body(head: &str, stream: &mut TcpStream) -> Value {
+/// The body of a request, as far as it is JSON.
+pub(super) fn body(head: &str, stream: &mut TcpStream) -> Value {
     let length = head
         .lines()
         .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned));

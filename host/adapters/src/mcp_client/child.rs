@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::mpsc;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 /// The longest line of a server's errors that is kept, in bytes.
@@ -40,11 +41,29 @@ pub struct Launcher {
 /// A process that lives no longer than this.
 pub(super) struct Owned(Child);
 
+impl Owned {
+    fn id(&self) -> Option<Pid> {
+        self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw)
+    }
+
+    /// Done when the process has ended. It is not waited for: so nothing else gets its number.
+    pub(super) fn end(&self) -> impl Future<Output = ()> + Send + 'static {
+        let id = self.id();
+        async move {
+            let (Some(id), Ok(mut children)) = (id, signal(SignalKind::child())) else {
+                return std::future::pending().await;
+            };
+            let look = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+            while matches!(waitid(WaitId::Pid(id), look), Ok(None)) {
+                children.recv().await;
+            }
+        }
+    }
+}
+
 impl Drop for Owned {
     fn drop(&mut self) {
-        // While it has not been waited for, nothing else has its number.
-        let id = self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        if let Some(group) = id {
+        if let Some(group) = self.id() {
             // It may have gone by itself.
             let _gone = kill_process_group(group, Signal::KILL);
         }

@@ -8,7 +8,7 @@ use ringfence_core::refusal::{Refusal, RefusalKind};
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ClientCapabilities, ClientConfig, ClientRequest,
     ClientResult, ErrorCode, ErrorData, Implementation, JsonObject, ListToolsRequest, PaginatedRequestParams,
-    ServerNotification, ServerRequest, ServerResult,
+    ProtocolVersion, ServerNotification, ServerRequest, ServerResult,
 };
 use rmcp::service::{
     ClientInitializeError, ClientLifecycleMode, ClientServiceExt, NotificationContext, RequestContext,
@@ -17,9 +17,10 @@ use rmcp::service::{
 use rmcp::transport::IntoTransport;
 use rmcp::{RoleClient, Service};
 
-use super::child::Owned;
-use super::lines::{Fate, TOO_LONG, UNREADABLE};
+use super::Trouble;
 use super::listing::{Listing, MAX_PAGES, MAX_TOOLS};
+use super::messages::{Fate, TOO_LONG, UNREADABLE};
+use super::web::{LOST, REFUSED, told};
 
 /// What the host says to servers: it offers nothing, and refuses what is asked all the same.
 pub(super) struct Refusing {
@@ -55,33 +56,66 @@ impl Service<RoleClient> for Refusing {
     }
 }
 
+/// How a conversation begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    /// With `initialize`.
+    Initialize,
+    /// Without: since 2026-07-28 each message says all that it needs.
+    Discover,
+}
+
+impl Beginning {
+    fn mode(self) -> ClientLifecycleMode {
+        match self {
+            Self::Initialize => ClientLifecycleMode::Initialize,
+            Self::Discover => {
+                ClientLifecycleMode::Discover { preferred_versions: vec![ProtocolVersion::V_2026_07_28] }
+            }
+        }
+    }
+}
+
+/// Why a conversation has not begun.
+pub(super) struct NotBegun {
+    pub(super) refusal: Refusal,
+    /// The server has answered, and will not begin like this.
+    pub(super) is_refused: bool,
+}
+
+impl From<Refusal> for NotBegun {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, is_refused: false }
+    }
+}
+
 /// A server that answers.
 pub(super) struct Connection {
     service: RunningService<RoleClient, Refusing>,
     fate: Fate,
     changed: Arc<AtomicBool>,
-    listing: tokio::sync::Mutex<Option<Arc<Listing>>>,
-    /// Ends with the connection.
-    _process: Option<Owned>,
+    /// Nothing where the server tells nobody that its tools have changed.
+    listing: Option<tokio::sync::Mutex<Option<Arc<Listing>>>>,
 }
 
 impl Connection {
     /// Begins to speak over a transport.
     pub(super) async fn open<T, E, A>(
         transport: T,
+        beginning: Beginning,
         fate: Fate,
-        process: Option<Owned>,
-    ) -> Result<Self, Refusal>
+    ) -> Result<Self, NotBegun>
     where
         T: IntoTransport<RoleClient, E, A>,
         E: std::error::Error + Send + Sync + 'static,
     {
         let changed = Arc::new(AtomicBool::new(false));
         let service = Refusing { changed: Arc::clone(&changed) };
-        // The newer way without a beginning tells nobody that tools have changed unless it is asked to.
-        let begun = service.serve_with_lifecycle(transport, ClientLifecycleMode::Initialize).await;
+        let begun = service.serve_with_lifecycle(transport, beginning.mode()).await;
         let service = begun.map_err(|why| not_begun(&why, &fate))?;
-        Ok(Self { service, fate, changed, listing: tokio::sync::Mutex::new(None), _process: process })
+        // Begun without `initialize`, nobody is told of changes unless he asks to be.
+        let listing = (beginning == Beginning::Initialize).then(tokio::sync::Mutex::default);
+        Ok(Self { service, fate, changed, listing })
     }
 
     /// Whether it is over.
@@ -89,9 +123,12 @@ impl Connection {
         self.service.is_closed() || self.service.peer().is_transport_closed() || self.fate.why().is_some()
     }
 
-    /// What the server lists: asked once, and again when it has said that it changed.
-    pub(super) async fn listing(&self, server: &ServerName) -> Result<Arc<Listing>, Refusal> {
-        let mut listing = self.listing.lock().await;
+    /// What the server lists: asked once, and again when it has said that it changed, or each time if it would not say so.
+    pub(super) async fn listing(&self, server: &ServerName) -> Result<Arc<Listing>, Trouble> {
+        let Some(listing) = &self.listing else {
+            return Ok(Arc::new(self.list(server).await?));
+        };
+        let mut listing = listing.lock().await;
         if self.changed.swap(false, Ordering::SeqCst) {
             *listing = None;
         }
@@ -103,47 +140,55 @@ impl Connection {
         Ok(read)
     }
 
-    async fn list(&self, server: &ServerName) -> Result<Listing, Refusal> {
+    async fn list(&self, server: &ServerName) -> Result<Listing, Trouble> {
         let (mut tools, mut cursor) = (Vec::new(), None);
         for _ in 0..MAX_PAGES {
             let asked = PaginatedRequestParams::default().with_cursor(cursor.take());
             // Not by the way that keeps pages for as long as the server says.
             let request = ClientRequest::ListToolsRequest(ListToolsRequest::with_param(asked));
-            let answer = self.service.peer().send_request(request).await.map_err(|why| self.refusal(&why))?;
+            let answer = self.service.peer().send_request(request).await.map_err(|why| self.trouble(&why))?;
             let ServerResult::ListToolsResult(page) = answer else {
-                return Err(failed("it answers with something else than a list of tools"));
+                return Err(failed("it answers with something else than a list of tools").into());
             };
             tools.extend(page.tools);
             if tools.len() > MAX_TOOLS {
-                return Err(failed(format!("it lists more than {MAX_TOOLS} tools")));
+                return Err(failed(format!("it lists more than {MAX_TOOLS} tools")).into());
             }
             cursor = page.next_cursor;
             if cursor.is_none() {
                 return Ok(Listing::of(server, tools));
             }
         }
-        Err(failed(format!("its list of tools has more than {MAX_PAGES} pages")))
+        Err(failed(format!("its list of tools has more than {MAX_PAGES} pages")).into())
     }
 
     /// Calls a tool. Dropped before it is done, the server is told, and not waited for.
-    pub(super) async fn call(&self, tool: String, arguments: JsonObject) -> Result<CallToolResult, Refusal> {
+    pub(super) async fn call(&self, tool: String, arguments: JsonObject) -> Result<CallToolResult, Trouble> {
         let asked = CallToolRequestParams::new(tool).with_arguments(arguments);
         match self.service.peer().call_tool_once(asked).await {
             Ok(CallToolResponse::Complete(result)) => Ok(result),
-            Ok(CallToolResponse::InputRequired(_)) => Err(failed("it asks for more, which is refused")),
-            Ok(_) => Err(failed("it answers with something else than a result")),
-            Err(why) => Err(self.refusal(&why)),
+            Ok(CallToolResponse::InputRequired(_)) => {
+                Err(failed("it asks for more, which is refused").into())
+            }
+            Ok(_) => Err(failed("it answers with something else than a result").into()),
+            Err(why) => Err(self.trouble(&why)),
         }
     }
 
     /// In words of our own where a library speaks; an error of the server's is quoted, as data.
-    fn refusal(&self, why: &ServiceError) -> Refusal {
-        match why {
+    fn trouble(&self, why: &ServiceError) -> Trouble {
+        let refusal = match why {
+            ServiceError::TransportSend(error) => match told(error) {
+                Some(LOST) => return Trouble::Lost,
+                Some(why) => broken(why),
+                None => ended(&self.fate),
+            },
             ServiceError::McpError(error) => said(error),
             ServiceError::UnexpectedResponse => failed("it answers with something else than a result"),
             ServiceError::Timeout { .. } => Refusal::new(RefusalKind::TimedOut, "it did not answer in time"),
             _ => ended(&self.fate),
-        }
+        };
+        refusal.into()
     }
 }
 
@@ -160,18 +205,29 @@ fn said(error: &ErrorData) -> Refusal {
 }
 
 fn ended(fate: &Fate) -> Refusal {
-    match fate.why() {
-        Some(TOO_LONG) => Refusal::new(RefusalKind::TooLarge, TOO_LONG),
-        why => failed(why.unwrap_or("the connection ended")),
+    broken(fate.why().unwrap_or("the connection ended"))
+}
+
+fn broken(why: &'static str) -> Refusal {
+    match why {
+        TOO_LONG => Refusal::new(RefusalKind::TooLarge, why),
+        _ => failed(why),
     }
 }
 
-fn not_begun(why: &ClientInitializeError, fate: &Fate) -> Refusal {
-    match (why, fate.why()) {
-        (_, Some(_)) => ended(fate),
-        (ClientInitializeError::JsonRpcError(error), None) => said(error),
+fn not_begun(why: &ClientInitializeError, fate: &Fate) -> NotBegun {
+    let told = match why {
+        ClientInitializeError::TransportError { error, .. } => told(error),
+        _ => None,
+    };
+    let refusal = match (why, told, fate.why()) {
+        (_, _, Some(_)) => ended(fate),
+        (ClientInitializeError::JsonRpcError(error), ..) => said(error),
+        (_, Some(why), _) => broken(why),
         _ => failed("it does not begin as the protocol says"),
-    }
+    };
+    let is_refused = matches!(why, ClientInitializeError::JsonRpcError(_)) || told == Some(REFUSED);
+    NotBegun { refusal, is_refused }
 }
 
 fn failed(why: impl Into<String>) -> Refusal {

@@ -1,45 +1,23 @@
 //! Messages over the standard input and output of a process, one a line, with everything that comes in bounded.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_core::contract::parse;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Fuse};
 use rmcp::RoleClient;
-use rmcp::model::{ErrorCode, ErrorData, RequestId, ServerJsonRpcMessage};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
-use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 
-/// The longest message, in bytes.
-pub(super) const MAX_MESSAGE: usize = 16 << 20;
-
-/// How many lines in one connection may be no messages.
-const MAX_MALFORMED: u32 = 100;
-
-/// How many messages may come between two answers.
-const MAX_UNASKED: u32 = 10_000;
+use super::child::Owned;
+use super::messages::{Fate, MAX_MESSAGE, Reader, TOO_LONG};
 
 /// How long a server may take to read a message.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Why a connection is over, once it is.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Fate(Arc<Mutex<Option<&'static str>>>);
-
-impl Fate {
-    /// The first reason counts.
-    pub(super) fn seal(&self, why: &'static str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
-    }
-
-    pub(super) fn why(&self) -> Option<&'static str> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What is said when a message is longer than it may be.
-pub(super) const TOO_LONG: &str = "it sent a message of more than 16 MiB";
+/// How long what a process said at last may be on its way.
+const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// A process as a way for messages.
 pub(super) struct Lines<R, W> {
@@ -48,27 +26,39 @@ pub(super) struct Lines<R, W> {
     line: Vec<u8>,
     output: Arc<tokio::sync::Mutex<Option<W>>>,
     fate: Fate,
-    malformed: u32,
-    unasked: u32,
-}
-
-/// The id of a message whose rest cannot be used.
-#[derive(Deserialize)]
-struct Identified {
-    id: Option<RequestId>,
-    method: Option<serde::de::IgnoredAny>,
+    reader: Reader,
+    /// The process is gone, whoever else may hold its output open.
+    gone: Fuse<BoxFuture<'static, ()>>,
+    /// Ends with this.
+    _process: Option<Owned>,
 }
 
 impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin> Lines<R, W> {
-    pub(super) fn new(input: R, output: W, fate: Fate) -> Self {
+    pub(super) fn of(process: Owned, input: R, output: W, fate: Fate) -> Self {
+        let end = process.end();
+        Self { _process: Some(process), ..Self::new(input, output, fate, end) }
+    }
+
+    /// Until `end`, when the process has ended.
+    fn new(input: R, output: W, fate: Fate, end: impl Future<Output = ()> + Send + 'static) -> Self {
         let output = Arc::new(tokio::sync::Mutex::new(Some(output)));
-        Self { input: BufReader::new(input), line: Vec::new(), output, fate, malformed: 0, unasked: 0 }
+        let gone = async {
+            end.await;
+            tokio::time::sleep(LAST_WORDS).await;
+        };
+        let (input, reader) = (BufReader::new(input), Reader::new(fate.clone()));
+        Self { input, line: Vec::new(), output, fate, reader, gone: gone.boxed().fuse(), _process: None }
     }
 
     /// The next line, without its end; nothing when there are no more. What was read of a line is kept when this is dropped.
     async fn next_line(&mut self) -> Option<Vec<u8>> {
         loop {
-            let Ok(chunk) = self.input.fill_buf().await else {
+            let chunk = tokio::select! {
+                biased;
+                chunk = self.input.fill_buf() => chunk,
+                () = &mut self.gone => Ok(&[][..]),
+            };
+            let Ok(chunk) = chunk else {
                 self.fate.seal("its output cannot be read");
                 return None;
             };
@@ -93,23 +83,6 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin> Lines<R, W> {
     }
 }
 
-/// A message, or an error in its place where it has an id and its rest cannot be used.
-pub(super) fn read_message(text: &[u8]) -> Option<ServerJsonRpcMessage> {
-    let text = std::str::from_utf8(text).ok()?;
-    let read = parse(text).and_then(|value| serde_json::from_value(value).map_err(|why| why.to_string()));
-    match read {
-        Ok(message) => Some(message),
-        Err(_) => {
-            let Identified { id, method } = serde_json::from_str(text).ok()?;
-            let error = ErrorData::new(ErrorCode::PARSE_ERROR, UNREADABLE, None);
-            id.filter(|_| method.is_none()).map(|id| ServerJsonRpcMessage::error(error, Some(id)))
-        }
-    }
-}
-
-/// What is said of an answer that cannot be read.
-pub(super) const UNREADABLE: &str = "its answer is no message, or has more than 100,000 values or 100 levels";
-
 impl<R, W> Transport<RoleClient> for Lines<R, W>
 where
     R: AsyncRead + Send + Unpin + 'static,
@@ -121,6 +94,7 @@ where
         &mut self,
         message: TxJsonRpcMessage<RoleClient>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
+        self.reader.said(&message);
         let (output, fate) = (Arc::clone(&self.output), self.fate.clone());
         async move {
             let mut line = serde_json::to_vec(&message)?;
@@ -151,23 +125,10 @@ where
             if line.iter().all(u8::is_ascii_whitespace) {
                 continue;
             }
-            let Some(message) = read_message(&line) else {
-                self.malformed += 1;
-                if self.malformed > MAX_MALFORMED {
-                    self.fate.seal("it sends what are no messages");
-                    return None;
-                }
-                continue;
-            };
-            match &message {
-                ServerJsonRpcMessage::Response(_) | ServerJsonRpcMessage::Error(_) => self.unasked = 0,
-                _ => self.unasked += 1,
+            self.reader.hear().ok()?;
+            if let Some(message) = self.reader.read(&line).ok()? {
+                return Some(message);
             }
-            if self.unasked > MAX_UNASKED {
-                self.fate.seal("it sends without being asked");
-                return None;
-            }
-            return Some(message);
         }
     }
 
@@ -179,11 +140,14 @@ where
 
 #[cfg(test)]
 mod tests {
+    use rmcp::model::ServerJsonRpcMessage;
+
     use super::*;
 
     fn from(bytes: &[u8]) -> (Lines<std::io::Cursor<Vec<u8>>, tokio::io::Sink>, Fate) {
         let fate = Fate::default();
-        (Lines::new(std::io::Cursor::new(bytes.to_vec()), tokio::io::sink(), fate.clone()), fate)
+        let input = std::io::Cursor::new(bytes.to_vec());
+        (Lines::new(input, tokio::io::sink(), fate.clone(), std::future::pending()), fate)
     }
 
     #[tokio::test]
@@ -207,22 +171,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_cannot_be_read_is_an_error_to_its_call() {
-        let deep =
-            format!("{{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{}1{}}}", "[".repeat(101), "]".repeat(101));
-        let many = format!("{{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":[{}1]}}", "1,".repeat(100_000));
-        let twice = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"a\":1,\"a\":2}}".to_owned();
-        for text in [deep, many, twice] {
-            match read_message(text.as_bytes()) {
-                Some(ServerJsonRpcMessage::Error(error)) => {
-                    assert_eq!((error.id, &*error.error.message), (Some(RequestId::Number(7)), UNREADABLE));
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    #[tokio::test]
     async fn who_talks_without_being_asked_is_left() {
         let note = "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":{\"progressToken\":1,\"progress\":1}}\n";
         let (mut lines, fate) = from(note.repeat(10_001).as_bytes());
@@ -231,5 +179,16 @@ mod tests {
             count += 1;
         }
         assert_eq!((count, fate.why()), (10_000, Some("it sends without being asked")));
+    }
+
+    #[tokio::test]
+    async fn a_process_that_has_ended_is_gone_although_its_output_is_held_open_and_its_last_words_count() {
+        let (input, mut held) = tokio::io::duplex(1_000);
+        let fate = Fate::default();
+        let mut lines = Lines::new(input, tokio::io::sink(), fate.clone(), std::future::ready(()));
+        held.write_all(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}\n").await.expect("room");
+        assert!(lines.receive().await.is_some());
+        assert!(lines.receive().await.is_none());
+        assert_eq!(fate.why(), Some("it ended"));
     }
 }

@@ -6,6 +6,7 @@ mod child;
 mod connection;
 mod lines;
 mod listing;
+mod messages;
 mod pins;
 mod server;
 mod web;
@@ -20,6 +21,7 @@ use ringfence_core::ids::{ServerName, ToolName};
 use ringfence_core::limit::Limit;
 use ringfence_core::refusal::{Refusal, RefusalKind};
 use ringfence_core::stores::{EventLog, StoreError};
+use rmcp::model::CallToolResult;
 use serde_json::{Map, Value};
 
 pub use self::child::{Launcher, Program};
@@ -37,15 +39,28 @@ const MAX_TOLD: usize = 500;
 pub struct McpTools {
     servers: BTreeMap<ServerName, Server>,
     pins: Pins,
-    ground: Ground,
+    ground: Arc<Ground>,
 }
 
 /// Why a tool gives no answer.
 enum Trouble {
     /// It is not what was accepted.
     Denied(String),
+    /// The server has forgotten who asks, and did not take what was asked.
+    Lost,
     /// Something else.
     Refused(Refusal),
+}
+
+impl Trouble {
+    /// As one is told who asked for a list.
+    fn refusal(self) -> Refusal {
+        match self {
+            Self::Denied(why) => Refusal::new(RefusalKind::Denied, why),
+            Self::Lost => Refusal::new(RefusalKind::Failed, web::LOST),
+            Self::Refused(refusal) => refusal,
+        }
+    }
 }
 
 impl From<Refusal> for Trouble {
@@ -69,7 +84,7 @@ impl McpTools {
         let nursery = child::Nursery::open().map_err(|why| why.to_string())?;
         let servers = servers.into_iter().map(|settings| (settings.name.clone(), Server::new(settings)));
         let ground = Ground { secrets, nursery, launcher, http };
-        Ok(Self { servers: servers.collect(), pins: Pins::new(log), ground })
+        Ok(Self { servers: servers.collect(), pins: Pins::new(log), ground: Arc::new(ground) })
     }
 
     /// The servers, in order.
@@ -91,7 +106,7 @@ impl McpTools {
         let server = self.servers.get(server).ok_or_else(unknown)?;
         let list = async {
             let connection = server.connection(&self.ground).await?;
-            connection.listing(&server.settings.name).await
+            connection.listing(&server.settings.name).await.map_err(Trouble::refusal)
         };
         let listed =
             tokio::time::timeout(server.settings.timeout, list).await.unwrap_or_else(|_| Err(late()));
@@ -111,6 +126,22 @@ impl McpTools {
             return Err(Trouble::Denied(format!("tool `{tool}`: {why} `ringfence tools accept {tool}`")));
         };
         let _turn = server.turn().await?;
+        let called = match self.called(server, tool, &pin, arguments.clone()).await {
+            // Once more, with what it lists now; whoever forgets for ever is left.
+            Err(Trouble::Lost) => self.called(server, tool, &pin, arguments).await,
+            called => called,
+        };
+        Ok(answer::answer(called?, &self.ground.secrets, allowance)?)
+    }
+
+    /// What came of a call on the connection that lives now, if that lists what was accepted.
+    async fn called(
+        &self,
+        server: &Server,
+        tool: &ToolName,
+        pin: &Pin,
+        arguments: Map<String, Value>,
+    ) -> Result<CallToolResult, Trouble> {
         let connection = server.connection(&self.ground).await?;
         let listing = connection.listing(&server.settings.name).await?;
         match listing.tools.get(tool) {
@@ -127,8 +158,7 @@ impl McpTools {
                 return Err(Refusal::new(RefusalKind::NotFound, why).into());
             }
         }
-        let result = connection.call(tool.parts().1.to_owned(), arguments).await?;
-        Ok(answer::answer(result, &self.ground.secrets, allowance)?)
+        connection.call(tool.parts().1.to_owned(), arguments).await
     }
 
     /// With the server's name, and without secrets.
@@ -209,9 +239,7 @@ impl Tool for McpTools {
             match tokio::time::timeout(server.settings.timeout, answer).await {
                 Ok(Ok(answer)) => underway.settle(Ok(answer)),
                 Ok(Err(Trouble::Denied(why))) => underway.deny(Denial::new(why)),
-                Ok(Err(Trouble::Refused(refusal))) => {
-                    underway.settle(Err(self.told(&server.settings.name, refusal)))
-                }
+                Ok(Err(trouble)) => underway.settle(Err(self.told(&server.settings.name, trouble.refusal()))),
                 Err(_) => underway.settle(Err(self.told(&server.settings.name, late()))),
             }
         })

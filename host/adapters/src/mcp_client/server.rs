@@ -11,8 +11,9 @@ use secrecy::ExposeSecret;
 use tokio::sync::{Mutex, Semaphore};
 
 use super::child::{Launcher, Nursery, Program};
-use super::connection::Connection;
-use super::lines::{Fate, Lines};
+use super::connection::{Beginning, Connection, NotBegun};
+use super::lines::Lines;
+use super::messages::Fate;
 use super::web;
 use crate::http_client::HttpSettings;
 use crate::secrets::Secrets;
@@ -61,7 +62,7 @@ pub(super) struct Ground {
 
 pub(super) struct Server {
     pub(super) settings: ServerSettings,
-    life: Mutex<Life>,
+    life: Arc<Mutex<Life>>,
     turns: Semaphore,
 }
 
@@ -88,7 +89,7 @@ impl Life {
 
 impl Server {
     pub(super) fn new(settings: ServerSettings) -> Self {
-        Self { settings, life: Mutex::default(), turns: Semaphore::new(MAX_AT_ONCE) }
+        Self { settings, life: Arc::default(), turns: Semaphore::new(MAX_AT_ONCE) }
     }
 
     /// A turn to call it. It is given back when dropped.
@@ -97,8 +98,8 @@ impl Server {
     }
 
     /// The connection that lives, or a new one.
-    pub(super) async fn connection(&self, ground: &Ground) -> Result<Arc<Connection>, Refusal> {
-        let mut life = self.life.lock().await;
+    pub(super) async fn connection(&self, ground: &Arc<Ground>) -> Result<Arc<Connection>, Refusal> {
+        let mut life = Arc::clone(&self.life).lock_owned().await;
         if let Some(live) = life.live.take_if(|live| !live.is_over()) {
             life.live = Some(Arc::clone(&live));
             return Ok(live);
@@ -114,40 +115,59 @@ impl Server {
                 life.failures
             )));
         }
-        match self.open(ground).await {
-            Ok(connection) => {
-                let connection = Arc::new(connection);
-                (life.live, life.since) = (Some(Arc::clone(&connection)), Some(Instant::now()));
-                Ok(connection)
+        let (settings, ground) = (self.settings.clone(), Arc::clone(ground));
+        // In a task of its own: who asked may give up or be killed meanwhile, and it begins all the same, for whoever is next.
+        let begun = tokio::spawn(async move {
+            let begun = tokio::time::timeout(settings.timeout, begin(&settings, &ground)).await;
+            match begun.unwrap_or_else(|_| Err(refused("it does not begin in time"))) {
+                Ok(connection) => {
+                    let connection = Arc::new(connection);
+                    (life.live, life.since) = (Some(Arc::clone(&connection)), Some(Instant::now()));
+                    Ok(connection)
+                }
+                Err(refusal) => {
+                    life.failed();
+                    Err(refusal)
+                }
             }
-            Err(refusal) => {
-                life.failed();
-                Err(refusal)
-            }
-        }
+        });
+        begun.await.unwrap_or_else(|_| Err(refused("it is being stopped")))
     }
+}
 
-    async fn open(&self, ground: &Ground) -> Result<Connection, Refusal> {
-        let fate = Fate::default();
-        match &self.settings.way {
-            Way::Program(program) => {
-                let fill = |(name, value): (&String, &String)| {
-                    let filled = ground.secrets.fill(value)?;
-                    Ok((name.clone(), filled.expose_secret().to_owned()))
-                };
-                let environment: Result<Vec<_>, String> = program.environment.iter().map(fill).collect();
-                let environment = environment.map_err(|why| refused(&why))?;
-                let Ground { nursery, launcher, .. } = ground;
-                let name = self.settings.name.as_str();
-                let started = nursery.start(name, program, environment, launcher).await;
-                let (process, input, output) = started.map_err(|_| refused("it cannot be started"))?;
-                let lines = Lines::new(output, input, fate.clone());
-                Connection::open(lines, fate, Some(process)).await
-            }
-            Way::Web { url, headers } => {
-                let transport = web::transport(url, headers, ground).map_err(|why| refused(&why))?;
-                Connection::open(transport, fate, None).await
-            }
+/// Begins as servers do that keep a connection, and if that is refused as those do that keep none.
+async fn begin(settings: &ServerSettings, ground: &Ground) -> Result<Connection, Refusal> {
+    match open(settings, ground, Beginning::Initialize).await {
+        Err(NotBegun { refusal, is_refused: true }) => {
+            open(settings, ground, Beginning::Discover).await.map_err(|_| refusal)
+        }
+        opened => opened.map_err(|not_begun| not_begun.refusal),
+    }
+}
+
+async fn open(
+    settings: &ServerSettings,
+    ground: &Ground,
+    beginning: Beginning,
+) -> Result<Connection, NotBegun> {
+    let fate = Fate::default();
+    match &settings.way {
+        Way::Program(program) => {
+            let fill = |(name, value): (&String, &String)| {
+                let filled = ground.secrets.fill(value)?;
+                Ok((name.clone(), filled.expose_secret().to_owned()))
+            };
+            let environment: Result<Vec<_>, String> = program.environment.iter().map(fill).collect();
+            let environment = environment.map_err(|why| refused(&why))?;
+            let Ground { nursery, launcher, .. } = ground;
+            let started = nursery.start(settings.name.as_str(), program, environment, launcher).await;
+            let (process, input, output) = started.map_err(|_| refused("it cannot be started"))?;
+            let lines = Lines::of(process, output, input, fate.clone());
+            Connection::open(lines, beginning, fate).await
+        }
+        Way::Web { url, headers } => {
+            let transport = web::transport(url, headers, ground, &fate).map_err(|why| refused(&why))?;
+            Connection::open(transport, beginning, fate).await
         }
     }
 }

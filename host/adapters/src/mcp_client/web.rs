@@ -2,8 +2,7 @@
 //! No proxy, no redirect, no cookie; what comes back is bounded.
 
 use std::collections::{BTreeMap, HashMap};
-use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{BoxStream, StreamExt};
@@ -15,16 +14,17 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use ringfence_core::governance::{Method as Verb, UrlPattern, WebGrant, WebHost, WebUrl};
 use ringfence_core::ring::Effect;
-use rmcp::model::ClientJsonRpcMessage;
-use rmcp::transport::StreamableHttpClientTransport;
+use rmcp::model::{ClientJsonRpcMessage, RequestId, ServerJsonRpcMessage};
+use rmcp::transport::common::client_side_sse::ExponentialBackoff;
 use rmcp::transport::streamable_http_client::{
     StreamableHttpClient, StreamableHttpClientTransportConfig, StreamableHttpError,
     StreamableHttpPostResponse,
 };
+use rmcp::transport::{DynamicTransportError, StreamableHttpClientTransport};
 use secrecy::ExposeSecret;
 use sse_stream::{Error as SseError, Sse, SseStream};
 
-use super::lines::{MAX_MESSAGE, read_message};
+use super::messages::{Fate, MAX_MESSAGE, Over, Reader, TOO_LONG};
 use super::server::Ground;
 use crate::http_client::connection::Trust;
 use crate::http_client::names::{NameServer, Names, SystemNames};
@@ -35,18 +35,55 @@ const MAX_HEADERS: usize = 100;
 /// The most bytes of an answer's head.
 const MAX_HEAD: usize = 64 << 10;
 
+/// The longest pause before a stream that cannot be had is asked for again.
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
 const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 const EVENTS: &str = "text/event-stream";
 const JSON: &str = "application/json";
 
-type Failure = StreamableHttpError<Infallible>;
+/// What is said where a server has forgotten the session: it did not take what was asked.
+pub(super) const LOST: &str = "it has forgotten the session";
+
+/// What is said where a server answers with an error of the web.
+pub(super) const REFUSED: &str = "it answers with an error";
+
+const UNREACHED: &str = "it cannot be reached";
+const BROKEN: &str = "the connection broke";
+
+type Failure = StreamableHttpError<Told>;
+
+/// Why there is no answer, in words of our own.
+#[derive(Debug)]
+pub(super) struct Told(&'static str);
+
+impl std::fmt::Display for Told {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Told {}
+
+/// What was said when something could not be sent.
+pub(super) fn told(error: &DynamicTransportError) -> Option<&'static str> {
+    match error.error.downcast_ref() {
+        Some(Failure::Client(Told(why))) => Some(why),
+        _ => None,
+    }
+}
+
+const fn failure(why: &'static str) -> Failure {
+    Failure::Client(Told(why))
+}
 
 /// A way to a server.
 pub(super) fn transport(
     url: &WebUrl,
     headers: &BTreeMap<String, String>,
     ground: &Ground,
+    fate: &Fate,
 ) -> Result<StreamableHttpClientTransport<WebClient>, String> {
     let mut own = HeaderMap::new();
     for (name, template) in headers {
@@ -71,9 +108,17 @@ pub(super) fn transport(
     );
     let grant = granted(url)?;
     let patience = ground.http.connect_timeout;
-    let client = WebClient(Arc::new(Client { url: url.clone(), own, names, trust, grant, patience }));
+    let reader = Arc::new(Mutex::new(Reader::new(fate.clone())));
+    let fate = fate.clone();
+    let client = Client { url: url.clone(), own, names, trust, grant, patience, fate, reader };
+    let client = WebClient(Arc::new(client));
     let mut config = StreamableHttpClientTransportConfig::with_uri(url.to_string());
     config.max_sse_event_size = MAX_MESSAGE;
+    // A server that forgot us may list other tools by now: nothing goes on under what was listed before.
+    config.reinit_on_expired_session = false;
+    let mut again = ExponentialBackoff::default();
+    again.max_delay = Some(LONGEST_RETRY);
+    config.retry_config = Arc::new(again);
     Ok(StreamableHttpClientTransport::with_client(client, config))
 }
 
@@ -103,6 +148,9 @@ struct Client {
     trust: Trust,
     grant: WebGrant,
     patience: Duration,
+    fate: Fate,
+    /// Of all that comes over this connection, however many requests it takes.
+    reader: Arc<Mutex<Reader>>,
 }
 
 impl Client {
@@ -112,34 +160,103 @@ impl Client {
         headers: HeaderMap,
         body: Vec<u8>,
     ) -> Result<Response<Incoming>, Failure> {
-        let broken = |why: &str| Failure::Io(std::io::Error::other(why.to_owned()));
+        // What names and addresses are behind it is for the operator.
+        let unreached = || failure(UNREACHED);
         let addresses = match self.url.host() {
             WebHost::Address(address) => vec![*address],
-            WebHost::Name(name) => self.names.addresses(name).await.map_err(|why| broken(&why))?,
+            WebHost::Name(name) => self.names.addresses(name).await.map_err(|_| unreached())?,
         };
         let cleared: Result<Vec<_>, _> =
             addresses.into_iter().map(|address| self.grant.clear(&self.url, address)).collect();
-        let cleared = cleared.map_err(|denial| broken(&denial.why))?;
+        let cleared = cleared.map_err(|_| unreached())?;
         let stream = self.trust.connect(&self.url, &cleared, self.patience).await;
-        let stream = stream.map_err(|refusal| broken(&refusal.message))?;
+        let stream = stream.map_err(|_| unreached())?;
         let mut builder = http1::Builder::new();
         builder.max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD);
         let opened = builder.handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = opened.map_err(|_| broken("the connection broke"))?;
+        let (mut sender, connection) = opened.map_err(|_| failure(BROKEN))?;
         // Over when the answer has been read or is dropped.
         tokio::spawn(connection);
         let mut request = Request::builder()
             .method(method)
             .uri(self.url.target())
             .body(Full::new(Bytes::from(body)))
-            .map_err(|_| broken("it is no request"))?;
+            .map_err(|_| unreached())?;
         *request.headers_mut() = headers;
-        let host =
-            HeaderValue::from_str(&self.url.authority()).map_err(|_| broken("the host has no name"))?;
+        let host = HeaderValue::from_str(&self.url.authority()).map_err(|_| unreached())?;
         request.headers_mut().insert(HOST, host);
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static("ringfence"));
         request.headers_mut().extend(self.own.clone());
-        sender.send_request(request).await.map_err(|_| broken("the connection broke"))
+        sender.send_request(request).await.map_err(|_| failure(BROKEN))
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Reader> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The connection is over.
+    fn over(&self) -> Failure {
+        failure(self.fate.why().unwrap_or(BROKEN))
+    }
+
+    /// Events of a stream, each with a message or nothing; of answers only that to `question`, where the stream is for one.
+    fn events(
+        self: Arc<Self>,
+        body: Incoming,
+        question: Option<RequestId>,
+    ) -> BoxStream<'static, Result<Sse, SseError>> {
+        let broken = |why: &'static str| SseError::Body(Box::new(Told(why)));
+        let client = Arc::clone(&self);
+        let (mut size, mut before) = (0, 0);
+        let bounded = body.into_data_stream().map(move |chunk| {
+            let chunk: Bytes = chunk.map_err(std::io::Error::other)?;
+            for byte in chunk.iter().filter(|byte| **byte != b'\r') {
+                size += 1;
+                // An empty line ends an event, also one that says nothing.
+                if *byte == b'\n' && before == b'\n' {
+                    size = 0;
+                    client.reader().hear().map_err(|Over| std::io::Error::other(client.over()))?;
+                }
+                before = *byte;
+            }
+            if size > MAX_MESSAGE {
+                client.fate.seal(TOO_LONG);
+                return Err(std::io::Error::other(TOO_LONG));
+            }
+            Ok(chunk)
+        });
+        let read = move |event: Result<Sse, SseError>| {
+            let mut event = event?;
+            // An event of another kind, or an empty one, keeps a stream open or gives it a place to go on from.
+            let is_message = matches!(event.event.as_deref(), None | Some("" | "message"));
+            let data = event.data.take().filter(|data| is_message && !data.trim().is_empty());
+            let Some(data) = data else { return Ok(event) };
+            let mut reader = self.reader();
+            let message = reader.read(data.as_bytes()).map_err(|Over| broken(BROKEN))?;
+            event.data = match message {
+                None => None,
+                Some(message) if question.as_ref().is_some_and(|id| answers_another(&message, id)) => {
+                    reader.pass_over().map_err(|Over| broken(BROKEN))?;
+                    None
+                }
+                // In place of what cannot be used.
+                Some(error @ ServerJsonRpcMessage::Error(_)) => serde_json::to_string(&error).ok(),
+                Some(_) => Some(data),
+            };
+            Ok(event)
+        };
+        SseStream::from_bytes_stream(Box::pin(bounded)).map(read).boxed()
+    }
+}
+
+/// Whether a message is an answer, and to something else than this question.
+fn answers_another(message: &ServerJsonRpcMessage, question: &RequestId) -> bool {
+    // Some write a number as text.
+    let question = question.to_string();
+    match message {
+        ServerJsonRpcMessage::Response(response) => response.id.to_string() != question,
+        ServerJsonRpcMessage::Error(error) => error.id.as_ref().is_some_and(|id| id.to_string() != question),
+        _ => false,
     }
 }
 
@@ -152,47 +269,24 @@ fn headers(
     headers.insert(ACCEPT, HeaderValue::from_static(accept));
     if let Some(session) = session {
         let value = HeaderValue::from_str(session);
-        headers.insert(SESSION, value.map_err(|_| unexpected("its session has no name that can be sent"))?);
+        headers.insert(SESSION, value.map_err(|_| failure("its session has no name that can be sent"))?);
     }
     Ok(headers)
-}
-
-fn unexpected(why: &'static str) -> Failure {
-    Failure::UnexpectedServerResponse(why.into())
 }
 
 /// All of a body that is no stream.
 async fn whole(mut body: Incoming) -> Result<Vec<u8>, Failure> {
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| unexpected("its answer is cut off"))?;
+        let frame = frame.map_err(|_| failure("its answer is cut off"))?;
         if let Some(data) = frame.data_ref() {
             if whole.len() + data.len() > MAX_MESSAGE {
-                return Err(Failure::ResponseBodyTooLarge { max_size: MAX_MESSAGE });
+                return Err(failure(TOO_LONG));
             }
             whole.extend_from_slice(data);
         }
     }
     Ok(whole)
-}
-
-/// Events of a stream, each bounded.
-fn events(body: Incoming) -> BoxStream<'static, Result<Sse, SseError>> {
-    let mut size = 0;
-    let mut before = 0;
-    let bounded = body.into_data_stream().map(move |chunk| {
-        let chunk: Bytes = chunk.map_err(std::io::Error::other)?;
-        for byte in chunk.iter().filter(|byte| **byte != b'\r') {
-            // An empty line ends an event.
-            size = if *byte == b'\n' && before == b'\n' { 0 } else { size + 1 };
-            before = *byte;
-        }
-        if size > MAX_MESSAGE {
-            return Err(std::io::Error::other("an event has more than 16 MiB"));
-        }
-        Ok(chunk)
-    });
-    SseStream::from_bytes_stream(Box::pin(bounded)).boxed()
 }
 
 fn kind(response: &Response<Incoming>) -> &str {
@@ -201,7 +295,7 @@ fn kind(response: &Response<Incoming>) -> &str {
 }
 
 impl StreamableHttpClient for WebClient {
-    type Error = Infallible;
+    type Error = Told;
 
     async fn post_message(
         &self,
@@ -211,30 +305,49 @@ impl StreamableHttpClient for WebClient {
         _: Option<String>,
         more: HashMap<HeaderName, HeaderValue>,
     ) -> Result<StreamableHttpPostResponse, Failure> {
+        if self.0.fate.why().is_some() {
+            return Err(self.0.over());
+        }
+        let question = match &message {
+            ClientJsonRpcMessage::Request(request) => Some(request.id.clone()),
+            _ => None,
+        };
+        self.0.reader().said(&message);
         let mut headers = headers(session.as_deref(), "application/json, text/event-stream", more)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
         let response = self.0.send(Method::POST, headers, serde_json::to_vec(&message)?).await?;
         match response.status() {
             StatusCode::ACCEPTED | StatusCode::NO_CONTENT => return Ok(StreamableHttpPostResponse::Accepted),
-            StatusCode::NOT_FOUND if session.is_some() => return Err(Failure::SessionExpired),
+            StatusCode::NOT_FOUND if session.is_some() => {
+                self.0.fate.seal(LOST);
+                return Err(failure(LOST));
+            }
             StatusCode::OK => {}
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return Err(unexpected("it wants other credentials"));
+                return Err(failure("it wants other credentials"));
             }
-            _ => return Err(unexpected("it answers with an error")),
+            status if status.is_redirection() => {
+                return Err(failure("it leads elsewhere, which is not followed"));
+            }
+            _ => return Err(failure(REFUSED)),
         }
         let given = response.headers().get(SESSION).and_then(|value| value.to_str().ok()).map(str::to_owned);
         match kind(&response) {
-            EVENTS => Ok(StreamableHttpPostResponse::Sse(events(response.into_body()), given)),
+            EVENTS => {
+                let events = Arc::clone(&self.0).events(response.into_body(), question);
+                Ok(StreamableHttpPostResponse::Sse(events, given))
+            }
             JSON => {
                 let body = whole(response.into_body()).await?;
-                let message = read_message(&body).ok_or(unexpected("its answer is no message"))?;
+                let read = self.0.reader().read(&body).map_err(|Over| self.0.over())?;
+                let message = read.ok_or(failure("its answer is no message"))?;
+                if question.is_some_and(|id| answers_another(&message, &id)) {
+                    return Err(failure("it answers another question"));
+                }
                 Ok(StreamableHttpPostResponse::Json(message, given))
             }
-            _ if !matches!(message, ClientJsonRpcMessage::Request(_)) => {
-                Ok(StreamableHttpPostResponse::Accepted)
-            }
-            _ => Err(Failure::UnexpectedContentType(None)),
+            _ if question.is_none() => Ok(StreamableHttpPostResponse::Accepted),
+            _ => Err(failure("its answer is neither JSON nor a stream of events")),
         }
     }
 
@@ -261,16 +374,20 @@ impl StreamableHttpClient for WebClient {
         _: Option<String>,
         more: HashMap<HeaderName, HeaderValue>,
     ) -> Result<BoxStream<'static, Result<Sse, SseError>>, Failure> {
+        let pause = self.0.reader().pause();
+        tokio::time::sleep(pause).await;
+        if self.0.fate.why().is_some() {
+            // What it says to this is taken as the end of the stream.
+            return Err(Failure::ServerDoesNotSupportSse);
+        }
         let mut headers = headers(session.as_deref(), EVENTS, more)?;
         if let Some(last) = last {
             let value = HeaderValue::from_str(&last);
-            headers
-                .insert(LAST_EVENT, value.map_err(|_| unexpected("its event has no name that can be sent"))?);
+            headers.insert(LAST_EVENT, value.map_err(|_| Failure::ServerDoesNotSupportSse)?);
         }
         let response = self.0.send(Method::GET, headers, Vec::new()).await?;
         match (response.status(), kind(&response)) {
-            (StatusCode::OK, EVENTS) => Ok(events(response.into_body())),
-            (StatusCode::NOT_FOUND, _) if session.is_some() => Err(Failure::SessionExpired),
+            (StatusCode::OK, EVENTS) => Ok(Arc::clone(&self.0).events(response.into_body(), None)),
             _ => Err(Failure::ServerDoesNotSupportSse),
         }
     }

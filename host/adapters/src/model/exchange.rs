@@ -1,11 +1,15 @@
 //! One request and its stream of events, with everything about the answer bounded.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
+use reqwest::header::RETRY_AFTER;
 use ringfence_core::refusal::{Refusal, RefusalKind};
 use serde_json::Value;
 
 use super::draft::{Draft, More};
+use super::health::LONGEST_REST;
+use super::rest;
 use super::sse::Events;
 
 /// What comes over the wire is so many times the answer in it, at most.
@@ -70,6 +74,11 @@ pub(super) fn complaint(error: &Value) -> Refusal {
 
 async fn refused(mut response: reqwest::Response) -> Refusal {
     let status = response.status().as_u16();
+    let rest = match status {
+        429 | 503 => response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()),
+        _ => None,
+    };
+    let rest = rest.and_then(|said| rest::read(said, SystemTime::now())).map(|rest| rest.min(LONGEST_REST));
     let mut body = Vec::new();
     while body.len() < MAX_ERROR
         && let Ok(Some(chunk)) = response.chunk().await
@@ -88,7 +97,17 @@ async fn refused(mut response: reqwest::Response) -> Refusal {
         408 | 504 => RefusalKind::TimedOut,
         _ => RefusalKind::Failed,
     };
-    Refusal::new(kind, format!("the provider answers with status {status}: {}", plain(message)))
+    let refusal = |more: &str| {
+        Refusal::new(kind, format!("the provider answers with status {status}{more}: {}", plain(message)))
+    };
+    match rest {
+        None => refusal(""),
+        Some(rest) => {
+            let rest_ms = super::milliseconds(rest);
+            let more = format!(" and wants to be left alone for {} s", rest_ms.div_ceil(1_000));
+            refusal(&more).resting(rest_ms)
+        }
+    }
 }
 
 fn plain(message: &str) -> String {

@@ -1,5 +1,5 @@
 //! Whether a provider is asked now: a few at once, so many in a minute, and not at all for a while after it has failed again
-//! and again.
+//! and again, or has asked to be left alone.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,6 +13,9 @@ const FAILURES: u32 = 5;
 
 /// For so long it rests. Then one request goes to it, and if that fails it rests again.
 const REST: Duration = Duration::from_secs(30);
+
+/// The longest that it is left alone because it asks for that.
+pub(super) const LONGEST_REST: Duration = Duration::from_secs(600);
 
 /// How a provider is.
 #[derive(Debug)]
@@ -28,10 +31,26 @@ struct State {
     /// Failures in a row.
     failures: u32,
     rests_until: Option<Instant>,
+    /// Until when it wants to be left alone.
+    alone_until: Option<Instant>,
     /// Whether somebody tries it after its rest.
     tried: bool,
     /// When the next request may go to it.
     next: Option<Instant>,
+}
+
+/// Why there is no turn.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct NoTurn {
+    pub(super) why: String,
+    /// How long it wants to be left alone.
+    pub(super) rest: Duration,
+}
+
+impl From<&str> for NoTurn {
+    fn from(why: &str) -> Self {
+        Self { why: why.into(), rest: Duration::ZERO }
+    }
 }
 
 /// A request's turn.
@@ -53,7 +72,8 @@ impl Health {
     }
 
     /// Waits for a turn.
-    pub(super) async fn turn(&self) -> Result<Turn<'_>, &'static str> {
+    pub(super) async fn turn(&self) -> Result<Turn<'_>, NoTurn> {
+        self.state().check_alone()?;
         let deadline = Instant::now() + self.patience;
         let place = tokio::time::timeout_at(deadline, self.places.acquire()).await;
         let place = place.ok().and_then(Result::ok).ok_or("has too many requests to answer")?;
@@ -62,10 +82,18 @@ impl Health {
             .place(self.per_minute, deadline)
             .ok_or("gets as many requests a minute as it may")?;
         tokio::time::sleep_until(at).await;
+        self.state().check_alone()?;
         if !self.state().is_up(Instant::now()) {
-            return Err("has failed again and again, and rests for a while");
+            return Err("has failed again and again, and rests for a while".into());
         }
         Ok(Turn { health: self, ended: false, _place: place })
+    }
+
+    /// It has asked to be left alone for so long.
+    pub(super) fn leave_alone(&self, rest: Duration) {
+        let until = Instant::now() + rest.min(LONGEST_REST);
+        let mut state = self.state();
+        state.alone_until = state.alone_until.max(Some(until));
     }
 }
 
@@ -80,6 +108,17 @@ impl State {
         }
         self.next = Some(at + Duration::from_secs(60) / per_minute.max(1));
         Some(at)
+    }
+
+    fn check_alone(&self) -> Result<(), NoTurn> {
+        let rest = self.alone_until.map(|until| until.saturating_duration_since(Instant::now()));
+        match rest.filter(|rest| !rest.is_zero()) {
+            None => Ok(()),
+            Some(rest) => {
+                let why = format!("wants to be left alone for {} s", rest.as_millis().div_ceil(1_000));
+                Err(NoTurn { why, rest })
+            }
+        }
     }
 
     fn is_up(&mut self, now: Instant) -> bool {
@@ -144,6 +183,20 @@ mod tests {
         health.turn().await.expect("it is asked").end(None);
         health.turn().await.expect("it is well").end(Some(RefusalKind::Invalid));
         health.turn().await.expect("who asks wrongly harms nobody").end(None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provider_is_left_alone_for_as_long_as_it_asks_up_to_a_bound() {
+        let health = Health::new(4, None, Duration::from_secs(5));
+        health.leave_alone(Duration::from_secs(20));
+        health.leave_alone(Duration::from_secs(2));
+        let NoTurn { why, rest } = health.turn().await.err().expect("no turn");
+        assert_eq!((&*why, rest.as_secs()), ("wants to be left alone for 20 s", 20));
+        tokio::time::advance(Duration::from_secs(20)).await;
+        health.turn().await.expect("it is asked").end(None);
+        health.leave_alone(Duration::from_secs(u64::MAX / 2));
+        tokio::time::advance(LONGEST_REST).await;
+        health.turn().await.expect("it is asked after all").end(None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,12 +7,13 @@ mod exchange;
 mod health;
 mod openai;
 mod provider;
+mod rest;
 mod sse;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use ringfence_core::contract::{Schema, Validator, Violation, parse, violations};
@@ -23,6 +24,7 @@ use ringfence_core::model::{Reply, Usage};
 use ringfence_core::refusal::{Refusal, RefusalKind};
 
 use self::draft::Draft;
+use self::health::NoTurn;
 use self::provider::Provider;
 pub use self::provider::{Dialect, ProviderSettings};
 use crate::http_client::{HttpSettings, trust};
@@ -122,6 +124,10 @@ impl Providers {
     }
 }
 
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros().div_ceil(1_000)).unwrap_or(u64::MAX)
+}
+
 impl Models for Providers {
     fn complete(&self, permit: Permit<ModelComplete>) -> BoxFuture<'_, Settled<ModelComplete>> {
         Box::pin(async move {
@@ -132,9 +138,9 @@ impl Models for Providers {
             };
             let turn = match provider.health.turn().await {
                 Ok(turn) => turn,
-                Err(why) => {
-                    return permit
-                        .refuse(Refusal::new(RefusalKind::Failed, format!("provider `{name}` {why}")));
+                Err(NoTurn { why, rest }) => {
+                    let refusal = Refusal::new(RefusalKind::Failed, format!("provider `{name}` {why}"));
+                    return permit.refuse(refusal.resting(milliseconds(rest)));
                 }
             };
             let underway = match permit.begin().await {
@@ -151,6 +157,9 @@ impl Models for Providers {
                 ))
             };
             let answered = tokio::time::timeout(provider.timeout, reply).await.unwrap_or_else(late);
+            if let Err(Refusal { rest_ms, .. }) = &answered {
+                provider.health.leave_alone(Duration::from_millis(*rest_ms));
+            }
             turn.end(answered.as_ref().err().map(|refusal| refusal.kind));
             underway.settle(answered.map_err(|refusal| {
                 // Cut only when it is clean: half a secret would not be seen.

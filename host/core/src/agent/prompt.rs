@@ -6,6 +6,10 @@ use serde_json::{Value, json};
 use super::program::{Intent, Program};
 use crate::gate::ToolDescription;
 
+/// What is recorded with each attempt: a host that words any of this otherwise, here, in a correction or in an observation, has
+/// another one.
+pub(super) const VERSION: &str = "agent-prompt-1";
+
 /// The rules of the conversation.
 pub(super) fn system(program: &Program, tools: &[ToolDescription]) -> String {
     let mut text = format!(
@@ -76,4 +80,34 @@ fn offered<'a>(
     known.chain(
         skills.map(|skill| (skill.name.as_str(), skill.description.as_str(), skill.input_schema.to_string())),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Digest;
+
+    #[test]
+    fn a_prompt_with_other_words_has_another_version() {
+        let program = json!({
+            "ringfence-agent": 1, "name": "clerk", "version": "1.0.0", "description": "Sends things.",
+            "instructions": "You send things.", "model": null, "max-tokens": null, "max-turns": 3, "max-corrections": 1,
+            "intents": [
+                { "name": "talk", "description": "Talking.", "tools": [], "skills": [] },
+                { "name": "send", "description": "Sending.", "tools": ["shop/order"], "skills": [] },
+            ],
+        });
+        let program: Program = serde_json::from_value(program).expect("a program");
+        let tool = ToolDescription {
+            name: "shop/order".into(),
+            description: "Orders.".into(),
+            input_schema: "{}".into(),
+        };
+        let told = system(&program, &[tool]) + &schema(&program).to_string();
+        // Where this is another hash, `VERSION` is to be another one too.
+        assert_eq!(
+            (VERSION, &Digest::of(told.as_bytes()).to_string()[..12]),
+            ("agent-prompt-1", "d4b458c1db2e")
+        );
+    }
 }

@@ -7,7 +7,7 @@ use futures::channel::oneshot;
 use futures::future::{BoxFuture, Either, select};
 
 use super::program::Program;
-use super::run;
+use super::{prompt, run};
 use crate::error::Code;
 use crate::gate::TrapReason;
 use crate::governance::{Exhausted, StopReason};
@@ -59,6 +59,14 @@ impl Sandbox for WithAgents {
 
     fn fingerprint(&self) -> &Arc<str> {
         self.components.fingerprint()
+    }
+
+    /// An agent uses nothing of the engine; what it is told is what it depends on.
+    fn fingerprint_of(&self, component: &Digest) -> Arc<str> {
+        match self.agent(component) {
+            Ok(Some(_)) => prompt::VERSION.into(),
+            _ => self.components.fingerprint_of(component),
+        }
     }
 }
 

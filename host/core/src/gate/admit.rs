@@ -28,15 +28,20 @@ impl Gate {
         let fact = self.fact(&call);
         let reservation = self.reserve(&call, &fact)?;
         let key = self.key(&call, &fact);
+        let mut before = 0;
         let (begun, asked) = match self.recorded::<C>(&fact)? {
-            Next::Ended(recorded) => {
+            Next::Ended { recorded, repeated } => {
+                self.pay_again(&call, &fact, repeated)?;
                 if let (Some(key), Ok(answer)) = (key, &recorded) {
                     // A later attempt that asks for the same is answered like this one.
                     self.books.note_effect(key, &serde_json::to_value(answer).expect("answers serialise"));
                 }
                 return self.repeat(&call, reservation, recorded).map(Opened::Recorded);
             }
-            Next::Begun { wanted, approved } => (Some((wanted, approved)), None),
+            Next::Begun { wanted, approved, repeated } => {
+                before = repeated;
+                (Some((wanted, approved)), None)
+            }
             Next::Asked(asked) => (None, Some(*asked)),
             Next::Live => (None, None),
         };
@@ -73,18 +78,17 @@ impl Gate {
             self.books.with_ledger(|ledger| ledger.refund(reservation));
             return Err(Unresolved { number, name: C::NAME, wait: Wait::Word }.into());
         }
-        if C::SPENDS && begun.is_some() {
-            // The process that made it first is gone; who is paid for it may be paid for that too.
-            let before = self.reserve(&call, &fact)?;
-            self.books.with_ledger(|ledger| ledger.charge(before));
+        if begun.is_some() {
+            // The process that made it first is gone, and so is each that made it again.
+            self.pay_again(&call, &fact, before + 1)?;
+            // So that a host that has lost the task cannot let it out.
+            self.books.log().append(&Fact::CallRepeated { number });
         }
         let (through, reservation) = self.decide(&call, &fact, begun.is_some(), verdict, reservation)?;
         used.iter().for_each(|used| self.books.log().append(used));
-        self.books.log().append(&match begun {
-            None => Fact::CallBegun { call: fact },
-            // So that a host that has lost the task cannot let it out.
-            Some(_) => Fact::CallRepeated { number },
-        });
+        if begun.is_none() {
+            self.books.log().append(&Fact::CallBegun { call: fact });
+        }
         let again = if unknown { Again::Yes } else { Again::No };
         let (authority, books) = (Arc::clone(&self.authority), Arc::clone(&self.books));
         Ok(Opened::Permit(Permit::mint(
@@ -178,6 +182,18 @@ impl Gate {
             self.books.log().append(&left.narrowing());
         }
         self.authority = Arc::new(left);
+    }
+
+    /// Who is paid for a call whose end nobody saw may be paid each time that it was made.
+    fn pay_again<C: Call>(&mut self, call: &C, fact: &CallFact, times: u32) -> Result<(), Stop> {
+        if !C::SPENDS {
+            return Ok(());
+        }
+        for _ in 0..times {
+            let paid = self.reserve(call, fact)?;
+            self.books.with_ledger(|ledger| ledger.charge(paid));
+        }
+        Ok(())
     }
 
     /// Answers a call from the record, and charges what it was charged then.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 
-use super::call::model::{ModelComplete, ModelRoute};
+use super::call::model::{ModelComplete, ModelRest, ModelRoute};
 use super::{Gate, ModelWait, Opened, Permit, Stop, TrapReason};
 use crate::ids::ModelName;
 use crate::limit::Limit;
@@ -18,8 +18,11 @@ const MAX_AT_ONCE: usize = 16;
 /// How often each model is asked the same.
 const ROUNDS: u32 = 2;
 
-/// How long the host waits before the second round, in nanoseconds.
-const BACK_OFF: u64 = 500_000_000;
+/// How long the host waits before the second round, in milliseconds.
+const BACK_OFF: u64 = 500;
+
+/// How long it waits for providers that want to be left alone, at most.
+const MAX_REST: u64 = 60_000;
 
 /// A question on its way from model to model.
 struct Pending {
@@ -27,6 +30,8 @@ struct Pending {
     candidates: Vec<Candidate>,
     asked: usize,
     end: Option<Result<Reply, Refusal>>,
+    /// How soon one of those that failed may be asked again, in milliseconds.
+    rest: Option<u64>,
 }
 
 impl Gate {
@@ -57,15 +62,32 @@ impl Gate {
             pending.push(self.route(Arc::new(question), parts)?);
         }
         for round in 0..ROUNDS {
-            if round > 0 && pending.iter().any(Pending::is_open) {
-                self.sleep(ModelWait { nanoseconds: BACK_OFF }).await?;
+            if round > 0 && !self.back_off(&mut pending).await? {
+                break;
             }
-            pending.iter_mut().for_each(|pending| pending.asked = 0);
             while pending.iter().any(Pending::has_next) {
                 self.ask_next(&mut pending).await?;
             }
         }
         Ok(pending.into_iter().map(Pending::into_end).collect())
+    }
+
+    /// Waits before those that are open are asked again; says whether one is. Who wants to be left alone for longer than there is
+    /// time is not asked again.
+    async fn back_off(&mut self, pending: &mut [Pending]) -> Result<bool, Stop> {
+        let mut longest = None;
+        for pending in pending.iter_mut().filter(|pending| pending.is_open()) {
+            let rest = pending.rest.take().unwrap_or(0);
+            let is_soon = rest <= BACK_OFF
+                || (rest <= MAX_REST && self.local(ModelRest::new(rest, self.wall_left()))?);
+            if is_soon {
+                pending.asked = 0;
+                longest = longest.max(Some(rest.max(BACK_OFF)));
+            }
+        }
+        let Some(milliseconds) = longest else { return Ok(false) };
+        self.sleep(ModelWait { nanoseconds: milliseconds.saturating_mul(1_000_000) }).await?;
+        Ok(true)
     }
 
     /// Finds out who can answer.
@@ -89,7 +111,7 @@ impl Gate {
             Err(Stop::Tell(refusal)) => (Vec::new(), Some(Err(refusal))),
             Err(trap) => return Err(trap),
         };
-        Ok(Pending { question, candidates, asked: 0, end })
+        Ok(Pending { question, candidates, asked: 0, end, rest: None })
     }
 
     /// Puts each question that is open to its next model.
@@ -101,8 +123,8 @@ impl Gate {
                 pending.asked += 1;
                 match gate.open(ModelComplete::new(candidate, Arc::clone(&pending.question))) {
                     Ok(Opened::Permit(permit)) => underway.push((place, permit)),
-                    Ok(Opened::Recorded(reply)) => pending.end = Some(Ok(reply)),
-                    Err(Stop::Tell(refusal)) => pending.end = Some(Err(refusal)),
+                    Ok(Opened::Recorded(reply)) => pending.take(Ok(reply)),
+                    Err(Stop::Tell(refusal)) => pending.take(Err(refusal)),
                     Err(trap) => return Err(trap),
                 }
             }
@@ -113,7 +135,7 @@ impl Gate {
             (place, outside.models.complete(permit).await.into_result())
         });
         for (place, answer) in join_all(asked).await {
-            pending[place].end = Some(match answer {
+            pending[place].take(match answer {
                 Ok(reply) => Ok(reply),
                 Err(Stop::Tell(refusal)) => Err(refusal),
                 Err(trap) => return Err(trap),
@@ -124,6 +146,13 @@ impl Gate {
 }
 
 impl Pending {
+    fn take(&mut self, end: Result<Reply, Refusal>) {
+        if let Err(refusal) = &end {
+            self.rest = Some(self.rest.map_or(refusal.rest_ms, |soonest| soonest.min(refusal.rest_ms)));
+        }
+        self.end = Some(end);
+    }
+
     /// Whether another model may do better.
     fn is_open(&self) -> bool {
         match &self.end {

@@ -30,6 +30,8 @@ pub struct Recorded {
     pub end: RecordedEnd,
     /// Whether it began under an approval.
     pub approved: bool,
+    /// How often it was made again because nobody had seen its end.
+    pub repeated: u32,
 }
 
 /// What became of a recorded call.
@@ -71,10 +73,11 @@ enum After {
 
 /// What the record says of the call that is made next.
 pub(super) enum Next<A> {
-    /// How it ended.
-    Ended(Result<A, Refusal>),
-    /// It began, and nobody saw its end. Whether a person wants it to be made again, and whether it was approved.
-    Begun { wanted: bool, approved: bool },
+    /// How it ended, and how often it was made again before.
+    Ended { recorded: Result<A, Refusal>, repeated: u32 },
+    /// It began, and nobody saw its end. Whether a person wants it to be made again, whether it was approved, and how often it
+    /// was made again already.
+    Begun { wanted: bool, approved: bool, repeated: u32 },
     /// People were asked to approve it.
     Asked(Box<Asked>),
     /// Nothing: from here on the attempt is live.
@@ -106,6 +109,13 @@ impl Journal {
                     let asked = Asked { request, said: Vec::new(), expired: false, used: false };
                     (call, RecordedEnd::Asked(Box::new(asked)))
                 }
+                Fact::CallRepeated { number } => {
+                    if let Some(index) = place.get(number) {
+                        let recorded: &mut Recorded = &mut calls[*index];
+                        recorded.repeated = recorded.repeated.saturating_add(1);
+                    }
+                    continue;
+                }
                 Fact::TaskSuspended { call, .. } => {
                     suspended = Some(*call);
                     continue;
@@ -131,14 +141,14 @@ impl Journal {
                 && let RecordedEnd::Asked(asked) = &before.end
             {
                 // What people were asked about begins, or is refused.
-                *before = Recorded { call: call.clone(), end, approved: asked.used };
+                *before = Recorded { call: call.clone(), end, approved: asked.used, repeated: 0 };
                 continue;
             }
             if matches!(end, RecordedEnd::Asked(_)) {
                 asked = Some(calls.len());
             }
             place.insert(call.number, calls.len());
-            calls.push(Recorded { call: call.clone(), end, approved: false });
+            calls.push(Recorded { call: call.clone(), end, approved: false, repeated: 0 });
         }
         Self { calls: calls.into(), ..Self::default() }
     }
@@ -181,17 +191,19 @@ impl Journal {
             let Recorded { call: CallFact { fuel, .. }, .. } = &recorded;
             return Err(differs(format!("`{}` came at fuel {}; {fuel} was recorded", made.call, made.fuel)));
         }
+        let repeated = recorded.repeated;
         match recorded.end {
             RecordedEnd::Answer(value) => match serde_json::from_value(value) {
-                Ok(answer) => Ok(Next::Ended(Ok(answer))),
+                Ok(answer) => Ok(Next::Ended { recorded: Ok(answer), repeated }),
                 Err(why) => Err(differs(format!("the recorded answer is none to `{}`: {why}", made.call))),
             },
-            RecordedEnd::Error(refusal) => Ok(Next::Ended(Err(refusal))),
+            RecordedEnd::Error(refusal) => Ok(Next::Ended { recorded: Err(refusal), repeated }),
             RecordedEnd::Stopped => {
                 Err(differs(format!("`{}` ended the run when it was recorded", made.call)))
             }
             RecordedEnd::Unknown if self.after == After::Live => {
-                Ok(Next::Begun { wanted: self.repeat == Some(made.number), approved: recorded.approved })
+                let wanted = self.repeat == Some(made.number);
+                Ok(Next::Begun { wanted, approved: recorded.approved, repeated })
             }
             RecordedEnd::Asked(asked) if self.after == After::Live => Ok(Next::Asked(asked)),
             RecordedEnd::Asked(_) => Err(differs(format!("`{}` waited for an approval", made.call))),
@@ -264,21 +276,37 @@ mod tests {
     }
 
     #[test]
+    fn how_often_a_call_was_made_again_goes_with_it_to_its_end() {
+        let made = call(1, "ask", 7);
+        let begun = Fact::CallBegun { call: made.clone() };
+        let again = || Fact::CallRepeated { number: 1 };
+        let twice = next(&[begun.clone(), again(), again()], &made);
+        assert!(matches!(twice, Ok(Next::Begun { repeated: 2, .. })));
+        let ended = Fact::CallEnded { number: 1, answer: Answered::Answer(Value::from(1)) };
+        let facts = [begun, again(), ended];
+        assert!(matches!(next(&facts, &made), Ok(Next::Ended { recorded: Ok(_), repeated: 1 })));
+        let replayed = Journal::from_facts(&facts).next::<Value>(&made);
+        assert!(matches!(replayed, Ok(Next::Ended { repeated: 1, .. })), "a repetition pays the same");
+    }
+
+    #[test]
     fn an_approval_goes_with_its_call_from_the_asking_to_the_end() {
         let made = call(1, "pay 1", 7);
         let begun = Fact::CallBegun { call: made.clone() };
         let Ok(Next::Asked(asked_then)) = next(&[asked(), used()], &made) else { panic!("it has not begun") };
         assert!(asked_then.used, "only its beginning is missing");
         let approved = next(&[asked(), used(), begun.clone()], &made);
-        assert!(matches!(approved, Ok(Next::Begun { wanted: false, approved: true })));
+        assert!(matches!(approved, Ok(Next::Begun { wanted: false, approved: true, repeated: 0 })));
         let unasked = next(std::slice::from_ref(&begun), &made);
-        assert!(matches!(unasked, Ok(Next::Begun { wanted: false, approved: false })));
+        assert!(matches!(unasked, Ok(Next::Begun { wanted: false, approved: false, .. })));
         let ended = Fact::CallEnded { number: 1, answer: Answered::Answer(Value::from(1)) };
         let facts = [asked(), used(), begun, ended];
-        assert!(matches!(next(&facts, &made), Ok(Next::Ended(Ok(answer))) if answer == 1));
+        assert!(
+            matches!(next(&facts, &made), Ok(Next::Ended { recorded: Ok(answer), repeated: 0 }) if answer == 1)
+        );
         // A record that is whole says so without people.
         let replayed = Journal::from_facts(&facts).next::<Value>(&made);
-        assert!(matches!(replayed, Ok(Next::Ended(Ok(_)))));
+        assert!(matches!(replayed, Ok(Next::Ended { recorded: Ok(_), .. })));
         let waiting = Journal::from_facts(&[asked()]).next::<Value>(&made);
         assert!(matches!(waiting, Err(TrapReason::Diverged(_))), "nothing can be replayed of it");
     }

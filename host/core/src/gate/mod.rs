@@ -33,7 +33,7 @@ pub use call::files::{FilesDelete, FilesList, FilesRead, FilesWrite};
 pub use call::http::{HttpAnswer, HttpSend, check_header};
 pub use call::log::{Level, LogWrite};
 pub use call::memory::{Entry, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet};
-pub use call::model::{ModelComplete, ModelRoute};
+pub use call::model::{ModelComplete, ModelRest, ModelRoute};
 pub use call::random::RandomBytes;
 pub use call::skills::{SkillsAnswer, SkillsRun};
 pub use call::tool::{ToolAnswer, ToolCall, ToolDescription, ToolList, ToolPart};
@@ -52,7 +52,7 @@ use self::once::Occurrences;
 use crate::audit::{Answered, Fact};
 use crate::governance::{Authority, Denial, Exhausted, Reservation, Verdict};
 use crate::limit::{Amounts, Limit};
-use crate::units::{Bytes, Fuel};
+use crate::units::{Bytes, Fuel, Timestamp};
 
 /// What stands between one attempt of a skill and everything else.
 pub struct Gate {
@@ -72,6 +72,8 @@ pub struct Gate {
     memory: u64,
     /// What its errands used and its engine has not taken off yet.
     owed: u64,
+    /// When this process took it up.
+    began: Timestamp,
     /// What is answered from the record while several calls are let in at once.
     put_off: Option<Vec<(Reservation, Amounts)>>,
 }
@@ -80,10 +82,12 @@ impl Gate {
     /// The gate of a live attempt.
     #[must_use]
     pub fn new(books: Arc<Books>, authority: Arc<Authority>, outside: Arc<Outside>, inputs: Inputs) -> Self {
+        let began = books.clock().now();
         Self {
             books,
             authority,
             outside,
+            began,
             journal: None,
             inputs,
             calls: 0,
@@ -158,6 +162,12 @@ impl Gate {
         Fuel(self.fuel.saturating_add(self.owed))
     }
 
+    /// How much of the task's time is left, in milliseconds.
+    fn wall_left(&self) -> u64 {
+        let passed = self.books.clock().now().0.saturating_sub(self.began.0) / 1_000;
+        self.books.with_ledger(|ledger| ledger.left(Limit::WallMs)).saturating_sub(passed)
+    }
+
     const fn fuel_left(&self) -> u64 {
         self.budget.0.0.saturating_sub(self.fuel)
     }
@@ -195,7 +205,7 @@ impl Gate {
         let fact = self.fact(&call);
         let reservation = self.reserve(&call, &fact)?;
         match self.recorded::<C>(&fact)? {
-            Next::Ended(recorded) => {
+            Next::Ended { recorded, .. } => {
                 call.repeat(&mut self.inputs);
                 return self.repeat(&call, reservation, recorded);
             }

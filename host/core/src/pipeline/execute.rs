@@ -45,7 +45,7 @@ pub(super) async fn execute(host: &Host, mut resolved: Resolved) -> Executed {
         start: host.clock.now(),
         fuel,
         memory,
-        engine: Arc::clone(host.sandbox.fingerprint()),
+        engine: host.sandbox.fingerprint_of(&resolved.skill.component),
         violations: std::mem::take(&mut resolved.violations),
         journal: None,
     };
@@ -69,8 +69,8 @@ pub(super) async fn go_on(host: &Host, mut resolved: Resolved, begun: Begun) -> 
         books.set_past();
     }
     let nothing = |end| Ran { end, fuel: Fuel(0), memory: Bytes(0) };
-    if begun.engine != *host.sandbox.fingerprint() {
-        let (was, is) = (&begun.engine, host.sandbox.fingerprint());
+    let (was, is) = (&begun.engine, host.sandbox.fingerprint_of(&resolved.skill.component));
+    if *was != is {
         let why =
             format!("it was begun with engine {was}, and this is {is}: it cannot go on from its record");
         return Executed { resolved, ran: nothing(End::HostFailed(Code::R0505, why)) };

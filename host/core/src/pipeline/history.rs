@@ -278,7 +278,7 @@ impl Open {
         let sleeping_since =
             self.facts.iter().rev().find(|(_, fact)| !is_of_the_host(fact)).and_then(|(time, fact)| {
                 let Fact::Call { call, answer: Answered::Answer(_) } = fact else { return None };
-                call.call.ends_with(".sleep").then_some(*time)
+                (call.call.ends_with(".sleep") || call.call == "model.wait").then_some(*time)
             });
         let journal = Journal::from_facts(self.facts.iter().map(|(_, fact)| fact));
         let journal = Some(journal.to_be_resumed(self.repeat, sleeping_since));

@@ -124,8 +124,8 @@ async fn repeat_attempt(
     else {
         return Err("an attempt has no beginning".into());
     };
-    if engine != sandbox.fingerprint() {
-        let here = sandbox.fingerprint();
+    let here = sandbox.fingerprint_of(&recorded.component);
+    if *engine != here {
         return Err(format!("attempt {attempt} was recorded with engine {engine}; this is {here}"));
     }
     let end = facts.iter().position(|fact| matches!(fact, Fact::AttemptEnded { .. }));

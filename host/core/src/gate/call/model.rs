@@ -68,6 +68,44 @@ impl LocalCall for ModelRoute {
     }
 }
 
+/// Whether a wait for providers that want to be left alone fits into the task's time. The record says so, for nobody knows it
+/// later.
+#[derive(Debug, Serialize)]
+pub struct ModelRest {
+    /// How long.
+    pub milliseconds: u64,
+    #[serde(skip)]
+    fits: bool,
+}
+
+impl ModelRest {
+    pub(in crate::gate) const fn new(milliseconds: u64, left: u64) -> Self {
+        Self { milliseconds, fits: milliseconds < left }
+    }
+}
+
+impl Call for ModelRest {
+    const CAPABILITY: Capability = Capability::Model;
+    const NAME: &'static str = "model.rest";
+    const EFFECT: Effect = Effect::Local;
+    const VIRTUAL: bool = true;
+    type Answer = bool;
+
+    fn cost(&self) -> Cost {
+        Cost::default()
+    }
+
+    fn used(&self, _: &bool) -> Amounts {
+        Amounts::NONE
+    }
+}
+
+impl LocalCall for ModelRest {
+    fn answer(&self, _: &mut Inputs, _: u64) -> bool {
+        self.fits
+    }
+}
+
 /// Asks one model.
 #[derive(Debug, Serialize)]
 pub struct ModelComplete {

@@ -1,0 +1,79 @@
+//! Calls of tools whose host is killed in their middle: made again where that is harmless, left to a person where it is not.
+
+use serde_json::json;
+
+use super::Operator;
+use super::durable::{Worker, kinds, until};
+use crate::servers::hostile;
+
+/// A task with one call of a tool, and its worker killed between the call and its answer. The file has a line for each call.
+fn killed_in_a_call(grant: &str) -> (Operator, tempfile::NamedTempFile) {
+    let notes = tempfile::NamedTempFile::new().unwrap();
+    let operator = Operator::new();
+    operator.load("friend_calls_tools");
+    let server = hostile("hesitant", Some(notes.path()));
+    let grant = format!("[[grant]]\nring = 2\ntools = [{{ tool = \"hostile/say\", {grant} }}]\n");
+    operator.write("ringfence.toml", format!("[[server]]\nname = \"hostile\"\n{server}\n{grant}"));
+    operator.does(&["tools", "accept", "hostile"]);
+    let input = json!({ "asked": [{ "tool": "hostile/say", "arguments": "{\"to\":\"bob\"}" }] }).to_string();
+    operator.does(&["task", "submit", "friend-calls-tools", "--ring", "2", "--id", "t-t", "--input", &input]);
+    let worker = Worker::start(&operator);
+    until("it is called", || calls(&notes) == 1);
+    worker.kill();
+    (operator, notes)
+}
+
+fn calls(notes: &tempfile::NamedTempFile) -> usize {
+    std::fs::read_to_string(notes.path()).unwrap().lines().filter(|line| *line == "called").count()
+}
+
+fn output(operator: &Operator) -> String {
+    operator.json(&["task", "show", "t-t"]).0[0]["outcome"]["output"][1]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[test]
+fn a_tool_that_only_reads_or_knows_a_call_again_is_called_again_after_a_crash() {
+    for grant in ["effect = \"read\"", "effect = \"reversible\", idempotent = true"] {
+        let (operator, notes) = killed_in_a_call(grant);
+        assert_eq!(operator.does(&["work", "--idle"]), "t-t  completed  friend-calls-tools\n", "{grant}");
+        assert_eq!(calls(&notes), 2, "{grant}");
+        assert!(output(&operator).contains("\"to\": \"bob\""), "{}", output(&operator));
+        assert!(kinds(&operator, "t-t").contains(&"call.repeated".to_owned()));
+        assert!(operator.does(&["task", "replay", "t-t"]).starts_with("the same"));
+        operator.does(&["audit", "verify"]);
+    }
+}
+
+#[test]
+fn a_call_of_a_tool_whose_end_nobody_saw_waits_for_a_person_who_has_both_possibilities() {
+    let changes = "effect = \"reversible\"";
+    let (operator, notes) = killed_in_a_call(changes);
+    assert_eq!(operator.does(&["work", "--idle"]), "t-t  suspended  friend-calls-tools\n");
+    assert_eq!((operator.does(&["work", "--idle"]).as_str(), calls(&notes)), ("", 1), "it waits");
+    let shown = operator.does(&["inbox", "show", "t-t"]);
+    for text in
+        ["call 2, `tool.call`", "hostile/say", "inbox retry t-t", "inbox settle t-t", "inbox refuse t-t"]
+    {
+        assert!(shown.contains(text), "{text:?} in {shown}");
+    }
+    operator.say(&["inbox", "settle", "t-t", "--answer", "7"]).failed("R0403", 2);
+    // It had arrived: the answer is given in its place.
+    let answer = r#"{"content":[{"text":"it was sent"}],"structured":null,"is_error":false}"#;
+    operator.does(&["inbox", "settle", "t-t", "--answer", answer, "--reason", "asked the shop"]);
+    assert_eq!(operator.does(&["work", "--idle"]), "t-t  completed  friend-calls-tools\n");
+    assert!(output(&operator).starts_with("it was sent"), "{}", output(&operator));
+    assert_eq!(calls(&notes), 1, "it was never made again");
+    assert!(operator.does(&["task", "replay", "t-t"]).starts_with("the same"));
+    operator.does(&["audit", "verify"]);
+
+    // It had not: it is made once more, because a person says so.
+    let (operator, notes) = killed_in_a_call(changes);
+    operator.does(&["work", "--idle"]);
+    operator.does(&["inbox", "retry", "t-t"]);
+    assert_eq!(operator.does(&["work", "--idle"]), "t-t  completed  friend-calls-tools\n");
+    assert_eq!(calls(&notes), 2);
+    operator.does(&["audit", "verify"]);
+}
