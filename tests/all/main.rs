@@ -27,4 +27,5 @@ mod simulation;
 mod sticky;
 mod tools;
 mod validation;
+mod validators;
 mod web;

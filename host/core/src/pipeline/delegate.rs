@@ -10,11 +10,15 @@ use super::pool;
 use super::resume::{Pool, Resumed};
 use super::{Host, Order};
 use crate::audit::{Blame, Fact, Outcome, Status, Used};
+use crate::capability::Powers;
 use crate::error::{Code, Error};
-use crate::gate::{Again, Books, Permit, Settled, Skills, SkillsAnswer, SkillsRun, Underway};
+use crate::gate::{
+    Again, Books, Call, Permit, Settled, Skills, SkillsAnswer, SkillsRun, SkillsValidate, Underway,
+};
 use crate::ids::TaskId;
 use crate::limit::{Amounts, Limit};
 use crate::refusal::{Refusal, RefusalKind};
+use crate::ring::Ring;
 
 /// Runs skills for others, on one host.
 #[derive(Default)]
@@ -48,26 +52,62 @@ impl Skills for Arc<Delegation> {
     }
 }
 
-async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<SkillsRun> {
-    let (call, authority) = (underway.call(), underway.authority());
+/// A call that runs a skill as a task within another one.
+pub(super) trait Errand: Call<Answer = SkillsAnswer> {
+    /// Which one, on what, with how much.
+    fn errand(&self) -> &SkillsRun;
+
+    /// How long it may take, in milliseconds, if the one who asks has no deadline that ends both.
+    fn wall_ms(&self) -> Option<u64>;
+
+    /// Whether it is to judge what the other one gave: with no power, no privilege, and no second attempt.
+    const TO_JUDGE: bool;
+}
+
+impl Errand for SkillsRun {
+    fn errand(&self) -> &SkillsRun {
+        self
+    }
+
+    fn wall_ms(&self) -> Option<u64> {
+        None
+    }
+
+    const TO_JUDGE: bool = false;
+}
+
+impl Errand for SkillsValidate {
+    fn errand(&self) -> &SkillsRun {
+        &self.run
+    }
+
+    fn wall_ms(&self) -> Option<u64> {
+        Some(self.wall_ms)
+    }
+
+    const TO_JUDGE: bool = true;
+}
+
+pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) -> Settled<C> {
+    let (call, authority) = (underway.call().errand(), underway.authority());
     let order = Order {
         task: errand(&underway),
         skill: call.skill.as_str().into(),
         input: call.input.as_str().into(),
         agent: authority.agent.clone(),
-        ring: authority.ring,
-        only: None,
+        ring: if C::TO_JUDGE { Ring::Sandboxed } else { authority.ring },
+        only: C::TO_JUDGE.then_some(Powers::NONE),
         // What the asking one was given is its own: it says in the input what the other shall know.
         context: None,
         limits: lent(&underway),
-        max_corrections: CORRECTIONS,
+        max_corrections: if C::TO_JUDGE { 0 } else { CORRECTIONS },
     };
     let task = order.task.clone();
     // In the log it is asked for before it is there: one that is run again must find what it asked for.
     underway.books().log().hand_over();
     let chain = authority.chain.iter().chain([&authority.skill]).cloned().collect();
     let authority = Arc::clone(underway.shared_authority());
-    let asking = Asking { books: Arc::clone(underway.books()), chain, authority };
+    let asking = Asking { books: Arc::clone(underway.books()), chain, authority, to_judge: C::TO_JUDGE };
     let resumed = match underway.again() {
         Again::No if !underway.books().has_past() => Ok(None),
         again => host.resume_errand(&order, again, asking.clone()).await,
@@ -97,10 +137,11 @@ async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<Skill
 }
 
 /// The task that an errand is run as: the same again when the one who asks is run again.
-fn errand(underway: &Underway<SkillsRun>) -> TaskId {
+fn errand<C: Errand>(underway: &Underway<C>) -> TaskId {
     let books = underway.books();
     let asking = books.log().stream().as_task().expect("a skill is run in a task");
-    asking.errand(&underway.call().kind(), underway.call().occurrence)
+    let errand = underway.call().errand();
+    asking.errand(&errand.kind(), errand.occurrence)
 }
 
 /// What a task within another one used that had ended before this process came to it.
@@ -115,15 +156,16 @@ fn amounts(used: &Used) -> Amounts {
 }
 
 /// What the permit lends.
-fn lent(underway: &Underway<SkillsRun>) -> Amounts {
-    let fixed = crate::gate::Call::cost(underway.call()).fixed.with(Limit::Steps, 1);
+fn lent<C: Errand>(underway: &Underway<C>) -> Amounts {
+    let fixed = underway.call().cost().fixed.with(Limit::Steps, 1);
     let mut limits = Amounts::NONE;
     for limit in Limit::ALL {
         limits[limit] = underway.allowance(limit).saturating_sub(fixed[limit]);
     }
-    let SkillsRun { fuel, memory, .. } = *underway.call();
+    let SkillsRun { fuel, memory, .. } = *underway.call().errand();
     // The deadline of the one who asks ends both.
-    let wall = underway.books().with_ledger(|ledger| ledger.allowed(Limit::WallMs));
+    let asking = || underway.books().with_ledger(|ledger| ledger.allowed(Limit::WallMs));
+    let wall = underway.call().wall_ms().unwrap_or_else(asking);
     limits.with(Limit::Fuel, fuel).with(Limit::MemoryBytes, memory).with(Limit::WallMs, wall)
 }
 

@@ -9,6 +9,7 @@ use super::claim::Claimed;
 use super::context::Bound;
 use super::emit::Over;
 use super::history::RecordedSkill;
+use super::validators;
 use crate::audit::{Fact, HeldGrant, Status};
 use crate::capability::{Capability, Powers};
 use crate::contract::{RuleSet, UNCHECKED, Violation, parse, violations};
@@ -24,6 +25,8 @@ pub(super) struct Resolved {
     pub(super) skill: Arc<Loaded>,
     pub(super) authority: Arc<Authority>,
     pub(super) rules: RuleSet,
+    /// Who judges what keeps the rules: exactly these versions.
+    pub(super) validators: Vec<String>,
     /// What was wrong with the attempt before.
     pub(super) violations: Vec<Violation>,
     /// How many attempts were made.
@@ -48,19 +51,22 @@ pub(super) async fn resolve(host: &Host, bound: Bound) -> Result<Resolved, Over>
     let edition = host.policies.newest();
     let ring = ring_under(&edition, &claimed, &skill.contract.name);
     claimed.books.log().set_ring(ring);
-    let granted = match check_powers(&claimed, &skill, ring) {
-        Ok(powers) => check_input(host, &claimed, &skill).await.map(|()| powers),
-        Err(error) => {
-            let failing = Failing::Refused(error.code);
-            Err((error, failing))
-        }
+    let refused = |error: Error| {
+        let failing = Failing::Refused(error.code);
+        (error, failing)
     };
-    let powers = match granted {
-        Ok(powers) => powers,
+    let granted = match check_powers(&claimed, &skill, ring).map_err(refused) {
+        Ok(powers) => check_input(host, &claimed, &skill).await.map(|()| powers),
+        Err(refused) => Err(refused),
+    };
+    let rules = edition.policy().rules.get(&skill.contract.name).cloned().unwrap_or_default();
+    let judges = if claimed.judges { Ok(Vec::new()) } else { validators::pin(&host.registry, &rules) };
+    let (powers, validators) = match granted.and_then(|powers| Ok((powers, judges.map_err(refused)?))) {
+        Ok(may_run) => may_run,
         Err((error, failing)) => return Err(Over::refused(claimed, Some((&skill, ring)), error, failing)),
     };
-    let resolved = resolved(&edition, claimed, skill, ring, powers, &[]);
-    let Resolved { claimed, skill, authority, .. } = &resolved;
+    let resolved = resolved(&edition, claimed, skill, ring, powers, &[], validators);
+    let Resolved { claimed, skill, authority, validators, .. } = &resolved;
     let is_granted = GRANTED.into_iter().any(|capability| authority.powers.contains(capability));
     claimed.books.log().append(&Fact::TaskResolved {
         skill: skill.contract.name.clone(),
@@ -70,6 +76,7 @@ pub(super) async fn resolve(host: &Host, bound: Bound) -> Result<Resolved, Over>
         powers: authority.powers,
         policy: edition.policy().digest,
         held: is_granted.then(|| authority.record()),
+        validators: validators.clone(),
     });
     Ok(resolved)
 }
@@ -91,6 +98,7 @@ fn resolved(
     ring: Ring,
     powers: Powers,
     held: &[Vec<HeldGrant>],
+    validators: Vec<String>,
 ) -> Resolved {
     let name = skill.contract.name.clone();
     let rules = edition.policy().rules.get(&name).cloned().unwrap_or_default();
@@ -102,14 +110,15 @@ fn resolved(
         Some(asking) => authority.asked_under(asking),
         None => authority,
     };
-    Resolved { claimed, skill, authority: Arc::new(authority), rules, violations: Vec::new(), attempts: 0 }
+    let (authority, violations) = (Arc::new(authority), Vec::new());
+    Resolved { claimed, skill, authority, rules, validators, violations, attempts: 0 }
 }
 
 /// The same component again for a task that was resolved by a process that is gone; what policy takes away since then is
 /// gone, and what it adds does not count.
 pub(super) fn again(host: &Host, bound: Bound, recorded: &RecordedSkill) -> Result<Resolved, Over> {
     let claimed = bound.into_claimed();
-    let RecordedSkill { skill: name, version, component, ring, powers, held } = recorded;
+    let RecordedSkill { skill: name, version, component, ring, powers, held, validators } = recorded;
     let found = host.registry.find(&format!("{name}@{version}")).and_then(|skill| {
         host.registry.is_offered(&skill)?;
         if skill.component == *component {
@@ -135,7 +144,7 @@ pub(super) fn again(host: &Host, bound: Bound, recorded: &RecordedSkill) -> Resu
         let failing = Failing::Refused(error.code);
         return Err(Over::refused(claimed, Some((&skill, ring)), error, failing));
     }
-    let resolved = resolved(&edition, claimed, skill, ring, *powers, held);
+    let resolved = resolved(&edition, claimed, skill, ring, *powers, held, validators.clone());
     if ring != recorded.ring || !held.is_empty() && resolved.authority.has_lost() {
         resolved.claimed.books.log().append(&resolved.authority.narrowing());
     }

@@ -47,6 +47,30 @@ impl SkillsRun {
     }
 }
 
+/// Has a skill judge what another one gave. The host asks for it and no skill, so it needs no power.
+#[derive(Debug, Serialize)]
+#[serde(transparent)]
+pub struct SkillsValidate {
+    /// Which one, on what, with how much.
+    pub run: SkillsRun,
+    /// How long it may take, in milliseconds.
+    #[serde(skip)]
+    pub wall_ms: u64,
+}
+
+impl SkillsValidate {
+    /// Stands in the place of the occurrence: no skill asks for anything so often, so that what it asks for is never taken for
+    /// what judges it.
+    pub const OCCURRENCE: u64 = 1 << 63;
+
+    /// Has this skill judge. There must be fuel for it.
+    pub(crate) fn new(skill: String, input: String, fuel: u64, memory: u64, wall_ms: u64) -> Self {
+        let run =
+            SkillsRun { skill, input, fuel: fuel.max(1), memory, parts: 1, occurrence: Self::OCCURRENCE };
+        Self { run, wall_ms }
+    }
+}
+
 /// What became of a skill that was run for another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SkillsAnswer {
@@ -96,5 +120,31 @@ impl Call for SkillsRun {
         }
         // Its fuel is taken from the attempt's; what is held at most is nothing that is used up.
         used.with(Limit::Fuel, 0).with(Limit::MemoryBytes, 0).with(Limit::WallMs, 0)
+    }
+}
+
+impl Call for SkillsValidate {
+    const CAPABILITY: Capability = Capability::Skills;
+    const NAME: &'static str = "skills.validate";
+    // It has no power.
+    const EFFECT: Effect = Effect::Read;
+    const VIRTUAL: bool = true;
+    const MAX_SHOWN_ARGUMENTS: usize = SkillsRun::MAX_SHOWN_ARGUMENTS;
+    type Answer = SkillsAnswer;
+
+    fn cost(&self) -> Cost {
+        Cost { fixed: Amounts::NONE.with(Limit::Fuel, self.run.fuel), up_to: None }
+    }
+
+    fn lends(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn used(&self, answer: &SkillsAnswer) -> Amounts {
+        answer.used.with(Limit::MemoryBytes, 0).with(Limit::WallMs, 0)
+    }
+
+    fn used_in_vain(&self, _: &Refusal) -> Amounts {
+        Amounts::NONE
     }
 }
