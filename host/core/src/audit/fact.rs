@@ -91,6 +91,9 @@ pub enum Fact {
         /// The grants that counted, where the skill has a power that grants are about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         held: Option<Vec<HeldGrant>>,
+        /// What it may use, where the program itself allows less than was ordered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limits: Option<Amounts>,
         /// Exactly which skills judge its outputs.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         validators: Vec<String>,

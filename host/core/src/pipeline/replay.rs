@@ -105,16 +105,16 @@ impl Recorded {
             }
         }
         let resolved = from.iter().find_map(|fact| match fact {
-            Fact::TaskResolved { skill, component, ring, powers, validators, .. } => {
-                Some((skill.clone(), *component, *ring, *powers, validators.clone()))
+            Fact::TaskResolved { skill, component, ring, powers, validators, limits, .. } => {
+                Some((skill.clone(), *component, *ring, *powers, validators.clone(), *limits))
             }
             _ => None,
         });
         let (agent, input, limits) = accepted.ok_or("the record does not say what was asked for")?;
-        let (skill, component, ring, powers, validators) =
+        let (skill, component, ring, powers, validators, own) =
             resolved.ok_or("the task was refused: nothing ran")?;
         let authority = Arc::new(Authority::new(agent, skill, ring, powers, &Arc::default()));
-        Ok(Self { component, authority, input, limits, validators })
+        Ok(Self { component, authority, input, limits: own.unwrap_or(limits), validators })
     }
 }
 

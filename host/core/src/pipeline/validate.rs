@@ -78,7 +78,7 @@ fn failed(resolved: Resolved, end: &AttemptEnd, failing: Failing<'_>) -> Over {
         AttemptEnd::Exhausted { limit } | AttemptEnd::NotAdmitted { limit } => {
             let error = failed(Code::R0201, &format!("reached its limit of {}", limit.name))
                 .because(format!("{} of {} used", limit.used, limit.allowed))
-                .hint(raise(limit.name));
+                .hint(if is_own(&resolved, limit.name) { raise_own(limit.name) } else { raise(limit.name) });
             return Over::resolved(resolved).with_error(Status::Stopped, error, failing).with_limit(*limit);
         }
         AttemptEnd::Killed { by } => {
@@ -116,6 +116,17 @@ fn failed(resolved: Resolved, end: &AttemptEnd, failing: Failing<'_>) -> Over {
         }
     };
     Over::resolved(resolved).with_error(status, error, failing)
+}
+
+/// Whether the program itself allows no more.
+fn is_own(resolved: &Resolved, limit: Limit) -> bool {
+    let allowed = resolved.claimed.books.with_ledger(|ledger| ledger.allowed(limit));
+    allowed < resolved.claimed.order.limits[limit]
+}
+
+fn raise_own(limit: Limit) -> String {
+    let named = if limit == Limit::WallMs { "timeout" } else { limit.word() };
+    format!("its own file allows no more: raise `{named}` under [limits] there, if the agent is worth it")
 }
 
 fn raise(limit: Limit) -> String {
