@@ -21,6 +21,7 @@ mod harness;
 mod listing;
 mod models;
 mod replay;
+mod research;
 mod servers;
 #[path = "../simulation/mod.rs"]
 mod simulation;
