@@ -120,10 +120,11 @@ pub(crate) fn asked_for(store: &Store, task: &TaskId) -> Result<Vec<TaskId>, Err
                     {
                         let arguments = serde_json::to_value(&call.arguments).unwrap_or_default();
                         let text = |key: &str| arguments[key].as_str().unwrap_or_default().to_owned();
-                        let kind = SkillsRun::kind_of(&text("skill"), &text("input"));
                         let errand = if call.call == SkillsValidate::NAME {
+                            let kind = SkillsValidate::kind_of(&text("skill"), &text("case"));
                             task.errand(&kind, SkillsValidate::OCCURRENCE)
                         } else {
+                            let kind = SkillsRun::kind_of(&text("skill"), &text("input"));
                             let occurrence: &mut u64 = occurrences.entry(kind).or_default();
                             *occurrence += 1;
                             task.errand(&kind, *occurrence)

@@ -11,6 +11,11 @@ name = "clerk"
 version = "1.0.0"
 description = "Sends things."
 instructions = "You send things."
+ring = 2
+
+[limits]
+tokens = 15000
+timeout = "20s"
 
 [[intent]]
 name = "send"
@@ -83,8 +88,7 @@ fn one_turn_is_a_verb_and_an_agents_own_ceilings_and_validators_are_explained() 
     operator.write("ringfence.toml", policy("openai", &model.origin(), "").replace("2048", "16384") + judged);
     operator.load("friend_asks_the_web");
     operator.load("attack_judges_badly");
-    let narrowed = "ring = 2\n[limits]\ntokens = 15000\ntimeout = \"20s\"\n\n[[intent]]";
-    operator.write("clerk.toml", AGENT.replace("[[intent]]", narrowed));
+    operator.write("clerk.toml", AGENT);
     operator.does(&["agent", "load", "clerk.toml"]);
     let explained = operator.does(&["explain", "clerk", "--ring", "1"]);
     for says in [

@@ -48,6 +48,12 @@ fn whoever_is_killed_while_an_output_is_judged_the_verdict_is_had_once_and_repla
             judges.len() == attempt
                 && judges.iter().all(|judge| kinds(&operator, judge).contains(&"call".to_owned()))
         });
+        let (running, _) = operator.json(&["tasks", "--running"]);
+        let is_judge = |line: &Value| line["parent"] == task;
+        assert!(
+            running.as_array().unwrap().iter().any(is_judge),
+            "it is found by what asked for it: {running}"
+        );
         worker.kill();
     }
     let worked = operator.does(&["work", "--idle"]);

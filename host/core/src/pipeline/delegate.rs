@@ -54,46 +54,70 @@ impl Skills for Arc<Delegation> {
 
 /// A call that runs a skill as a task within another one.
 pub(super) trait Errand: Call<Answer = SkillsAnswer> {
-    /// Which one, on what, with how much.
-    fn errand(&self) -> &SkillsRun;
+    /// Whether it is to judge what the other one gave: with no power, no privilege, and no second attempt.
+    const TO_JUDGE: bool;
+
+    /// Which skill, and its input.
+    fn asked(&self) -> (&str, &str);
+
+    /// The task that it is run as: the same again when the one who asks is run again.
+    fn task(&self, asking: &TaskId) -> TaskId;
+
+    /// How much fuel it may use, and how much memory it may hold.
+    fn room(&self) -> (u64, u64);
 
     /// How long it may take, in milliseconds, if the one who asks has no deadline that ends both.
     fn wall_ms(&self) -> Option<u64>;
-
-    /// Whether it is to judge what the other one gave: with no power, no privilege, and no second attempt.
-    const TO_JUDGE: bool;
 }
 
 impl Errand for SkillsRun {
-    fn errand(&self) -> &SkillsRun {
-        self
+    const TO_JUDGE: bool = false;
+
+    fn asked(&self) -> (&str, &str) {
+        (&self.skill, &self.input)
+    }
+
+    fn task(&self, asking: &TaskId) -> TaskId {
+        asking.errand(&self.kind(), self.occurrence)
+    }
+
+    fn room(&self) -> (u64, u64) {
+        (self.fuel, self.memory)
     }
 
     fn wall_ms(&self) -> Option<u64> {
         None
     }
-
-    const TO_JUDGE: bool = false;
 }
 
 impl Errand for SkillsValidate {
-    fn errand(&self) -> &SkillsRun {
-        &self.run
+    const TO_JUDGE: bool = true;
+
+    fn asked(&self) -> (&str, &str) {
+        (&self.skill, &self.input)
+    }
+
+    fn task(&self, asking: &TaskId) -> TaskId {
+        asking.errand(&self.kind(), Self::OCCURRENCE)
+    }
+
+    fn room(&self) -> (u64, u64) {
+        (self.fuel, self.memory)
     }
 
     fn wall_ms(&self) -> Option<u64> {
         Some(self.wall_ms)
     }
-
-    const TO_JUDGE: bool = true;
 }
 
 pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) -> Settled<C> {
-    let (call, authority) = (underway.call().errand(), underway.authority());
+    let (call, authority) = (underway.call(), underway.authority());
+    let asking = underway.task().expect("a skill is run in a task");
+    let (skill, input) = call.asked();
     let order = Order {
-        task: errand(&underway),
-        skill: call.skill.as_str().into(),
-        input: call.input.as_str().into(),
+        task: call.task(&asking),
+        skill: skill.into(),
+        input: input.into(),
         agent: authority.agent.clone(),
         ring: if C::TO_JUDGE { Ring::Sandboxed } else { authority.ring },
         only: C::TO_JUDGE.then_some(Powers::NONE),
@@ -136,14 +160,6 @@ pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) ->
     underway.settle(Ok(SkillsAnswer { task, output, used }))
 }
 
-/// The task that an errand is run as: the same again when the one who asks is run again.
-fn errand<C: Errand>(underway: &Underway<C>) -> TaskId {
-    let books = underway.books();
-    let asking = books.log().stream().as_task().expect("a skill is run in a task");
-    let errand = underway.call().errand();
-    asking.errand(&errand.kind(), errand.occurrence)
-}
-
 /// What a task within another one used that had ended before this process came to it.
 fn amounts(used: &Used) -> Amounts {
     Amounts::NONE
@@ -162,7 +178,7 @@ fn lent<C: Errand>(underway: &Underway<C>) -> Amounts {
     for limit in Limit::ALL {
         limits[limit] = underway.allowance(limit).saturating_sub(fixed[limit]);
     }
-    let SkillsRun { fuel, memory, .. } = *underway.call().errand();
+    let (fuel, memory) = underway.call().room();
     // The deadline of the one who asks ends both.
     let asking = || underway.books().with_ledger(|ledger| ledger.allowed(Limit::WallMs));
     let wall = underway.call().wall_ms().unwrap_or_else(asking);
