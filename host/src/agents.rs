@@ -1,5 +1,6 @@
 //! Agents: read from a file, loaded beside the skills, and what one did, turn by turn.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,12 +9,14 @@ use ringfence_core::audit::Fact;
 use ringfence_core::contract::Contract;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::{Agent, Digest, SkillName, TaskId};
+use ringfence_core::limit::Limit;
 use ringfence_core::registry::{LoadResult, Loaded};
 use ringfence_core::ring::Ring;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app;
+use crate::quantity;
 use crate::wiring::{Running, Store};
 
 /// The longest file, in bytes.
@@ -30,8 +33,22 @@ struct File {
     max_tokens: Option<u32>,
     max_turns: Option<u32>,
     max_corrections: Option<u32>,
+    ring: Option<Ring>,
+    #[serde(default)]
+    limits: LimitsEntry,
     #[serde(default)]
     intent: Vec<IntentEntry>,
+}
+
+/// What a run may use at the most, whatever it is given.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct LimitsEntry {
+    fuel: Option<u64>,
+    steps: Option<u64>,
+    timeout: Option<String>,
+    tokens: Option<u64>,
+    micro_usd: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -84,10 +101,27 @@ fn read(running: &Running, path: &Path) -> Result<Program, Error> {
         max_tokens: file.max_tokens,
         max_turns: file.max_turns.unwrap_or(10),
         max_corrections: file.max_corrections.unwrap_or(2),
+        ring: file.ring,
+        limits: file.limits.read().map_err(|why| broken(path).because(why))?,
         intents: file.intent.into_iter().map(|entry| intent(running, entry)).collect::<Result<_, _>>()?,
     };
     program.check().map_err(|why| broken(path).because(why))?;
     Ok(program)
+}
+
+impl LimitsEntry {
+    fn read(&self) -> Result<BTreeMap<Limit, u64>, String> {
+        let timeout = self.timeout.as_deref().map(quantity::duration).transpose();
+        let timeout = timeout.map_err(|why| format!("limits.timeout: {why}"))?;
+        let limits = [
+            (Limit::Fuel, self.fuel),
+            (Limit::Steps, self.steps),
+            (Limit::WallMs, timeout.map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))),
+            (Limit::Tokens, self.tokens),
+            (Limit::MicroUsd, self.micro_usd),
+        ];
+        Ok(limits.into_iter().filter_map(|(limit, most)| Some((limit, most?))).collect())
+    }
 }
 
 fn intent(running: &Running, entry: IntentEntry) -> Result<Intent, Error> {

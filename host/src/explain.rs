@@ -12,6 +12,7 @@ use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::{Authority, Outlook, Stand, outlook};
 use ringfence_core::ids::{Agent, Digest};
 use ringfence_core::ring::{Ring, floor};
+use ringfence_core::sandbox::Ceilings;
 
 use crate::app;
 use crate::wiring::Running;
@@ -53,6 +54,10 @@ pub struct Explained {
     pub caller: Caller,
     /// The most privileged ring that the policy lets the skill run in, if it says so.
     pub ceiling: Option<Ring>,
+    /// What an agent's own file narrows.
+    pub own: Ceilings,
+    /// Who judges its outputs, as the policy names them.
+    pub validators: Vec<Arc<str>>,
     /// On what authority it would run.
     pub authority: Authority,
     /// The least privileged ring that may use all that it imports.
@@ -82,7 +87,7 @@ impl Explained {
     /// What to do about a ring that is not enough.
     #[must_use]
     pub fn advice(&self) -> Option<String> {
-        let Self { needs, ceiling, .. } = self;
+        let Self { needs, ceiling, own, .. } = self;
         let forbidden = self.powers.iter().filter(|power| power.stand == Stand::Forbidden);
         let words = forbidden.map(|power| format!("`{}`", power.capability)).collect::<Vec<_>>();
         if words.is_empty() {
@@ -95,6 +100,9 @@ impl Explained {
             steps.push(format!(
                 "its ceiling is ring {ceiling}: say `ceiling = {needs}` under [[skill]] `{name}` in ringfence.toml"
             ));
+        }
+        if let Some(own) = own.ring.filter(|own| !own.reaches(*needs)) {
+            steps.push(format!("its own file says ring {own}: load a version that says `ring = {needs}`"));
         }
         if !self.caller.ring.reaches(*needs) {
             steps.push(format!("run it with --ring {needs}, if its caller is to be trusted with {words}"));
@@ -121,7 +129,7 @@ pub async fn explain(running: &Running, subject: Subject, caller: Caller) -> Res
         }
     };
     let digest = Digest::of(&bytes);
-    let Seen { powers, imports, compiled } = look_at(running, digest, &bytes).await?;
+    let Seen { powers, imports, compiled, own } = look_at(running, digest, &bytes).await?;
     let (contract, loaded) = match known {
         Some(loaded) => (loaded.contract.clone(), true),
         None => {
@@ -135,6 +143,7 @@ pub async fn explain(running: &Running, subject: Subject, caller: Caller) -> Res
     let policy = &running.config.policy;
     let authority = |ring: Ring| {
         let ring = policy.effective_ring(ring, &contract.name);
+        let ring = own.ring.map_or(ring, |own| ring.least_privileged(own));
         Authority::new(caller.agent.clone(), contract.name.clone(), ring, powers, &policy.grants)
     };
     let needs = needed(powers);
@@ -154,9 +163,15 @@ pub async fn explain(running: &Running, subject: Subject, caller: Caller) -> Res
         compiled,
         imports,
         ceiling: policy.ceilings.get(&contract.name).copied(),
+        validators: policy
+            .rules
+            .get(&contract.name)
+            .map(|rules| rules.validators().to_vec())
+            .unwrap_or_default(),
         powers: powers.iter().map(|power| outlook(power, &now)).collect(),
         lines: powers.iter().filter_map(|power| lines(&outlook(power, &wanted))).collect(),
         needs,
+        own,
         authority: now,
         contract,
         caller,
@@ -168,6 +183,7 @@ struct Seen {
     powers: Powers,
     imports: Vec<String>,
     compiled: Option<Duration>,
+    own: Ceilings,
 }
 
 /// Looks at a program without running it: a component is compiled, an agent says it all by itself.
@@ -177,14 +193,15 @@ async fn look_at(running: &Running, digest: Digest, bytes: &[u8]) -> Result<Seen
             .map_err(|why| Error::new(Code::R0502, format!("agent {digest} cannot be read")).because(why))?;
         let powers = program.powers();
         let imports = powers.iter().map(|power| power.interface().to_owned()).collect();
-        return Ok(Seen { powers, imports, compiled: None });
+        return Ok(Seen { powers, imports, compiled: None, own: program.ceilings() });
     }
     let clock = &running.store.clock;
     let was_compiled = running.sandbox.is_compiled(&digest);
     let began = clock.monotonic();
     let powers = running.sandbox.prepare(bytes.to_vec()).await?.powers;
     let took = clock.monotonic().saturating_sub(began);
-    Ok(Seen { powers, imports: running.sandbox.imports(&digest), compiled: (!was_compiled).then_some(took) })
+    let (imports, compiled) = (running.sandbox.imports(&digest), (!was_compiled).then_some(took));
+    Ok(Seen { powers, imports, compiled, own: Ceilings::default() })
 }
 
 /// The least privileged ring that may use all of these.

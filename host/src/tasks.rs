@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ringfence_core::audit::{ApprovalId, Decided, Fact, Outcome, Record};
 use ringfence_core::error::Error;
-use ringfence_core::gate::SkillsRun;
+use ringfence_core::gate::{Call, SkillsRun, SkillsValidate};
 use ringfence_core::ids::{Agent, StreamName, TaskId};
 use ringfence_core::stores::WorkState;
 use ringfence_core::units::Timestamp;
@@ -116,14 +116,19 @@ pub(crate) fn asked_for(store: &Store, task: &TaskId) -> Result<Vec<TaskId>, Err
                 "attempt.started" => occurrences.clear(),
                 "call.begun" => {
                     if let Some(Fact::CallBegun { call }) = fact(record)
-                        && call.call == "skills.run"
+                        && (call.call == SkillsRun::NAME || call.call == SkillsValidate::NAME)
                     {
                         let arguments = serde_json::to_value(&call.arguments).unwrap_or_default();
                         let text = |key: &str| arguments[key].as_str().unwrap_or_default().to_owned();
-                        let kind = SkillsRun::kind_of(&text("skill"), &text("input"));
-                        let occurrence: &mut u64 = occurrences.entry(kind).or_default();
-                        *occurrence += 1;
-                        let errand = task.errand(&kind, *occurrence);
+                        let errand = if call.call == SkillsValidate::NAME {
+                            let kind = SkillsValidate::kind_of(&text("skill"), &text("case"));
+                            task.errand(&kind, SkillsValidate::OCCURRENCE)
+                        } else {
+                            let kind = SkillsRun::kind_of(&text("skill"), &text("input"));
+                            let occurrence: &mut u64 = occurrences.entry(kind).or_default();
+                            *occurrence += 1;
+                            task.errand(&kind, *occurrence)
+                        };
                         if store.log.head(&StreamName::task(&errand))?.sequence > 0 {
                             asked.push(errand);
                         }

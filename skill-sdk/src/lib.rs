@@ -31,6 +31,7 @@ mod host;
 pub mod input;
 #[doc(hidden)]
 pub mod output;
+mod verdict;
 mod violations;
 
 #[cfg(target_family = "wasm")]
@@ -47,6 +48,7 @@ pub use capability::{
 pub use contract::{Contract, Skill};
 pub use failure::{Failure, Result};
 pub use host::{Host, Provided};
+pub use verdict::Fault;
 pub use violations::{Violation, Violations};
 
 /// JSON, and JSON written as it looks, for what another skill or a server takes.
@@ -70,9 +72,9 @@ pub use ringfence_sdk_macros::skill;
 /// What a skill's file needs: `use ringfence_sdk::prelude::*;`.
 pub mod prelude {
     pub use crate::{
-        Artifacts, Clock, Context, Failure, Files, Host, Http, Log, Memory, Model, Random, Result, Skill,
-        Skills, Tool, Violation, Violations, artifacts, clock, context, data, files, http, json, log, memory,
-        model, random, skill, skills, tool,
+        Artifacts, Clock, Context, Failure, Fault, Files, Host, Http, Log, Memory, Model, Random, Result,
+        Skill, Skills, Tool, Violation, Violations, artifacts, clock, context, data, files, http, json, log,
+        memory, model, random, skill, skills, tool,
     };
 }
 

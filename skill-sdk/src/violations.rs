@@ -7,8 +7,8 @@ use std::ops::Deref;
 pub struct Violation {
     /// Where, as an RFC 6901 JSON Pointer into the output: `/lines/0/amount`. Empty: the whole output.
     pub path: String,
-    /// Which rule: a JSON Schema keyword (`pattern`), an operator's rule (`rule:bounds`), or `retry` for the
-    /// skill's own [`Failure::retry`](crate::Failure::retry).
+    /// Which rule: a JSON Schema keyword (`pattern`), an operator's rule (`rule:bounds`), a skill that judges
+    /// (`validator:check-invoice`), or `retry` for the skill's own [`Failure::retry`](crate::Failure::retry).
     pub rule: String,
     /// What is wrong, for a reader.
     pub message: String,

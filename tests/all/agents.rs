@@ -107,8 +107,10 @@ fn an_agent_asks_for_a_skill_within_its_intent_and_ends_with_what_it_said() {
     ]);
     let world = world(&server);
     let emitted = run(&world, "How many words?");
-    let expected =
-        json!({ "status": "complete", "intent": "count", "assistant_message": "Three.", "turns": 2 });
+    let expected = json!({
+        "status": "complete", "intent": "count", "assistant_message": "Three.", "requested_tool": null,
+        "provider": "here", "model": "small", "finish_reason": "stop", "corrections": 0, "turns": 2,
+    });
     assert_eq!(emitted.outcome.output, Some(expected), "{:?}", emitted.outcome);
     assert!(
         emitted.outcome.used.fuel > 0 && emitted.outcome.used.tokens == 840,
@@ -264,6 +266,112 @@ fn a_file_that_is_no_agent_is_refused_as_a_whole() {
     }
     let error = load(&world, &HELPER.replace("word-count", "nobody")).expect_err("there is no such skill");
     assert_eq!(error.code, Code::R0401);
+}
+
+/// The file of an agent with more at its top, in another version.
+fn narrowed(more: &str) -> String {
+    let top = format!("max-turns = 50\n{more}\n\n[[intent]]\nname = \"talk\"");
+    let helper = HELPER.replace("max-turns = 4\nmax-corrections = 1\n\n[[intent]]\nname = \"talk\"", &top);
+    helper.replace("0.1.0", "0.1.1")
+}
+
+#[test]
+fn an_agents_own_ring_and_limits_narrow_what_its_caller_gives_and_never_widen_it() {
+    let again = wants("count", "word-count", json!({ "text": "a b c" }));
+    let server = scripted(vec![again]);
+    let sandboxed = self::world(&server);
+    load(&sandboxed, &narrowed("ring = 3")).unwrap();
+    let emitted = run(&sandboxed, "x");
+    let error = emitted.outcome.error.as_ref().expect("it is refused");
+    assert_eq!(
+        (emitted.outcome.status, error.code, emitted.ring),
+        (Status::Refused, Code::R0101, Ring::Sandboxed)
+    );
+    assert!(error.hint.as_deref().unwrap().contains("its own file says ring 3"), "{error:?}");
+    assert!(server.bodies().is_empty(), "no model was asked");
+
+    for (limits, limit, most) in [
+        ("tokens = 4000", Limit::Tokens, 4_000),
+        ("micro-usd = 5000", Limit::MicroUsd, 5_000),
+        ("steps = 20", Limit::Steps, 20),
+        ("fuel = 20000", Limit::Fuel, 20_000),
+    ] {
+        let world = self::world(&server);
+        load(&world, &narrowed(&format!("ring = 1\n[limits]\n{limits}"))).unwrap();
+        let emitted = run(&world, "x");
+        let hit = emitted.outcome.limit.unwrap_or_else(|| panic!("{limits}: {:?}", emitted.outcome));
+        assert_eq!((emitted.outcome.status, hit.name, hit.allowed), (Status::Stopped, limit, most));
+        assert_eq!(emitted.ring, Ring::Standard, "ring 1 in its file lifts nobody");
+        let hint = emitted.outcome.error.as_ref().and_then(|error| error.hint.clone()).unwrap();
+        assert!(hint.contains(&format!("its own file allows no more: raise `{limit}`")), "{hint}");
+        assert!(world.running.config.limits[limit] > most, "the order has more");
+        assert_replays(&world, &emitted);
+        // Where the order gives less, that counts.
+        let order = Order { ring: Ring::Standard, ..world.order("helper", r#"{"message":"x"}"#) };
+        let emitted = world.run(limited(order, &[(limit, most / 2)]));
+        assert_eq!(emitted.outcome.limit.map(|hit| hit.allowed), Some(most / 2), "{limits}");
+        assert_replays(&world, &emitted);
+        world.assert_unharmed();
+    }
+    let slow = ModelServer::start(|_, _, _| std::thread::sleep(std::time::Duration::from_secs(30)));
+    let world = self::world(&slow);
+    load(&world, &narrowed("[limits]\ntimeout = \"300ms\"")).unwrap();
+    let hit = run(&world, "x").outcome.limit.expect("its time is up");
+    assert_eq!((hit.name, hit.allowed), (Limit::WallMs, 300));
+    for (more, says) in [
+        ("ring = 0", "ring is 0"),
+        ("ring = 4", "ring"),
+        ("[limits]\ntokens = 0", "`tokens` is 0"),
+        ("[limits]\nmemory = \"1MiB\"", "memory"),
+        ("[limits]\ntimeout = \"soon\"", "limits.timeout"),
+    ] {
+        let error = load(&world, &narrowed(more)).expect_err(more);
+        assert!(error.code == Code::R0450 && error.to_string().contains(says), "{error}");
+    }
+}
+
+/// The input of a run that takes one turn.
+fn one_turn(world: &World) -> Emitted {
+    let input = json!({ "message": "x", "one_turn": true }).to_string();
+    world.run(Order { ring: Ring::Standard, ..world.order("helper", &input) })
+}
+
+#[test]
+fn one_turn_gives_what_the_model_wants_in_its_one_form_and_does_nothing_of_it() {
+    let wanted = json!({ "name": "word-count", "arguments": { "text": "a b" } });
+    let asked = wants("count", "word-count", json!({ "text": "a b" }));
+    let outside = wants("talk", "word-count", json!({ "text": "a b" }));
+    let mut chatty = turn("reply", "talk", "Hello.");
+    chatty["requested_tool"] = wanted.clone();
+    for (written, status, tool, refused) in [
+        (asked, "tool_request", wanted, Value::Null),
+        (outside, "escalate", Value::Null, json!("intent `talk` has no tool `word-count`")),
+        (chatty, "reply", Value::Null, Value::Null),
+        (turn("complete", "talk", "Done."), "complete", Value::Null, Value::Null),
+        (turn("escalate", "talk", "Ask Ada."), "escalate", Value::Null, Value::Null),
+    ] {
+        let server = scripted(vec![written.clone()]);
+        let world = self::world(&server);
+        let emitted = one_turn(&world);
+        let output = emitted.outcome.output.as_ref().unwrap_or_else(|| panic!("{:?}", emitted.outcome));
+        let found = (&output["status"], &output["requested_tool"], &output["refused"]);
+        assert_eq!(found, (&json!(status), &tool, &refused), "{written}");
+        assert_eq!((&output["turns"], &output["provider"]), (&json!(1), &json!("here")));
+        assert_eq!(server.bodies().len(), 1);
+        let begun = world.facts(&emitted.task).into_iter().filter_map(|fact| match fact {
+            Fact::CallBegun { call } => Some(call.call.to_string()),
+            _ => None,
+        });
+        assert_eq!(begun.collect::<Vec<_>>(), ["model.complete"], "nothing else was done");
+        drop(server);
+        assert_replays(&world, &emitted);
+    }
+    // A tool that no intent names is no turn, as in a run.
+    let server = scripted(vec![wants("count", "files/delete", json!({}))]);
+    let world = self::world(&server);
+    let emitted = one_turn(&world);
+    assert_eq!((emitted.outcome.status, &emitted.outcome.output), (Status::Failed, &None));
+    world.assert_unharmed();
 }
 
 #[test]

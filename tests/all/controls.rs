@@ -17,6 +17,7 @@ fn test_of(guard: Guard) -> &'static str {
         Guard::Kill => "attacks::hiding::attack_spins_and_dies_of_a_kill",
         Guard::Limiter => "attacks::bombs::attack_grows_memory",
         Guard::Approval => "attacks::approvals::attack_http_spends_an_approval_twice",
+        Guard::Validator => "validators::attack_judges_badly",
         Guard::Revocation => "attacks::revoked::attack_files_keeps_what_was_revoked",
         Guard::Chain => "controls::an_altered_event_is_found",
     }

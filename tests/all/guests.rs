@@ -9,6 +9,7 @@ mod tests_by_name {
     use crate::models::*;
     use crate::replay::*;
     use crate::tools::*;
+    use crate::validators::*;
     use crate::web::*;
 
     macro_rules! assert_test_exists {

@@ -22,10 +22,12 @@ mod listing;
 mod mcp;
 mod models;
 mod replay;
+mod research;
 mod servers;
 #[path = "../simulation/mod.rs"]
 mod simulation;
 mod sticky;
 mod tools;
 mod validation;
+mod validators;
 mod web;

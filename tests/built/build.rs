@@ -19,8 +19,18 @@ const SEEDS: &str = "RINGFENCE_SEEDS";
 const USUAL_SEEDS: &str = "0..100";
 
 /// The example skills, by the names of their packages.
-const SKILLS: [&str; 9] =
-    ["briefing", "extract", "fetch-page", "hello", "invoice", "notes", "remember", "summarise", "word-count"];
+const SKILLS: [&str; 10] = [
+    "briefing",
+    "check-invoice",
+    "extract",
+    "fetch-page",
+    "hello",
+    "invoice",
+    "notes",
+    "remember",
+    "summarise",
+    "word-count",
+];
 
 fn main() {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo says where we are"));

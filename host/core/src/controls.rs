@@ -21,11 +21,13 @@ pub enum Guard {
     Revocation = 32,
     /// What people have to approve waits for them.
     Approval = 64,
+    /// What validators do not accept is not accepted.
+    Validator = 128,
 }
 
 impl Guard {
     /// All of them, each with its name.
-    pub const ALL: [(&'static str, Self); 7] = [
+    pub const ALL: [(&'static str, Self); 8] = [
         ("ring", Self::Ring),
         ("ledger", Self::Ledger),
         ("kill", Self::Kill),
@@ -33,6 +35,7 @@ impl Guard {
         ("chain", Self::Chain),
         ("revocation", Self::Revocation),
         ("approval", Self::Approval),
+        ("validator", Self::Validator),
     ];
 }
 

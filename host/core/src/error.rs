@@ -88,6 +88,8 @@ codes! {
     R0446 = Asked, "the context is over its budget";
     R0448 = Asked, "nothing says how long payloads are kept";
     R0450 = Asked, "the agent file is broken";
+    R0451 = Failed, "a validator did not judge";
+    R0452 = Refused, "a validator cannot be used";
     R0455 = Asked, "no such tool";
     R0456 = Asked, "the tool is not what was looked at";
     R0460 = Asked, "no such approval";

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! limits {
     ($($(#[$doc:meta])* $variant:ident = $word:literal;)*) => {
         /// What the ledger counts, each in its own unit.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "kebab-case")]
         pub enum Limit {
             $($(#[$doc])* $variant,)*

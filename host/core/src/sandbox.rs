@@ -1,5 +1,6 @@
 //! What core needs of an engine: to run a component once, behind a gate, and to say how it ended.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use crate::error::Code;
 use crate::gate::{Gate, TrapReason};
 use crate::governance::Exhausted;
 use crate::ids::Digest;
+use crate::limit::Limit;
+use crate::ring::Ring;
 use crate::units::{Bytes, Fuel};
 
 /// What a skill is asked to do.
@@ -72,10 +75,28 @@ pub struct Ran {
     pub memory: Bytes,
 }
 
+/// What a program says of itself that narrows what it is run with, and never widens it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ceilings {
+    /// The most privileged ring that it is run in.
+    pub ring: Option<Ring>,
+    /// The most that it may use of these.
+    pub limits: BTreeMap<Limit, u64>,
+}
+
 /// Runs components.
 pub trait Sandbox: Send + Sync {
     /// Runs one attempt in a fresh sandbox.
     fn run(&self, job: Job) -> BoxFuture<'_, Ran>;
+
+    /// What the program of this digest narrows by itself.
+    ///
+    /// # Errors
+    /// Why nobody can tell.
+    fn ceilings(&self, component: &Digest) -> Result<Ceilings, String> {
+        let _ = component;
+        Ok(Ceilings::default())
+    }
 
     /// The engine and its settings: fuel is the same only between equal fingerprints.
     fn fingerprint(&self) -> &Arc<str>;

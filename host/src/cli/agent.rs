@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use ringfence_core::error::Error;
+use ringfence_core::contract::parse;
+use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::TaskId;
 use ringfence_core::pipeline::Order;
 use ringfence_core::registry::LoadResult;
@@ -17,6 +18,10 @@ use crate::show;
 use crate::text::plain_line;
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+`run` and `turn` give the last turn: {status: reply | tool_request | complete | escalate, intent, assistant_message, \
+requested_tool, provider, model, finish_reason, corrections, turns}. What a turn may not ask for is not in it: then `status` is \
+escalate, and `refused` says why. With --json: the outcome, as `run` gives it.")]
 pub(super) struct Agent {
     #[command(subcommand)]
     verb: Verb,
@@ -33,6 +38,14 @@ enum Verb {
     Run {
         /// What it is asked, in place of an input
         #[arg(long, short, conflicts_with = "input", required_unless_present = "input")]
+        message: Option<String>,
+        #[command(flatten)]
+        ordered: Box<Ordered>,
+    },
+    /// Ask for one turn, and do nothing of what it asks for
+    Turn {
+        /// What it is asked; it goes into the input
+        #[arg(long, short, required_unless_present = "input")]
         message: Option<String>,
         #[command(flatten)]
         ordered: Box<Ordered>,
@@ -79,6 +92,12 @@ impl Agent {
                 let order = ordered.order(&running.config, running.store.entropy.task_id(), input)?;
                 run::carry_out(global, &running, order, false).await
             }
+            Verb::Turn { message, ordered } => {
+                let input = one_turn(&read_input(&ordered.input)?, message)?;
+                let running = global.start()?;
+                let order = ordered.order(&running.config, running.store.entropy.task_id(), input)?;
+                run::carry_out(global, &running, order, false).await
+            }
             Verb::Resume { task, message } => {
                 let running = global.start()?;
                 let Ended { skill, agent, ring, input } = agents::after(&running.store, &task, &message)?;
@@ -108,6 +127,22 @@ impl Agent {
             }
         }
     }
+}
+
+/// The input of one turn: what was given, what was said before in it, and the message.
+fn one_turn(input: &str, message: Option<String>) -> Result<String, Error> {
+    let wrong = |why: String| {
+        Error::new(Code::R0402, "the input of a turn is no object").because(why).hint(
+            "give what was said before: --input '{\"history\": [{\"role\": \"user\", \"content\": \"…\"}]}'",
+        )
+    };
+    let mut input = match parse(input).map_err(wrong)? {
+        Value::Object(input) => input,
+        other => return Err(wrong(format!("it is {other}"))),
+    };
+    input.extend(message.map(|message| ("message".to_owned(), message.into())));
+    input.insert("one_turn".into(), true.into());
+    Ok(Value::Object(input).to_string())
 }
 
 fn line(recorded: &Value) -> String {

@@ -21,7 +21,7 @@ use crate::text::plain_line;
 A name that is loaded is that skill; `./name`, `name.wasm` or a name that is not loaded is a file or a folder.
 
 With --json: {name, version, description, digest, bytes, loaded, compile: {cached, ms}, imports,
-caller: {agent, ring, ceiling, effective_ring}, may_run, needs_ring, advice,
+caller: {agent, ring, ceiling, effective_ring}, own: {ring, limits}, validators, may_run, needs_ring, advice,
 powers: [{power, stand: free | granted | ungranted | forbidden, needs_ring, why}],
 grants: [{ring, caller, skill, files: [{name, folder, access, quota, max_files}],
 http: [{url, methods, approved_methods, denied_methods, effect, networks, headers, max_bytes}]}],

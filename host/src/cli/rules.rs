@@ -14,8 +14,10 @@ use crate::show;
 use crate::text::plain_line;
 
 #[derive(Debug, Args)]
-#[command(after_help = "With --json: [{skill, rules: [{path, …}]}], and for `test`: \
-[{file, skill, rules, tests, failures: [{test, missing, unexpected}]}]")]
+#[command(
+    after_help = "With --json: [{skill, rules: [{path, …}], validators: [{validator, unfit}]}], and for `test`: \
+[{file, skill, rules, tests, failures: [{test, missing, unexpected}]}]"
+)]
 pub(super) struct Rules {
     #[command(subcommand)]
     verb: Option<RulesVerb>,
@@ -43,9 +45,21 @@ fn list(global: &Global) -> Result<ExitCode, Error> {
     let config = global.config()?;
     let mut skills: Vec<_> = config.policy.rules.iter().collect();
     skills.sort_by_key(|(name, _)| *name);
+    let judged = skills.iter().any(|(_, rules)| !rules.validators().is_empty());
+    let store = if judged { Some(global.store()?) } else { None };
+    // What is against a validator; then no task of the skill is run.
+    let unfit = |validator: &str| {
+        let error = store.as_ref()?.registry.validator(validator).err()?;
+        Some(error.causes.join(": "))
+    };
     if global.json {
         let skills = skills.iter().map(|(name, rules)| {
-            json!({ "skill": name.as_str(), "rules": rules.rules().map(whole).collect::<Vec<_>>() })
+            let validators = rules.validators().iter();
+            let validators = validators.map(|one| json!({ "validator": one, "unfit": unfit(one) }));
+            json!({
+                "skill": name.as_str(), "rules": rules.rules().map(whole).collect::<Vec<_>>(),
+                "validators": Value::from_iter(validators),
+            })
         });
         show::data(Value::from_iter(skills))?;
         return Ok(ExitCode::SUCCESS);
@@ -53,6 +67,13 @@ fn list(global: &Global) -> Result<ExitCode, Error> {
     for (name, rules) in skills {
         for rule in rules.rules() {
             show::data(format_args!("{name}  {}", plain_line(&line(rule))))?;
+        }
+        for validator in rules.validators() {
+            let unfit = unfit(validator).map(|why| format!(" (cannot be used: {})", plain_line(&why)));
+            show::data(format_args!(
+                "{name}  the output: validator {validator}{}",
+                unfit.unwrap_or_default()
+            ))?;
         }
     }
     Ok(ExitCode::SUCCESS)

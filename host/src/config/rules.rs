@@ -2,21 +2,24 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ringfence_core::contract::{Bounds, Conditions, Dependency, Naming, Rule, RuleFile, RuleSet};
 use ringfence_core::error::Error;
 use ringfence_core::ids::SkillName;
+use ringfence_core::registry::check_reference;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{broken, not_understood};
 
-/// A rule in the policy file.
-#[derive(Debug, Deserialize)]
+/// A rule in the policy file: what a place must be like, or which skill judges the whole.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct RuleEntry {
     skill: String,
-    path: String,
+    validator: Option<String>,
+    path: Option<String>,
     #[serde(default)]
     required: bool,
     #[serde(default)]
@@ -66,27 +69,53 @@ pub(super) fn rules(
     entries: &[RuleEntry],
     files: &[(PathBuf, RuleFile)],
 ) -> Result<HashMap<SkillName, RuleSet>, String> {
-    let mut rules: HashMap<SkillName, Vec<Rule>> = HashMap::new();
+    let mut rules: HashMap<SkillName, Asked> = HashMap::new();
     for entry in entries {
         let name: SkillName = entry.skill.parse().map_err(|why| format!("[[rule]]: {why}"))?;
-        rules.entry(name).or_default().push(entry.rule());
+        let asked = rules.entry(name).or_default();
+        let named = |why: String| format!("[[rule]] for {}: {why}", entry.skill);
+        match entry.validator().map_err(named)? {
+            Some(validator) => asked.validators.push(validator),
+            None => asked.rules.push(entry.rule().map_err(named)?),
+        }
     }
     for (path, file) in files {
         let name: SkillName = file.skill.parse().map_err(|why| format!("{}: {why}", path.display()))?;
-        rules.entry(name).or_default().extend(file.rule.iter().cloned());
+        rules.entry(name).or_default().rules.extend(file.rule.iter().cloned());
     }
-    let compiled = rules.into_iter().map(|(name, rules)| {
-        let compiled = RuleSet::compile(&rules).map_err(|why| format!("[[rule]] for {name}: {why}"))?;
-        Ok((name, compiled))
+    let compiled = rules.into_iter().map(|(name, Asked { rules, validators })| {
+        let compiled = RuleSet::compile(&rules).and_then(|rules| rules.judged_by(validators));
+        Ok((name.clone(), compiled.map_err(|why| format!("[[rule]] for {name}: {why}"))?))
     });
     compiled.collect()
 }
 
+/// What is asked of one skill's outputs.
+#[derive(Default)]
+struct Asked {
+    rules: Vec<Rule>,
+    validators: Vec<Arc<str>>,
+}
+
 impl RuleEntry {
-    fn rule(&self) -> Rule {
+    /// The skill that judges, if that is what it says: then it says nothing else.
+    fn validator(&self) -> Result<Option<Arc<str>>, String> {
+        let Some(validator) = &self.validator else { return Ok(None) };
+        check_reference(validator).map_err(|why| format!("validator: {why}"))?;
+        let rest = Self { path: Some(String::new()), ..self.clone() };
+        if self.path.is_some() || rest.rule()? != Rule::default() {
+            return Err(format!(
+                "validator {validator:?} judges the whole output: give it a [[rule]] of its own"
+            ));
+        }
+        Ok(Some(validator.as_str().into()))
+    }
+
+    fn rule(&self) -> Result<Rule, String> {
         let Self { path, required, forbidden, bounds, schema, naming, dependency, policy, message, .. } =
             self;
-        Rule {
+        let path = path.as_ref().ok_or("it says neither `path` nor `validator`")?;
+        Ok(Rule {
             path: path.clone(),
             required: *required,
             forbidden: *forbidden,
@@ -96,6 +125,6 @@ impl RuleEntry {
             dependency: dependency.clone(),
             policy: policy.clone(),
             message: message.clone(),
-        }
+        })
     }
 }

@@ -11,6 +11,11 @@ name = "clerk"
 version = "1.0.0"
 description = "Sends things."
 instructions = "You send things."
+ring = 2
+
+[limits]
+tokens = 15000
+timeout = "20s"
 
 [[intent]]
 name = "send"
@@ -125,4 +130,45 @@ fn an_agent_whose_tool_waits_for_people_goes_on_in_another_process_and_calls_it_
     assert!(operator.does(&["task", "replay", task]).starts_with("the same"));
     assert_eq!((operator.does(&["work", "--idle"]).as_str(), calls()), ("", 1));
     operator.does(&["audit", "verify"]);
+}
+
+#[test]
+fn one_turn_is_a_verb_and_an_agents_own_ceilings_and_validators_are_explained() {
+    let shop = RawServer::saying("done");
+    let model = sender(format!("{}/orders", shop.origin()));
+    let operator = Operator::new();
+    let judged = "[[rule]]\nskill = \"clerk\"\nvalidator = \"attack-judges-badly\"\n";
+    operator.write("ringfence.toml", policy("openai", &model.origin(), "").replace("2048", "16384") + judged);
+    operator.load("friend_asks_the_web");
+    operator.load("attack_judges_badly");
+    operator.write("clerk.toml", AGENT);
+    operator.does(&["agent", "load", "clerk.toml"]);
+    let explained = operator.does(&["explain", "clerk", "--ring", "1"]);
+    for says in [
+        "own ring   2",
+        "own limits 20000 wall-ms, 15000 tokens",
+        "judged by  attack-judges-badly",
+        "in ring 2",
+    ] {
+        assert!(explained.contains(says), "{says}: {explained}");
+    }
+    let (explained, _) = operator.json(&["explain", "clerk", "--ring", "1"]);
+    assert_eq!(explained["own"], json!({ "ring": 2, "limits": { "tokens": 15000, "wall-ms": 20000 } }));
+    assert_eq!(explained["validators"], json!(["attack-judges-badly"]));
+
+    operator.write("ringfence.toml", policy("openai", &model.origin(), "").replace("2048", "16384"));
+    let turn = ["agent", "turn", "clerk", "--ring", "2", "--message", "Order it."];
+    let given: serde_json::Value = operator.does(&turn).parse().unwrap();
+    assert_eq!((&given["status"], &given["turns"]), (&json!("tool_request"), &json!(1)), "{given}");
+    assert_eq!(given["requested_tool"]["name"], "friend-asks-the-web");
+    assert!(shop.requests().is_empty(), "nothing of it was done");
+    let history = json!({ "history": [
+        { "role": "user", "content": "Order it." }, { "role": "assistant", "content": "It is under way." },
+    ] });
+    let (outcome, exit) = operator.json(&[&turn[..], &["--input", &history.to_string()]].concat());
+    assert_eq!((exit, &outcome["output"]["status"]), (0, &json!("complete")), "{outcome}");
+    let asked = model.bodies().pop().unwrap()["messages"].as_array().unwrap().len();
+    assert_eq!(asked, 4, "the rules, what was said before, and the message");
+    operator.say(&["agent", "turn", "clerk", "--ring", "2", "--input", "[]"]).failed("R0402", 2);
+    assert_eq!(operator.say(&["agent", "turn", "clerk", "--ring", "2"]).code, Some(2));
 }

@@ -15,6 +15,7 @@ mod explain;
 mod folders;
 mod handles;
 mod json;
+mod judged;
 mod kill;
 mod output;
 mod policy;

@@ -1,11 +1,16 @@
 //! An agent as it is declared: the "component" that its digest stands for.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::capability::{Capability, Powers};
 use crate::contract::{Description, parse};
 use crate::ids::SkillName;
+use crate::limit::Limit;
+use crate::ring::Ring;
+use crate::sandbox::Ceilings;
 
 /// What the bytes of an agent begin with; no component does.
 const BEGINS: &str = "{\"ringfence-agent\":1,";
@@ -35,6 +40,12 @@ pub struct Program {
     pub max_corrections: u32,
     /// What it may be about.
     pub intents: Vec<Intent>,
+    /// The most privileged ring that it runs in, whatever its caller's is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ring: Option<Ring>,
+    /// The most that a run may use, whatever it is given.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limits: BTreeMap<Limit, u64>,
 }
 
 /// What a turn may be about, and what it may ask for then.
@@ -68,6 +79,15 @@ pub struct SkillUse {
 impl Program {
     /// The most turns that a run may be given.
     pub const MAX_TURNS: u32 = 100;
+
+    /// What an agent may limit: it holds no memory and hands nothing over.
+    const LIMITED: [Limit; 5] = [Limit::Fuel, Limit::Steps, Limit::WallMs, Limit::Tokens, Limit::MicroUsd];
+
+    /// What it says of itself that narrows a run.
+    #[must_use]
+    pub fn ceilings(&self) -> Ceilings {
+        Ceilings { ring: self.ring, limits: self.limits.clone() }
+    }
 
     /// Its bytes: the same agent has the same ones.
     #[must_use]
@@ -103,6 +123,17 @@ impl Program {
         }
         if self.max_corrections > 10 {
             return Err(format!("max-corrections is {}; 10 are the most", self.max_corrections));
+        }
+        if self.ring == Some(Ring::System) {
+            return Err("ring is 0: nothing runs there but the operator".into());
+        }
+        for (limit, most) in &self.limits {
+            if !Self::LIMITED.contains(limit) {
+                return Err(format!("limits: `{limit}` is nothing that an agent uses"));
+            }
+            if *most == 0 {
+                return Err(format!("limits: `{limit}` is 0; leave it out, or give it more"));
+            }
         }
         for (place, intent) in self.intents.iter().enumerate() {
             if self.intents[..place].iter().any(|earlier| earlier.name == intent.name) {
@@ -143,20 +174,39 @@ impl Program {
             "type": "object",
             "properties": {
                 "message": { "type": "string", "description": "What it is asked." },
+                "one_turn": {
+                    "type": "boolean",
+                    "description": "Ask the model for one turn, and do nothing of what it asks for.",
+                },
                 "history": { "type": "array", "items": message, "maxItems": 200, "description": "What was said before." },
             },
             "required": ["message"],
             "additionalProperties": false,
         });
+        let tool = json!({
+            "type": ["object", "null"],
+            "properties": { "name": { "type": "string" }, "arguments": { "type": "object" } },
+            "required": ["name", "arguments"],
+            "additionalProperties": false,
+        });
         let output = json!({
             "type": "object",
             "properties": {
-                "status": { "enum": ["reply", "complete"] },
+                "status": { "enum": ["reply", "tool_request", "complete", "escalate"] },
                 "intent": { "type": "string" },
                 "assistant_message": { "type": "string" },
+                "requested_tool": tool,
+                "refused": { "type": "string", "description": "Why it may not have the tool that it asked for." },
+                "provider": { "type": "string" },
+                "model": { "type": "string" },
+                "finish_reason": { "type": "string" },
+                "corrections": { "type": "integer", "minimum": 0 },
                 "turns": { "type": "integer", "minimum": 1 },
             },
-            "required": ["status", "intent", "assistant_message", "turns"],
+            "required": [
+                "status", "intent", "assistant_message", "requested_tool", "provider", "model", "finish_reason",
+                "corrections", "turns",
+            ],
             "additionalProperties": false,
         });
         Description {

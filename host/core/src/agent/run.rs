@@ -19,6 +19,9 @@ struct Asked {
     message: String,
     #[serde(default)]
     history: Vec<Before>,
+    /// Nothing of what the first turn asks for is done.
+    #[serde(default)]
+    one_turn: bool,
 }
 
 /// What was said before.
@@ -56,14 +59,12 @@ async fn turns(program: &Program, asked: Asked, gate: &mut Gate) -> Result<End, 
         let refused = outside_of_intent(program, &turn);
         let record = serde_json::to_value(&turn).expect("a turn serialises");
         gate.local(AgentTurn::new(number, record, refused.clone()))?;
+        if asked.one_turn || matches!(turn.status, TurnStatus::Reply | TurnStatus::Complete) {
+            return Ok(End::Output(output(turn, refused, number)));
+        }
         let Turn { status, intent, assistant_message, requested_tool, .. } = &turn;
         match status {
-            TurnStatus::Reply | TurnStatus::Complete => {
-                let output = json!({
-                    "status": status, "intent": intent, "assistant_message": assistant_message, "turns": number,
-                });
-                return Ok(End::Output(output.to_string()));
-            }
+            TurnStatus::Reply | TurnStatus::Complete => unreachable!("the run has ended with it"),
             TurnStatus::Escalate => {
                 return Ok(End::Stop(format!("the agent asks for a person: {assistant_message}")));
             }
@@ -86,4 +87,21 @@ async fn turns(program: &Program, asked: Asked, gate: &mut Gate) -> Result<End, 
         }
     }
     Ok(End::Stop(format!("the agent came to no end in {} turns", program.max_turns)))
+}
+
+/// What a run gives: its last turn in its one form. A tool that it may not have is not in it: then a person must decide.
+fn output(mut turn: Turn, refused: Option<String>, turns: u32) -> String {
+    let refused = refused.filter(|_| turn.status == TurnStatus::ToolRequest);
+    if refused.is_some() {
+        turn.status = TurnStatus::Escalate;
+    }
+    if turn.status != TurnStatus::ToolRequest {
+        turn.requested_tool = None;
+    }
+    let mut output = serde_json::to_value(&turn).expect("a turn serialises");
+    output["turns"] = turns.into();
+    if let Some(why) = refused {
+        output["refused"] = why.into();
+    }
+    output.to_string()
 }

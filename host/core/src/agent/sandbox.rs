@@ -13,7 +13,7 @@ use crate::gate::TrapReason;
 use crate::governance::{Exhausted, StopReason};
 use crate::ids::Digest;
 use crate::limit::Limit;
-use crate::sandbox::{End, Job, Ran, Sandbox};
+use crate::sandbox::{Ceilings, End, Job, Ran, Sandbox};
 use crate::stores::BlobStore;
 use crate::units::{Bytes, Fuel};
 
@@ -55,6 +55,10 @@ impl Sandbox for WithAgents {
                 Box::pin(std::future::ready(Ran { end, fuel: Fuel(0), memory: Bytes(0) }))
             }
         }
+    }
+
+    fn ceilings(&self, component: &Digest) -> Result<Ceilings, String> {
+        Ok(self.agent(component)?.map(|program| program.ceilings()).unwrap_or_default())
     }
 
     fn fingerprint(&self) -> &Arc<str> {

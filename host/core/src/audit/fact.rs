@@ -91,6 +91,12 @@ pub enum Fact {
         /// The grants that counted, where the skill has a power that grants are about.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         held: Option<Vec<HeldGrant>>,
+        /// What it may use, where the program itself allows less than was ordered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limits: Option<Amounts>,
+        /// Exactly which skills judge its outputs.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        validators: Vec<String>,
     },
     /// Another policy came into force that takes something from the task. From here on it has this ring, and of its grants
     /// those that count under this policy too.
@@ -345,6 +351,8 @@ pub enum AttemptEnd {
     },
     /// It gave an output that breaks the contract.
     Invalid { output: String, violations: Vec<Violation> },
+    /// It gave an output that one of those who judge it could not judge.
+    Unjudged { output: String, validator: String, message: String },
     /// The skill asked for another attempt.
     Retry { message: String },
     /// The skill gave up.

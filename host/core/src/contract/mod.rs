@@ -4,6 +4,7 @@ mod compatibility;
 mod json;
 mod rules;
 mod schema;
+mod verdict;
 mod version;
 mod work;
 
@@ -16,6 +17,7 @@ pub use rules::{
     Bounds, Case, Condition, Conditions, Dependency, Naming, Rule, RuleFile, RuleSet, RuleTest, TestFailure,
 };
 pub use schema::{BadSchema, Schema};
+pub use verdict::{BY_VALIDATOR, read_verdict};
 pub use version::parse_version;
 pub use work::{MAX_WORK_HERE, UNCHECKED, Validator, violations};
 

@@ -108,9 +108,14 @@ impl Gate {
     }
 
     pub(super) fn fact<C: Call>(&mut self, call: &C) -> CallFact {
-        self.calls += 1;
         let (arguments, arguments_hash) = Arguments::of(call, C::MAX_SHOWN_ARGUMENTS);
-        CallFact { number: self.calls, call: C::NAME.into(), arguments_hash, arguments, fuel: self.fuel }
+        CallFact {
+            number: self.books.next_call(),
+            call: C::NAME.into(),
+            arguments_hash,
+            arguments,
+            fuel: self.fuel,
+        }
     }
 
     /// Takes what a call may cost, or ends the run.

@@ -1,6 +1,6 @@
 //! What a task's attempts share and what outlives them: the ledger, the log, the switch.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -35,6 +35,8 @@ pub struct Books {
     parent: Option<Arc<Books>>,
     /// Whether an attempt of the task was made before.
     has_past: AtomicBool,
+    /// How many calls the attempt has made.
+    calls: AtomicU64,
 }
 
 struct Pages {
@@ -73,7 +75,8 @@ impl Books {
             running: None,
             approvals: 0,
         };
-        Self { log, switch, clock, pages: Mutex::new(pages), parent: None, has_past: AtomicBool::new(false) }
+        let (pages, has_past, calls) = (Mutex::new(pages), AtomicBool::new(false), AtomicU64::new(0));
+        Self { log, switch, clock, pages, parent: None, has_past, calls }
     }
 
     /// The same for a task that another one asked for.
@@ -130,6 +133,21 @@ impl Books {
     #[must_use]
     pub fn take_provider_failure(&self) -> bool {
         std::mem::take(&mut self.lock().provider_failed)
+    }
+
+    /// Begins to count the calls of an attempt.
+    pub(super) fn begin_calls(&self) {
+        self.calls.store(0, Ordering::Relaxed);
+    }
+
+    /// The number of the attempt's next call, from 1.
+    pub(super) fn next_call(&self) -> u64 {
+        self.calls.fetch_add(1, Ordering::Relaxed).saturating_add(1)
+    }
+
+    /// The number of the call that was made last.
+    pub(super) fn last_call(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
     }
 
     /// Notes that an attempt of the task was made before, here or by a process that is gone.

@@ -5,8 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::TrapReason;
 use super::approve::Asked;
+use super::{Call, SkillsValidate, TrapReason};
 use crate::audit::{Answered, CallFact, Decision, Fact};
 use crate::refusal::Refusal;
 use crate::units::Timestamp;
@@ -158,6 +158,15 @@ impl Journal {
     #[must_use]
     pub fn to_be_resumed(self, repeat: Option<u64>, sleeping_since: Option<Timestamp>) -> Self {
         Self { after: After::Live, repeat, sleeping_since, ..self }
+    }
+
+    /// Takes out what the host asked of those who judge the attempt's output: the attempt itself does not make these calls.
+    #[must_use]
+    pub fn take_judging(&mut self) -> Self {
+        let is_judging = |recorded: &Recorded| recorded.call.call == SkillsValidate::NAME;
+        let (judging, own) = std::mem::take(&mut self.calls).into_iter().partition(is_judging);
+        self.calls = own;
+        Self { calls: judging, after: self.after, repeat: self.repeat, sleeping_since: None }
     }
 
     /// When the sleep began that was answered last, if it was not over when the record ends.

@@ -35,7 +35,7 @@ pub use call::log::{Level, LogWrite};
 pub use call::memory::{Entry, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet};
 pub use call::model::{ModelComplete, ModelRest, ModelRoute};
 pub use call::random::RandomBytes;
-pub use call::skills::{SkillsAnswer, SkillsRun};
+pub use call::skills::{SkillsAnswer, SkillsRun, SkillsValidate};
 pub use call::tool::{ToolAnswer, ToolCall, ToolDescription, ToolList, ToolPart};
 pub use call::{Call, Content, LocalCall, Repetition, check_answer};
 pub use inputs::{Inputs, MAX_RANDOM_BYTES};
@@ -61,7 +61,6 @@ pub struct Gate {
     outside: Arc<Outside>,
     journal: Option<Journal>,
     inputs: Inputs,
-    calls: u64,
     /// How often each effect was asked for.
     occurrences: Occurrences,
     /// What the attempt may use and hold in all.
@@ -82,6 +81,22 @@ impl Gate {
     /// The gate of a live attempt.
     #[must_use]
     pub fn new(books: Arc<Books>, authority: Arc<Authority>, outside: Arc<Outside>, inputs: Inputs) -> Self {
+        books.begin_calls();
+        Self::behind(books, authority, outside, inputs)
+    }
+
+    /// The gate for what the host asks of others about an attempt that has ended: its calls are counted on.
+    pub(crate) fn judging(
+        books: Arc<Books>,
+        authority: Arc<Authority>,
+        fuel: Fuel,
+        journal: Option<Journal>,
+    ) -> Self {
+        let (outside, inputs) = (Arc::new(Outside::untouchable()), Inputs::new(&[0; 32], Timestamp(0)));
+        Self { journal, fuel: fuel.0, ..Self::behind(books, authority, outside, inputs) }
+    }
+
+    fn behind(books: Arc<Books>, authority: Arc<Authority>, outside: Arc<Outside>, inputs: Inputs) -> Self {
         let began = books.clock().now();
         Self {
             books,
@@ -90,7 +105,6 @@ impl Gate {
             began,
             journal: None,
             inputs,
-            calls: 0,
             occurrences: Occurrences::default(),
             budget: (Fuel(0), Bytes(0)),
             fuel: 0,

@@ -31,7 +31,7 @@ impl Gate {
             ))),
             _ => {
                 let why = "`context.read` was answered with another text than is bound".to_owned();
-                Err(Divergence { number: self.calls, why }.into())
+                Err(Divergence { number: self.books.last_call(), why }.into())
             }
         }
     }

@@ -80,6 +80,18 @@ impl Ledger {
         Self { used, ..self }
     }
 
+    /// Allows no more than this of some things. What was allowed before is never exceeded.
+    pub(crate) fn narrow<'a>(&mut self, most: impl IntoIterator<Item = (&'a Limit, &'a u64)>) {
+        for (limit, most) in most {
+            self.allowed[*limit] = self.allowed[*limit].min(*most);
+        }
+    }
+
+    /// All that is allowed.
+    pub(crate) const fn allowed_in_all(&self) -> Amounts {
+        self.allowed
+    }
+
     /// All that was used.
     #[must_use]
     pub const fn used_in_all(&self) -> Amounts {

@@ -35,7 +35,10 @@ pub(super) const fn blame(failing: Failing<'_>) -> Option<Blame> {
             | AttemptEnd::Trapped { .. }
             | AttemptEnd::Exhausted { .. } => Some(Blame::Skill),
             // The operator ended it; nothing is proved against the skill.
-            AttemptEnd::Killed { .. } | AttemptEnd::HostFailed { .. } => Some(Blame::Host),
+            // Who judges is the operator's choice.
+            AttemptEnd::Unjudged { .. } | AttemptEnd::Killed { .. } | AttemptEnd::HostFailed { .. } => {
+                Some(Blame::Host)
+            }
         },
     }
 }
@@ -67,8 +70,8 @@ const fn of_refusal(code: Code) -> Blame {
         Code::R0103 | Code::R0110 | Code::R0401 | Code::R0402 | Code::R0403 | Code::R0421 | Code::R0443 => {
             Blame::Caller
         }
-        // The operator declared the context.
-        Code::R0444 | Code::R0445 | Code::R0446 => Blame::Host,
+        // The operator declared the context, and who judges.
+        Code::R0444 | Code::R0445 | Code::R0446 | Code::R0452 => Blame::Host,
         // No task is refused with these.
         Code::R0001
         | Code::R0201
@@ -110,6 +113,7 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0442
         | Code::R0448
         | Code::R0450
+        | Code::R0451
         | Code::R0455
         | Code::R0456
         | Code::R0460

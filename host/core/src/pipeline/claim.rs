@@ -50,6 +50,8 @@ pub(super) struct Claimed {
     pub(super) worked: Duration,
     /// Its room among all that run, if it is not within another task.
     pub(super) seat: Option<Seat>,
+    /// It judges what another task gave; nobody judges what it gives.
+    pub(super) judges: bool,
 }
 
 /// The task that asks for another.
@@ -60,6 +62,8 @@ pub(super) struct Asking {
     pub(super) chain: Vec<SkillName>,
     /// That of the one that asks.
     pub(super) authority: Arc<Authority>,
+    /// It is asked to judge.
+    pub(super) to_judge: bool,
 }
 
 pub(super) fn claim(host: &Host, order: Order, asking: Option<Asking>) -> Box<Claimed> {
@@ -106,6 +110,7 @@ fn take(
     let began = host.clock.monotonic();
     let place = host.switches.enter(order.task.clone());
     let books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));
+    let judges = asking.as_ref().is_some_and(|asking| asking.to_judge);
     let asked_by = asking.as_ref().map(|asking| Arc::clone(&asking.authority));
     let (chain, parent) = asking.map_or_else(Default::default, |asking| (asking.chain, Some(asking.books)));
     Box::new(Claimed {
@@ -117,6 +122,7 @@ fn take(
         began,
         worked: Duration::ZERO,
         seat: None,
+        judges,
     })
 }
 

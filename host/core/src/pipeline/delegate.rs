@@ -10,11 +10,15 @@ use super::pool;
 use super::resume::{Pool, Resumed};
 use super::{Host, Order};
 use crate::audit::{Blame, Fact, Outcome, Status, Used};
+use crate::capability::Powers;
 use crate::error::{Code, Error};
-use crate::gate::{Again, Books, Permit, Settled, Skills, SkillsAnswer, SkillsRun, Underway};
+use crate::gate::{
+    Again, Books, Call, Permit, Settled, Skills, SkillsAnswer, SkillsRun, SkillsValidate, Underway,
+};
 use crate::ids::TaskId;
 use crate::limit::{Amounts, Limit};
 use crate::refusal::{Refusal, RefusalKind};
+use crate::ring::Ring;
 
 /// Runs skills for others, on one host.
 #[derive(Default)]
@@ -48,26 +52,86 @@ impl Skills for Arc<Delegation> {
     }
 }
 
-async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<SkillsRun> {
+/// A call that runs a skill as a task within another one.
+pub(super) trait Errand: Call<Answer = SkillsAnswer> {
+    /// Whether it is to judge what the other one gave: with no power, no privilege, and no second attempt.
+    const TO_JUDGE: bool;
+
+    /// Which skill, and its input.
+    fn asked(&self) -> (&str, &str);
+
+    /// The task that it is run as: the same again when the one who asks is run again.
+    fn task(&self, asking: &TaskId) -> TaskId;
+
+    /// How much fuel it may use, and how much memory it may hold.
+    fn room(&self) -> (u64, u64);
+
+    /// How long it may take, in milliseconds, if the one who asks has no deadline that ends both.
+    fn wall_ms(&self) -> Option<u64>;
+}
+
+impl Errand for SkillsRun {
+    const TO_JUDGE: bool = false;
+
+    fn asked(&self) -> (&str, &str) {
+        (&self.skill, &self.input)
+    }
+
+    fn task(&self, asking: &TaskId) -> TaskId {
+        asking.errand(&self.kind(), self.occurrence)
+    }
+
+    fn room(&self) -> (u64, u64) {
+        (self.fuel, self.memory)
+    }
+
+    fn wall_ms(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Errand for SkillsValidate {
+    const TO_JUDGE: bool = true;
+
+    fn asked(&self) -> (&str, &str) {
+        (&self.skill, &self.input)
+    }
+
+    fn task(&self, asking: &TaskId) -> TaskId {
+        asking.errand(&self.kind(), Self::OCCURRENCE)
+    }
+
+    fn room(&self) -> (u64, u64) {
+        (self.fuel, self.memory)
+    }
+
+    fn wall_ms(&self) -> Option<u64> {
+        Some(self.wall_ms)
+    }
+}
+
+pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) -> Settled<C> {
     let (call, authority) = (underway.call(), underway.authority());
+    let asking = underway.task().expect("a skill is run in a task");
+    let (skill, input) = call.asked();
     let order = Order {
-        task: errand(&underway),
-        skill: call.skill.as_str().into(),
-        input: call.input.as_str().into(),
+        task: call.task(&asking),
+        skill: skill.into(),
+        input: input.into(),
         agent: authority.agent.clone(),
-        ring: authority.ring,
-        only: None,
+        ring: if C::TO_JUDGE { Ring::Sandboxed } else { authority.ring },
+        only: C::TO_JUDGE.then_some(Powers::NONE),
         // What the asking one was given is its own: it says in the input what the other shall know.
         context: None,
         limits: lent(&underway),
-        max_corrections: CORRECTIONS,
+        max_corrections: if C::TO_JUDGE { 0 } else { CORRECTIONS },
     };
     let task = order.task.clone();
     // In the log it is asked for before it is there: one that is run again must find what it asked for.
     underway.books().log().hand_over();
     let chain = authority.chain.iter().chain([&authority.skill]).cloned().collect();
     let authority = Arc::clone(underway.shared_authority());
-    let asking = Asking { books: Arc::clone(underway.books()), chain, authority };
+    let asking = Asking { books: Arc::clone(underway.books()), chain, authority, to_judge: C::TO_JUDGE };
     let resumed = match underway.again() {
         Again::No if !underway.books().has_past() => Ok(None),
         again => host.resume_errand(&order, again, asking.clone()).await,
@@ -96,13 +160,6 @@ async fn run_within(host: &Host, underway: Underway<SkillsRun>) -> Settled<Skill
     underway.settle(Ok(SkillsAnswer { task, output, used }))
 }
 
-/// The task that an errand is run as: the same again when the one who asks is run again.
-fn errand(underway: &Underway<SkillsRun>) -> TaskId {
-    let books = underway.books();
-    let asking = books.log().stream().as_task().expect("a skill is run in a task");
-    asking.errand(&underway.call().kind(), underway.call().occurrence)
-}
-
 /// What a task within another one used that had ended before this process came to it.
 fn amounts(used: &Used) -> Amounts {
     Amounts::NONE
@@ -115,15 +172,16 @@ fn amounts(used: &Used) -> Amounts {
 }
 
 /// What the permit lends.
-fn lent(underway: &Underway<SkillsRun>) -> Amounts {
-    let fixed = crate::gate::Call::cost(underway.call()).fixed.with(Limit::Steps, 1);
+fn lent<C: Errand>(underway: &Underway<C>) -> Amounts {
+    let fixed = underway.call().cost().fixed.with(Limit::Steps, 1);
     let mut limits = Amounts::NONE;
     for limit in Limit::ALL {
         limits[limit] = underway.allowance(limit).saturating_sub(fixed[limit]);
     }
-    let SkillsRun { fuel, memory, .. } = *underway.call();
+    let (fuel, memory) = underway.call().room();
     // The deadline of the one who asks ends both.
-    let wall = underway.books().with_ledger(|ledger| ledger.allowed(Limit::WallMs));
+    let asking = || underway.books().with_ledger(|ledger| ledger.allowed(Limit::WallMs));
+    let wall = underway.call().wall_ms().unwrap_or_else(asking);
     limits.with(Limit::Fuel, fuel).with(Limit::MemoryBytes, memory).with(Limit::WallMs, wall)
 }
 

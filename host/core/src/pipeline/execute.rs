@@ -19,6 +19,8 @@ use crate::units::{Bytes, Fuel, Timestamp};
 pub(super) struct Executed {
     pub(super) resolved: Resolved,
     pub(super) ran: Ran,
+    /// What those who judge its output were asked, in a process that is gone.
+    pub(super) judging: Option<Journal>,
 }
 
 /// Everything that the host makes up for an attempt: recorded when it first begins, and the same when it is run again.
@@ -32,6 +34,8 @@ pub(super) struct Begun {
     pub(super) violations: Vec<Violation>,
     /// The calls that it has made already, if it was begun by a process that is gone.
     pub(super) journal: Option<Journal>,
+    /// What those who judge its output were asked then.
+    pub(super) judging: Option<Journal>,
 }
 
 /// Begins an attempt.
@@ -48,6 +52,7 @@ pub(super) async fn execute(host: &Host, mut resolved: Resolved) -> Executed {
         engine: host.sandbox.fingerprint_of(&resolved.skill.component),
         violations: std::mem::take(&mut resolved.violations),
         journal: None,
+        judging: None,
     };
     books.log().append(&Fact::AttemptStarted {
         attempt: begun.attempt,
@@ -73,14 +78,16 @@ pub(super) async fn go_on(host: &Host, mut resolved: Resolved, begun: Begun) -> 
     if *was != is {
         let why =
             format!("it was begun with engine {was}, and this is {is}: it cannot go on from its record");
-        return Executed { resolved, ran: nothing(End::HostFailed(Code::R0505, why)) };
+        return Executed { resolved, ran: nothing(End::HostFailed(Code::R0505, why)), judging: None };
     }
     let request = Request { input: Arc::clone(&resolved.claimed.order.input), violations: begun.violations };
     let output = books.with_ledger(|ledger| ledger.left(Limit::BytesOut));
     let admitted = books.with_ledger(|ledger| admit(ledger, &request, resolved.claimed.elapsed()));
     let (fuel_reserved, wall) = match admitted {
         Ok(admitted) => admitted,
-        Err(exhausted) => return Executed { resolved, ran: nothing(End::NotAdmitted(exhausted)) },
+        Err(exhausted) => {
+            return Executed { resolved, ran: nothing(End::NotAdmitted(exhausted)), judging: None };
+        }
     };
     let contract = &resolved.skill.contract;
     let (version, component) = (contract.version.clone(), resolved.skill.component);
@@ -111,7 +118,7 @@ pub(super) async fn go_on(host: &Host, mut resolved: Resolved, begun: Begun) -> 
         ledger.peak(Limit::MemoryBytes, ran.memory.0);
         ledger.peak(Limit::WallMs, u64::try_from(resolved.claimed.elapsed().as_millis()).unwrap_or(u64::MAX));
     });
-    Executed { resolved, ran }
+    Executed { resolved, ran, judging: begun.judging }
 }
 
 /// Sets aside all fuel that is left, and charges the request's bytes.

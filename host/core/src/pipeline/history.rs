@@ -62,6 +62,8 @@ pub(super) struct RecordedSkill {
     pub(super) powers: Powers,
     /// The grants that it held then, and those that were left each time that it lost some.
     pub(super) held: Vec<Vec<HeldGrant>>,
+    /// Who judges its outputs.
+    pub(super) validators: Vec<String>,
 }
 
 /// An attempt that has begun and not ended.
@@ -160,9 +162,10 @@ impl History {
                 self.open.iter_mut().for_each(|open| open.repeat = None);
             }
             Fact::ContextBound { context } => self.context = Some(context),
-            Fact::TaskResolved { skill, version, component, ring, powers, held, .. } => {
+            Fact::TaskResolved { skill, version, component, ring, powers, held, validators, .. } => {
                 let held = held.into_iter().collect();
-                self.resolved = Some(RecordedSkill { skill, version, component, ring, powers, held });
+                self.resolved =
+                    Some(RecordedSkill { skill, version, component, ring, powers, held, validators });
             }
             Fact::TaskNarrowed { ring, held, .. } => {
                 if let Some(resolved) = &mut self.resolved {
@@ -281,8 +284,10 @@ impl Open {
                 (call.call.ends_with(".sleep") || call.call == "model.wait").then_some(*time)
             });
         let journal = Journal::from_facts(self.facts.iter().map(|(_, fact)| fact));
-        let journal = Some(journal.to_be_resumed(self.repeat, sleeping_since));
-        Some(Begun { attempt, seed, start, fuel, memory, engine, violations, journal })
+        let mut journal = journal.to_be_resumed(self.repeat, sleeping_since);
+        let judging = Some(journal.take_judging());
+        let journal = Some(journal);
+        Some(Begun { attempt, seed, start, fuel, memory, engine, violations, journal, judging })
     }
 }
 

@@ -15,6 +15,7 @@ mod replay;
 mod resolve;
 mod resume;
 mod validate;
+mod validators;
 
 use std::sync::Arc;
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::execute::charge_request;
 use super::validate::charge_output;
+use super::validators::{Case, Verdict, hear};
 use crate::audit::{AttemptEnd, Decision, Fact, LimitHit, TraceId};
+use crate::contract::BY_VALIDATOR;
 use crate::gate::{Books, Gate, Inputs, Journal, TrapReason};
 use crate::governance::{Authority, Cost, Exhausted, Ledger, StopSwitch};
 use crate::ids::{Agent, Digest, StreamName, TaskId};
@@ -31,6 +33,7 @@ struct Recorded {
     authority: Arc<Authority>,
     input: Arc<str>,
     limits: Amounts,
+    validators: Vec<String>,
 }
 
 /// Repeats a task from its facts. `scratch` takes the events that the repetition leaves; it is not the task's log.
@@ -102,15 +105,16 @@ impl Recorded {
             }
         }
         let resolved = from.iter().find_map(|fact| match fact {
-            Fact::TaskResolved { skill, component, ring, powers, .. } => {
-                Some((skill.clone(), *component, *ring, *powers))
+            Fact::TaskResolved { skill, component, ring, powers, validators, limits, .. } => {
+                Some((skill.clone(), *component, *ring, *powers, validators.clone(), *limits))
             }
             _ => None,
         });
         let (agent, input, limits) = accepted.ok_or("the record does not say what was asked for")?;
-        let (skill, component, ring, powers) = resolved.ok_or("the task was refused: nothing ran")?;
+        let (skill, component, ring, powers, validators, own) =
+            resolved.ok_or("the task was refused: nothing ran")?;
         let authority = Arc::new(Authority::new(agent, skill, ring, powers, &Arc::default()));
-        Ok(Self { component, authority, input, limits })
+        Ok(Self { component, authority, input, limits: own.unwrap_or(limits), validators })
     }
 }
 
@@ -142,7 +146,8 @@ async fn repeat_attempt(
         return never_began(*attempt, *limit, recorded.limits, &facts[..end]);
     }
     let request = Request { input: recorded.input.clone(), violations: violations.clone() };
-    let journal = Journal::from_facts(&facts[..end]);
+    let mut journal = Journal::from_facts(&facts[..end]);
+    let judging = journal.take_judging();
     let gate = Gate::replay(
         Arc::clone(books),
         Arc::clone(&recorded.authority),
@@ -184,7 +189,18 @@ async fn repeat_attempt(
         ledger.settle(fuel_reserved, &Amounts::NONE.with(Limit::Fuel, ran.fuel.0));
         charged(ledger, ran.end)
     });
+    let (end, verdict) = match end {
+        End::Output(text) if was_judged(recorded_end) => {
+            let mut gate =
+                Gate::judging(Arc::clone(books), Arc::clone(&recorded.authority), ran.fuel, Some(judging));
+            judged_again(&mut gate, recorded, text).await
+        }
+        end => (end, None),
+    };
     compare(*attempt, recorded_end, &end)?;
+    if let Some(verdict) = verdict {
+        compare_verdict(*attempt, recorded_end, &verdict)?;
+    }
     if ran.fuel.0 != *fuel_used {
         return Err(format!("attempt {attempt} used {} fuel; {fuel_used} was recorded", ran.fuel));
     }
@@ -212,6 +228,41 @@ fn charged(ledger: &mut Ledger, end: End) -> End {
     }
 }
 
+/// Whether its output came to those who judge: what broke its schema or a rule did not.
+fn was_judged(end: &AttemptEnd) -> bool {
+    match end {
+        AttemptEnd::Invalid { violations, .. } => {
+            violations.iter().any(|violation| violation.rule.starts_with(BY_VALIDATOR))
+        }
+        _ => true,
+    }
+}
+
+/// Has an output judged once more, from what the record says of those who judged it.
+async fn judged_again(gate: &mut Gate, recorded: &Recorded, text: String) -> (End, Option<Verdict>) {
+    let Ok(output) = crate::contract::parse(&text) else { return (End::Output(text), None) };
+    let case = Case { validators: &recorded.validators, output: &output, input: &recorded.input };
+    match hear(gate, &case, None).await {
+        Ok(verdict) => (End::Output(text), Some(verdict)),
+        Err(reason) => (End::Ended(reason), None),
+    }
+}
+
+fn compare_verdict(attempt: u32, recorded: &AttemptEnd, verdict: &Verdict) -> Result<(), String> {
+    let same = match (recorded, verdict) {
+        (AttemptEnd::Valid { .. }, Verdict::Violations(found)) => found.is_empty(),
+        (AttemptEnd::Invalid { violations, .. }, Verdict::Violations(found)) => found == violations,
+        (AttemptEnd::Unjudged { validator, message, .. }, Verdict::None { validator: by, message: why }) => {
+            validator == by && message == why
+        }
+        _ => false,
+    };
+    if same {
+        return Ok(());
+    }
+    Err(format!("the validators of attempt {attempt} come to {verdict:?}; {recorded:?} was recorded"))
+}
+
 /// Whether a person, a clock or the machine ended it.
 fn ended_from_outside(end: &AttemptEnd) -> Option<&'static str> {
     match end {
@@ -230,7 +281,7 @@ fn compare(attempt: u32, recorded: &AttemptEnd, end: &End) -> Result<(), String>
         (AttemptEnd::Valid { output }, End::Output(text)) => {
             crate::contract::parse(text).is_ok_and(|value| value == *output)
         }
-        (AttemptEnd::Invalid { output, .. }, End::Output(text)) => {
+        (AttemptEnd::Invalid { output, .. } | AttemptEnd::Unjudged { output, .. }, End::Output(text)) => {
             output == text || output.split("… (").next().is_some_and(|cut| text.starts_with(cut))
         }
         (AttemptEnd::Retry { message }, End::Retry(again))

@@ -9,14 +9,17 @@ use super::claim::Claimed;
 use super::context::Bound;
 use super::emit::Over;
 use super::history::RecordedSkill;
+use super::validators;
 use crate::audit::{Fact, HeldGrant, Status};
 use crate::capability::{Capability, Powers};
 use crate::contract::{RuleSet, UNCHECKED, Violation, parse, violations};
 use crate::error::{Code, Error};
 use crate::governance::{Authority, Edition, recorded};
 use crate::ids::SkillName;
+use crate::limit::Amounts;
 use crate::registry::Loaded;
 use crate::ring::{Ring, floor};
+use crate::sandbox::Ceilings;
 
 /// A task that may run.
 pub(super) struct Resolved {
@@ -24,6 +27,8 @@ pub(super) struct Resolved {
     pub(super) skill: Arc<Loaded>,
     pub(super) authority: Arc<Authority>,
     pub(super) rules: RuleSet,
+    /// Who judges what keeps the rules: exactly these versions.
+    pub(super) validators: Vec<String>,
     /// What was wrong with the attempt before.
     pub(super) violations: Vec<Violation>,
     /// How many attempts were made.
@@ -46,21 +51,28 @@ pub(super) async fn resolve(host: &Host, bound: Bound) -> Result<Resolved, Over>
         return Err(Over::refused(claimed, None, error, failing));
     }
     let edition = host.policies.newest();
-    let ring = ring_under(&edition, &claimed, &skill.contract.name);
-    claimed.books.log().set_ring(ring);
-    let granted = match check_powers(&claimed, &skill, ring) {
-        Ok(powers) => check_input(host, &claimed, &skill).await.map(|()| powers),
-        Err(error) => {
-            let failing = Failing::Refused(error.code);
-            Err((error, failing))
-        }
+    let refused = |error: Error| {
+        let failing = Failing::Refused(error.code);
+        (error, failing)
     };
-    let powers = match granted {
-        Ok(powers) => powers,
+    let own = match own_ceilings(host, &skill) {
+        Ok(own) => own,
+        Err(error) => return Err(Over::refused(claimed, None, error, Failing::Refused(Code::R0502))),
+    };
+    let ring = ring_under(&edition, &claimed, &skill.contract.name, &own);
+    claimed.books.log().set_ring(ring);
+    let granted = match check_powers(&claimed, &skill, ring, &own).map_err(refused) {
+        Ok(powers) => check_input(host, &claimed, &skill).await.map(|()| powers),
+        Err(refused) => Err(refused),
+    };
+    let rules = edition.policy().rules.get(&skill.contract.name).cloned().unwrap_or_default();
+    let judges = if claimed.judges { Ok(Vec::new()) } else { validators::pin(&host.registry, &rules) };
+    let (powers, validators) = match granted.and_then(|powers| Ok((powers, judges.map_err(refused)?))) {
+        Ok(may_run) => may_run,
         Err((error, failing)) => return Err(Over::refused(claimed, Some((&skill, ring)), error, failing)),
     };
-    let resolved = resolved(&edition, claimed, skill, ring, powers, &[]);
-    let Resolved { claimed, skill, authority, .. } = &resolved;
+    let resolved = resolved(&edition, claimed, skill, ring, powers, &[], validators);
+    let Resolved { claimed, skill, authority, validators, .. } = &resolved;
     let is_granted = GRANTED.into_iter().any(|capability| authority.powers.contains(capability));
     claimed.books.log().append(&Fact::TaskResolved {
         skill: skill.contract.name.clone(),
@@ -70,6 +82,8 @@ pub(super) async fn resolve(host: &Host, bound: Bound) -> Result<Resolved, Over>
         powers: authority.powers,
         policy: edition.policy().digest,
         held: is_granted.then(|| authority.record()),
+        limits: narrowed(claimed, &own),
+        validators: validators.clone(),
     });
     Ok(resolved)
 }
@@ -78,8 +92,26 @@ pub(super) async fn resolve(host: &Host, bound: Bound) -> Result<Resolved, Over>
 const GRANTED: [Capability; 5] =
     [Capability::Files, Capability::Http, Capability::Model, Capability::Skills, Capability::Tool];
 
-fn ring_under(edition: &Edition, claimed: &Claimed, name: &SkillName) -> Ring {
+/// What the program narrows by itself.
+fn own_ceilings(host: &Host, skill: &Loaded) -> Result<Ceilings, Error> {
+    host.sandbox.ceilings(&skill.component).map_err(|why| {
+        let name = &skill.contract.name;
+        Error::new(Code::R0502, format!("agent `{name}` cannot be read")).because(why)
+    })
+}
+
+/// Takes what the program does not want off the task's ledger; what is left, if that is less.
+fn narrowed(claimed: &Claimed, own: &Ceilings) -> Option<Amounts> {
+    claimed.books.with_ledger(|ledger| {
+        let before = ledger.allowed_in_all();
+        ledger.narrow(&own.limits);
+        Some(ledger.allowed_in_all()).filter(|left| *left != before)
+    })
+}
+
+fn ring_under(edition: &Edition, claimed: &Claimed, name: &SkillName, own: &Ceilings) -> Ring {
     let ring = edition.policy().effective_ring(claimed.order.ring, name);
+    let ring = own.ring.map_or(ring, |own| ring.least_privileged(own));
     claimed.asked_by.as_ref().map_or(ring, |asking| asking.ring_for(name, ring))
 }
 
@@ -91,6 +123,7 @@ fn resolved(
     ring: Ring,
     powers: Powers,
     held: &[Vec<HeldGrant>],
+    validators: Vec<String>,
 ) -> Resolved {
     let name = skill.contract.name.clone();
     let rules = edition.policy().rules.get(&name).cloned().unwrap_or_default();
@@ -102,14 +135,15 @@ fn resolved(
         Some(asking) => authority.asked_under(asking),
         None => authority,
     };
-    Resolved { claimed, skill, authority: Arc::new(authority), rules, violations: Vec::new(), attempts: 0 }
+    let (authority, violations) = (Arc::new(authority), Vec::new());
+    Resolved { claimed, skill, authority, rules, validators, violations, attempts: 0 }
 }
 
 /// The same component again for a task that was resolved by a process that is gone; what policy takes away since then is
 /// gone, and what it adds does not count.
 pub(super) fn again(host: &Host, bound: Bound, recorded: &RecordedSkill) -> Result<Resolved, Over> {
     let claimed = bound.into_claimed();
-    let RecordedSkill { skill: name, version, component, ring, powers, held } = recorded;
+    let RecordedSkill { skill: name, version, component, ring, powers, held, validators } = recorded;
     let found = host.registry.find(&format!("{name}@{version}")).and_then(|skill| {
         host.registry.is_offered(&skill)?;
         if skill.component == *component {
@@ -129,13 +163,18 @@ pub(super) fn again(host: &Host, bound: Bound, recorded: &RecordedSkill) -> Resu
     };
     claimed.place.runs(name, version);
     let edition = host.policies.newest();
-    let ring = ring_under(&edition, &claimed, name).least_privileged(*ring);
+    let own = match own_ceilings(host, &skill) {
+        Ok(own) => own,
+        Err(error) => return Err(Over::refused(claimed, None, error, Failing::Refused(Code::R0502))),
+    };
+    narrowed(&claimed, &own);
+    let ring = ring_under(&edition, &claimed, name, &own).least_privileged(*ring);
     claimed.books.log().set_ring(ring);
-    if let Err(error) = check_powers(&claimed, &skill, ring) {
+    if let Err(error) = check_powers(&claimed, &skill, ring, &own) {
         let failing = Failing::Refused(error.code);
         return Err(Over::refused(claimed, Some((&skill, ring)), error, failing));
     }
-    let resolved = resolved(&edition, claimed, skill, ring, *powers, held);
+    let resolved = resolved(&edition, claimed, skill, ring, *powers, held, validators.clone());
     if ring != recorded.ring || !held.is_empty() && resolved.authority.has_lost() {
         resolved.claimed.books.log().append(&resolved.authority.narrowing());
     }
@@ -143,16 +182,21 @@ pub(super) fn again(host: &Host, bound: Bound, recorded: &RecordedSkill) -> Resu
 }
 
 /// Ring ∩ imports ∩ task, if that leaves the skill all that it imports.
-fn check_powers(claimed: &Claimed, skill: &Loaded, ring: Ring) -> Result<Powers, Error> {
+fn check_powers(claimed: &Claimed, skill: &Loaded, ring: Ring, own: &Ceilings) -> Result<Powers, Error> {
     let name = &skill.contract.name;
     let version = &skill.contract.version;
     if let Some(forbidden) = skill.powers.without(ring.powers()).iter().next() {
         let needed = skill.powers.iter().map(floor).fold(Ring::Sandboxed, Ring::more_privileged);
         return Err(refused_import(Code::R0101, name, version, forbidden)
             .because(format!("ring {ring} may not use `{forbidden}`; ring {} may", floor(forbidden)))
-            .hint(format!(
-                "run it with --ring {needed}, if its caller is to be trusted with `{forbidden}`"
-            )));
+            .hint(match own.ring.filter(|own| !own.reaches(needed)) {
+                Some(own) => {
+                    format!("its own file says ring {own}: an agent that needs `{forbidden}` says more")
+                }
+                None => {
+                    format!("run it with --ring {needed}, if its caller is to be trusted with `{forbidden}`")
+                }
+            }));
     }
     let only = claimed.order.only.unwrap_or_else(Powers::all);
     if let Some(missing) = skill.powers.without(only).iter().next() {

@@ -7,13 +7,15 @@ use super::blame::Failing;
 use super::emit::Over;
 use super::execute::Executed;
 use super::resolve::Resolved;
+use super::validators::{self, Verdict};
 use crate::audit::{AttemptEnd, Fact, Status};
 use crate::contract::{Violation, parse, violations};
 use crate::error::{Code, Error};
-use crate::gate::TrapReason;
+use crate::gate::{Journal, TrapReason};
 use crate::governance::{Cost, Exhausted, Ledger, StopReason};
 use crate::limit::{Amounts, Limit};
 use crate::sandbox::End;
+use crate::units::Fuel;
 
 /// What came of an attempt.
 pub(super) enum Judged {
@@ -33,12 +35,15 @@ pub(super) struct Violated {
 const MAX_SHOWN_OUTPUT: usize = 4096;
 
 pub(super) async fn validate(host: &Host, executed: Executed) -> Judged {
-    let Executed { resolved, ran } = executed;
+    let Executed { resolved, ran, judging } = executed;
     if let End::Ended(TrapReason::Unresolved(unresolved)) = ran.end {
         return Judged::Over(Over::resolved(resolved).suspended(unresolved));
     }
     let (fuel, memory) = (ran.fuel.0, ran.memory.0);
-    let end = judge(host, &resolved, ran.end).await;
+    let end = match ran.end {
+        End::Output(text) => judge_output(host, &resolved, text, ran.fuel, judging).await,
+        end => ended(&resolved, end),
+    };
     let attempt = resolved.attempts;
     let goes_on = matches!(end, AttemptEnd::Invalid { .. } | AttemptEnd::Retry { .. });
     let used = goes_on.then(|| resolved.claimed.books.with_ledger(|ledger| ledger.used_in_all()));
@@ -73,7 +78,7 @@ fn failed(resolved: Resolved, end: &AttemptEnd, failing: Failing<'_>) -> Over {
         AttemptEnd::Exhausted { limit } | AttemptEnd::NotAdmitted { limit } => {
             let error = failed(Code::R0201, &format!("reached its limit of {}", limit.name))
                 .because(format!("{} of {} used", limit.used, limit.allowed))
-                .hint(raise(limit.name));
+                .hint(if is_own(&resolved, limit.name) { raise_own(limit.name) } else { raise(limit.name) });
             return Over::resolved(resolved).with_error(Status::Stopped, error, failing).with_limit(*limit);
         }
         AttemptEnd::Killed { by } => {
@@ -87,6 +92,14 @@ fn failed(resolved: Resolved, end: &AttemptEnd, failing: Failing<'_>) -> Over {
         }
         AttemptEnd::HostFailed { code, message } => {
             (Status::Failed, failed(*code, "could not be run").because(message))
+        }
+        AttemptEnd::Unjudged { validator, message, .. } => {
+            let what = format!("gave what its validator `{validator}` did not judge");
+            let hint = format!(
+                "it is the validator's fault: mend it, or take its [[rule]] out; then: ringfence task retry {}",
+                resolved.claimed.order.task
+            );
+            (Status::Failed, failed(Code::R0451, &what).because(message).hint(hint))
         }
         AttemptEnd::Stop { message } => {
             let mut error = failed(Code::R0301, "gave up").because(message);
@@ -103,6 +116,17 @@ fn failed(resolved: Resolved, end: &AttemptEnd, failing: Failing<'_>) -> Over {
         }
     };
     Over::resolved(resolved).with_error(status, error, failing)
+}
+
+/// Whether the program itself allows no more.
+fn is_own(resolved: &Resolved, limit: Limit) -> bool {
+    let allowed = resolved.claimed.books.with_ledger(|ledger| ledger.allowed(limit));
+    allowed < resolved.claimed.order.limits[limit]
+}
+
+fn raise_own(limit: Limit) -> String {
+    let named = if limit == Limit::WallMs { "timeout" } else { limit.word() };
+    format!("its own file allows no more: raise `{named}` under [limits] there, if the agent is worth it")
 }
 
 fn raise(limit: Limit) -> String {
@@ -123,9 +147,10 @@ fn raise(limit: Limit) -> String {
     format!("raise it with {key}, or `{named}` under [limits] in ringfence.toml, if the skill is worth it")
 }
 
-async fn judge(host: &Host, resolved: &Resolved, end: End) -> AttemptEnd {
+/// How an attempt ended that gave nothing to judge.
+fn ended(resolved: &Resolved, end: End) -> AttemptEnd {
     match end {
-        End::Output(text) => judge_output(host, resolved, text).await,
+        End::Output(_) => unreachable!("an output is judged"),
         End::Retry(message) => AttemptEnd::Retry { message: shorten(message) },
         End::Stop(message) => AttemptEnd::Stop { message: shorten(message) },
         End::Trapped(message) => AttemptEnd::Trapped { message: shorten(message) },
@@ -158,14 +183,33 @@ fn stopped(resolved: &Resolved) -> AttemptEnd {
     }
 }
 
-async fn judge_output(host: &Host, resolved: &Resolved, text: String) -> AttemptEnd {
+async fn judge_output(
+    host: &Host,
+    resolved: &Resolved,
+    text: String,
+    fuel: Fuel,
+    judging: Option<Journal>,
+) -> AttemptEnd {
     let charged = resolved.claimed.books.with_ledger(|ledger| charge_output(ledger, &text));
     if let Err(exhausted) = charged {
         return AttemptEnd::Exhausted { limit: exhausted.into() };
     }
     let violations = match parse(&text) {
         Ok(output) => match all_violations(host, resolved, &output).await {
-            none if none.is_empty() => return AttemptEnd::Valid { output },
+            none if none.is_empty() => {
+                match validators::judge(host, resolved, &output, fuel, judging).await {
+                    Ok(Verdict::Violations(none)) if none.is_empty() => return AttemptEnd::Valid { output },
+                    Ok(Verdict::Violations(some)) => some,
+                    Ok(Verdict::None { validator, message }) => {
+                        return AttemptEnd::Unjudged {
+                            output: cut(text, MAX_SHOWN_OUTPUT),
+                            validator,
+                            message,
+                        };
+                    }
+                    Err(reason) => return ended(resolved, End::Ended(reason)),
+                }
+            }
             some => some,
         },
         Err(why) => vec![Violation { path: String::new(), rule: "json".into(), message: why }],

@@ -20,7 +20,27 @@ impl Registry {
         self.select(reference, true)
     }
 
-    /// The same, withdrawn or not: to be looked at.
+    /// The skill that a reference stands for, if it may judge what others give: one that imports no power.
+    ///
+    /// # Errors
+    /// `R0452` with what is against it.
+    pub fn validator(&self, reference: &str) -> Result<Arc<Loaded>, Error> {
+        let shown: String = reference.chars().take(80).collect();
+        let unfit = || Error::new(Code::R0452, format!("validator {shown:?} cannot be used"));
+        let loaded = self.find(reference).map_err(|why| {
+            let error =
+                why.causes.iter().fold(unfit().because(&why.message), |error, cause| error.because(cause));
+            error.hint("load it, or mend its [[rule]] in ringfence.toml: without it no output is accepted")
+        })?;
+        match loaded.powers.iter().next() {
+            None => Ok(loaded),
+            Some(power) => Err(unfit()
+                .because(format!("it imports {}; a validator imports no power at all", power.interface()))
+                .hint("let it judge what it is given, and leave all else to the skill that it judges")),
+        }
+    }
+
+    /// The same as [`Self::find`], withdrawn or not: to be looked at.
     ///
     /// # Errors
     /// As [`Self::find`].

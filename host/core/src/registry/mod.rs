@@ -27,6 +27,7 @@ use index::Index;
 
 pub use index::Withdrawal;
 pub use orders::Ordered;
+pub use reference::check_reference;
 
 /// A skill that is loaded.
 #[derive(Debug, Clone)]

@@ -3,9 +3,20 @@
 use semver::Version;
 
 use crate::contract::parse_version;
+use crate::ids::SkillName;
 
 /// The fewest digits of a digest that name a component.
 const FEWEST_DIGITS: usize = 8;
+
+/// Whether a text is a reference to a skill at all, loaded or not.
+///
+/// # Errors
+/// Why it is none.
+pub fn check_reference(text: &str) -> Result<(), String> {
+    let (name, which) = text.split_once('@').map_or((text, None), |(name, which)| (name, Some(which)));
+    name.parse::<SkillName>().map_err(|why| why.to_string())?;
+    which.map_or(Ok(()), |which| Which::parse(which).map(drop))
+}
 
 /// What stands behind the name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -34,6 +34,17 @@ fn write_all(text: &mut String, explained: &Explained) -> Result<(), std::fmt::E
     if let Some(ceiling) = explained.ceiling {
         writeln!(text, "ceiling    ring {ceiling}: it runs in ring {}", authority.ring)?;
     }
+    if let Some(own) = explained.own.ring {
+        writeln!(text, "own ring   {own}: it runs in no ring with more privilege, whatever the caller's is")?;
+    }
+    let limits = explained.own.limits.iter().map(|(limit, most)| format!("{most} {limit}"));
+    let limits = limits.collect::<Vec<_>>().join(", ");
+    if !limits.is_empty() {
+        writeln!(text, "own limits {limits} at the most, whatever it is given")?;
+    }
+    if !explained.validators.is_empty() {
+        writeln!(text, "judged by  {}", plain_line(&explained.validators.join(", ")))?;
+    }
     let mut heading = "imports  ";
     for import in &explained.imports {
         writeln!(text, "{heading}  {}", plain_line(import))?;
@@ -217,6 +228,8 @@ pub(super) fn to_json(explained: &Explained) -> Value {
             "agent": caller.agent, "ring": caller.ring, "ceiling": explained.ceiling,
             "effective_ring": authority.ring,
         },
+        "own": { "ring": explained.own.ring, "limits": explained.own.limits },
+        "validators": explained.validators,
         "may_run": explained.may_run(),
         "needs_ring": explained.needs,
         "advice": explained.advice(),

@@ -52,11 +52,16 @@ pub struct Rule {
 
 /// All rules on the output of one skill, checked and compiled.
 #[derive(Debug, Clone, Default)]
-pub struct RuleSet(Arc<[Compiled]>);
+pub struct RuleSet {
+    rules: Arc<[Compiled]>,
+    validators: Arc<[Arc<str>]>,
+}
 
 impl RuleSet {
     /// The most rules on one skill.
     pub const MAX_RULES: usize = 1_000;
+    /// The most validators of one skill.
+    pub const MAX_VALIDATORS: usize = 8;
 
     /// Checks and compiles rules.
     ///
@@ -66,18 +71,44 @@ impl RuleSet {
         if rules.len() > Self::MAX_RULES {
             return Err(format!("there are {} rules; {} are allowed", rules.len(), Self::MAX_RULES));
         }
-        rules.iter().map(Compiled::new).collect::<Result<_, _>>().map(Self)
+        let rules = rules.iter().map(Compiled::new).collect::<Result<_, _>>()?;
+        Ok(Self { rules, validators: Arc::default() })
+    }
+
+    /// The same, with skills that judge what keeps all rules.
+    ///
+    /// # Errors
+    /// One of them stands there twice, or there are too many.
+    pub fn judged_by(self, validators: Vec<Arc<str>>) -> Result<Self, String> {
+        if validators.len() > Self::MAX_VALIDATORS {
+            return Err(format!(
+                "there are {} validators; {} are allowed",
+                validators.len(),
+                Self::MAX_VALIDATORS
+            ));
+        }
+        let twice = validators.iter().enumerate().find(|(at, one)| validators[..*at].contains(one));
+        if let Some((_, validator)) = twice {
+            return Err(format!("validator {validator:?} stands there twice"));
+        }
+        Ok(Self { validators: validators.into(), ..self })
+    }
+
+    /// The skills that judge what keeps all rules, as the operator named them.
+    #[must_use]
+    pub fn validators(&self) -> &[Arc<str>] {
+        &self.validators
     }
 
     /// The rules as they were written.
     pub fn rules(&self) -> impl Iterator<Item = &Rule> {
-        self.0.iter().map(|compiled| &compiled.rule)
+        self.rules.iter().map(|compiled| &compiled.rule)
     }
 
     /// What of an output breaks the rules. Schemas that are much work are left to `elsewhere`.
     pub async fn violations(&self, output: &Value, elsewhere: &dyn Validator) -> Vec<Violation> {
         let mut found = Found { violations: Vec::new(), budget: Budget::new(elsewhere) };
-        for rule in &*self.0 {
+        for rule in &*self.rules {
             if found.violations.len() >= Schema::MAX_VIOLATIONS {
                 break;
             }

@@ -47,6 +47,49 @@ impl SkillsRun {
     }
 }
 
+/// Has a skill judge what another one gave. The host asks for it and no skill, so it needs no power.
+#[derive(Debug, Serialize)]
+pub struct SkillsValidate {
+    /// Exactly which.
+    pub skill: String,
+    /// The hash of what it gets: output and input stand in the task's other events.
+    pub case: Digest,
+    /// The most fuel that it may use.
+    pub fuel: u64,
+    /// The most memory that it may hold, in bytes.
+    pub memory: u64,
+    /// What it gets, as JSON.
+    #[serde(skip)]
+    pub input: String,
+    /// How long it may take, in milliseconds.
+    #[serde(skip)]
+    pub wall_ms: u64,
+}
+
+impl SkillsValidate {
+    /// Stands in the place of an errand's occurrence: no skill asks for anything so often, so that what it asks for is never
+    /// taken for what judges it.
+    pub const OCCURRENCE: u64 = 1 << 63;
+
+    /// Has this skill judge. There must be fuel for it.
+    pub(crate) fn new(skill: String, input: String, fuel: u64, memory: u64, wall_ms: u64) -> Self {
+        let case = Digest::of(input.as_bytes());
+        Self { skill, case, fuel: fuel.max(1), memory, input, wall_ms }
+    }
+
+    /// What makes it the same judgement: which skill, and on what.
+    #[must_use]
+    pub fn kind(&self) -> Digest {
+        Self::kind_of(&self.skill, &self.case.to_string())
+    }
+
+    /// The same from what the log says of it.
+    #[must_use]
+    pub fn kind_of(skill: &str, case: &str) -> Digest {
+        SkillsRun::kind_of(skill, case)
+    }
+}
+
 /// What became of a skill that was run for another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SkillsAnswer {
@@ -96,5 +139,30 @@ impl Call for SkillsRun {
         }
         // Its fuel is taken from the attempt's; what is held at most is nothing that is used up.
         used.with(Limit::Fuel, 0).with(Limit::MemoryBytes, 0).with(Limit::WallMs, 0)
+    }
+}
+
+impl Call for SkillsValidate {
+    const CAPABILITY: Capability = Capability::Skills;
+    const NAME: &'static str = "skills.validate";
+    // It has no power.
+    const EFFECT: Effect = Effect::Read;
+    const VIRTUAL: bool = true;
+    type Answer = SkillsAnswer;
+
+    fn cost(&self) -> Cost {
+        Cost { fixed: Amounts::NONE.with(Limit::Fuel, self.fuel), up_to: None }
+    }
+
+    fn lends(&self) -> Option<u32> {
+        Some(1)
+    }
+
+    fn used(&self, answer: &SkillsAnswer) -> Amounts {
+        answer.used.with(Limit::MemoryBytes, 0).with(Limit::WallMs, 0)
+    }
+
+    fn used_in_vain(&self, _: &Refusal) -> Amounts {
+        Amounts::NONE
     }
 }

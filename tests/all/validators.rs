@@ -1,0 +1,277 @@
+//! Validators: skills that judge what another one gave. What they find is corrected like any other violation; what they do not
+//! judge is not accepted.
+
+use ringfence_core::audit::{AttemptEnd, Blame, Fact, Status};
+use ringfence_core::error::Code;
+use ringfence_core::ids::TaskId;
+use ringfence_core::limit::Limit;
+use ringfence_core::pipeline::{Emitted, Order};
+use ringfence_core::ring::Ring;
+use serde_json::{Value, json};
+
+use crate::harness::{World, limited};
+
+/// A host on which this skill judges what `friend-gives-what-it-is-told` gives.
+fn world(validator: &str) -> World {
+    let policy = format!("[[rule]]\nskill = \"friend-gives-what-it-is-told\"\nvalidator = \"{validator}\"\n");
+    let world = World::with_policy(&policy);
+    world.load("friend_gives_what_it_is_told");
+    world
+}
+
+fn judged_badly() -> World {
+    let world = world("attack-judges-badly@0.1");
+    world.load("attack_judges_badly");
+    world
+}
+
+/// An order to give this, and after a violation that.
+fn giving(world: &World, first: &Value, then: &Value) -> Order {
+    let input = json!({ "first": first, "then": then }).to_string();
+    Order { max_corrections: 1, ..world.order("friend_gives_what_it_is_told", &input) }
+}
+
+fn how(how: &str) -> Value {
+    json!({ "how": how })
+}
+
+/// The tasks of those who judged, in order.
+fn judges(world: &World, task: &TaskId) -> Vec<TaskId> {
+    let tasks = ringfence::app::tasks(&world.running.store, usize::MAX).unwrap();
+    let mut judges: Vec<_> = tasks.into_iter().filter(|line| line.parent.as_ref() == Some(task)).collect();
+    judges.sort_by_key(|line| line.accepted);
+    judges.into_iter().map(|line| line.task).collect()
+}
+
+fn ended(world: &World, task: &TaskId) -> ringfence_core::audit::Outcome {
+    let Some(Fact::TaskEnded { outcome }) = world.facts(task).pop() else { panic!("it ended") };
+    *outcome
+}
+
+/// The fuel of all attempts of the task itself.
+fn replays(world: &World, emitted: &Emitted) -> u64 {
+    world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap().fuel
+}
+
+fn assert_unjudged(world: &World, emitted: &Emitted, says: &str) {
+    let outcome = &emitted.outcome;
+    let error = outcome.error.as_ref().unwrap_or_else(|| panic!("{says}: {outcome:?}"));
+    assert_eq!((outcome.status, error.code), (Status::Failed, Code::R0451), "{says}: {outcome:?}");
+    assert_eq!((outcome.blame, &outcome.output), (Some(Blame::Host), &None), "{says}");
+    assert!(error.message.contains("attack-judges-badly@0.1.0"), "{error:?}");
+    assert!(error.causes.join("; ").contains(says), "{says}: {error:?}");
+    assert!(world.facts(&emitted.task).iter().any(|fact| {
+        matches!(fact, Fact::AttemptEnded { end: AttemptEnd::Unjudged { validator, .. }, .. }
+            if validator == "attack-judges-badly@0.1.0")
+    }));
+}
+
+#[test]
+pub(crate) fn check_invoice() {
+    let world = world("check-invoice");
+    world.load("check_invoice");
+    let invoice = |total: u32| json!({ "number": "7", "lines": [{ "amount": 100 }], "net": 100, "tax": 19, "total": total });
+    let input = json!({ "first": invoice(120), "then": invoice(119) });
+    let order =
+        Order { max_corrections: 1, ..world.order("friend_gives_what_it_is_told", &input.to_string()) };
+    let emitted = world.run(order);
+    // Its input has no text, so that no number stands in it: that never gets better.
+    assert_eq!(emitted.outcome.error.as_ref().map(|error| error.code), Some(Code::R0302));
+    let found: Vec<_> =
+        emitted.outcome.violations.iter().map(|one| (one.path.as_str(), one.rule.as_str())).collect();
+    assert_eq!(found, [("/number", "validator:check-invoice")], "the total was corrected");
+    let Some(Fact::AttemptStarted { violations, .. }) = world
+        .facts(&emitted.task)
+        .into_iter()
+        .find(|fact| matches!(fact, Fact::AttemptStarted { attempt: 2, .. }))
+    else {
+        panic!("there is a second attempt");
+    };
+    assert_eq!(violations[0].path, "/total", "what was found goes to the next attempt");
+    replays(&world, &emitted);
+    world.assert_unharmed();
+}
+
+#[test]
+pub(crate) fn friend_gives_what_it_is_told() {
+    let world = judged_badly();
+    let emitted = world.run(giving(&world, &how("faults"), &how("accepts")));
+    assert_eq!(emitted.outcome.output, Some(how("accepts")), "{:?}", emitted.outcome);
+    let step = ["attempt.started", "call.begun", "call.ended", "attempt.ended"];
+    let kinds = [&["task.accepted", "task.resolved"], &step[..], &step[..], &["task.ended"]].concat();
+    assert_eq!(world.kinds(&emitted.task), kinds);
+    let judges = judges(&world, &emitted.task);
+    assert_eq!(judges.len(), 2, "each attempt is judged by a task of its own");
+    let mut spent = 0;
+    for judge in &judges {
+        let facts = world.facts(judge);
+        let Some(Fact::TaskAccepted { ring, only, parent, .. }) = facts.first() else { panic!("{facts:?}") };
+        assert_eq!((*ring, parent.as_ref()), (Ring::Sandboxed, Some(&emitted.task)));
+        assert!(only.is_some_and(|only| only.iter().next().is_none()), "no power at all");
+        spent += ended(&world, judge).used.fuel;
+    }
+    let own = replays(&world, &emitted);
+    assert!(spent > 0 && own > 0);
+    assert_eq!(emitted.outcome.used.fuel, own + spent, "all of it is the task's fuel");
+    // The ring is the least privileged one, whatever the caller's is.
+    let order = Order { ring: Ring::Standard, ..giving(&world, &how("accepts"), &how("")) };
+    let emitted = world.run(order);
+    let judge = &self::judges(&world, &emitted.task)[0];
+    assert!(matches!(world.facts(judge)[0], Fact::TaskAccepted { ring: Ring::Sandboxed, .. }));
+    world.assert_unharmed();
+}
+
+#[test]
+pub(crate) fn attack_judges_badly() {
+    let world = judged_badly();
+    for (how, says) in [
+        ("traps", "trapped"),
+        ("gives up", "nobody can judge that"),
+        ("retries", "only once more"),
+        ("null", "no list of violations"),
+        ("[] []", "trailing characters"),
+        ("[{\"path\":\"/a\",\"path\":\"/b\",\"message\":\"\"}]", "stands twice"),
+        ("{\"violations\":[]}", "no list of violations"),
+        ("[{\"path\":\"/a\",\"message\":\"\",\"rule\":\"x\"}]", "unknown field"),
+        ("[{\"path\":\"a\",\"message\":\"\"}]", "no JSON Pointer"),
+        ("[{\"path\":\"/a\"}]", "missing field"),
+    ] {
+        let emitted = world.run(giving(&world, &self::how(how), &self::how("accepts")));
+        assert_unjudged(&world, &emitted, says);
+        replays(&world, &emitted);
+    }
+    let flood = world.run(giving(&world, &how("floods"), &how("floods")));
+    assert_eq!(flood.outcome.error.as_ref().map(|error| error.code), Some(Code::R0302));
+    assert_eq!(flood.outcome.violations.len(), 32, "as many as of any rule");
+    assert!(flood.outcome.violations.iter().all(|one| one.message.len() < 600));
+    replays(&world, &flood);
+    world.assert_unharmed();
+}
+
+#[test]
+fn a_validator_that_spins_uses_up_the_tasks_own_fuel_and_its_time() {
+    let world = judged_badly();
+    let order = limited(giving(&world, &how("spins"), &how("accepts")), &[(Limit::Fuel, 50_000_000)]);
+    let emitted = world.run(order);
+    assert_unjudged(&world, &emitted, "limit of fuel");
+    assert_eq!(emitted.outcome.used.fuel, 50_000_000);
+    replays(&world, &emitted);
+    // What is left of the task's time is all that it has.
+    let order = giving(&world, &how("spins"), &how("accepts"));
+    let emitted = world.run(limited(order, &[(Limit::Fuel, u64::MAX >> 1), (Limit::WallMs, 300)]));
+    assert_unjudged(&world, &emitted, "limit of wall-ms");
+    assert!(emitted.outcome.used.wall_ms < 3_000, "{:?}", emitted.outcome.used);
+    // Where the skill has left none, it is its own limit that was reached.
+    let own = world.run(giving(&world, &how("accepts"), &how("")));
+    let fuel = replays(&world, &own);
+    let emitted = world.run(limited(giving(&world, &how("accepts"), &how("")), &[(Limit::Fuel, fuel)]));
+    let limit = emitted.outcome.limit.map(|hit| hit.name);
+    assert_eq!(
+        (emitted.outcome.status, limit),
+        (Status::Stopped, Some(Limit::Fuel)),
+        "{:?}",
+        emitted.outcome
+    );
+    assert_eq!(emitted.outcome.blame, Some(Blame::Skill));
+    replays(&world, &emitted);
+    world.assert_unharmed();
+}
+
+#[test]
+fn a_task_is_killed_while_it_is_judged() {
+    let world = judged_badly();
+    let order = limited(giving(&world, &how("spins"), &how("")), &[(Limit::Fuel, u64::MAX >> 1)]);
+    let task = order.task.clone();
+    let is_judged = |world: &World| {
+        judges(world, &task).first().is_some_and(|judge| world.has_event(judge, "attempt.started"))
+    };
+    let killed = world.kill(order, is_judged);
+    let error = killed.target.outcome.error.as_ref().map(|error| error.code);
+    assert_eq!((killed.target.outcome.status, error), (Status::Stopped, Some(Code::R0202)));
+    assert_eq!(killed.neighbour.outcome.status, Status::Completed);
+    let judge = &judges(&world, &task)[0];
+    world.until("its end is written", || world.has_event(judge, "task.ended"));
+    assert_eq!(ended(&world, judge).error.map(|error| error.code), Some(Code::R0202));
+    world.assert_unharmed();
+}
+
+fn assert_refused(world: &World, says: &str) {
+    let emitted = world.run(giving(world, &how("accepts"), &how("accepts")));
+    let error = emitted.outcome.error.as_ref().unwrap_or_else(|| panic!("{:?}", emitted.outcome));
+    assert_eq!((emitted.outcome.status, error.code), (Status::Refused, Code::R0452), "{error:?}");
+    assert!(error.causes.join("; ").contains(says), "{says}: {error:?}");
+    assert_eq!((emitted.outcome.blame, emitted.outcome.used.fuel), (Some(Blame::Host), 0));
+    assert_eq!(world.kinds(&emitted.task), ["task.accepted", "task.ended"], "nothing ran");
+}
+
+#[test]
+pub(crate) fn attack_judges_with_a_power() {
+    let world = world("attack-judges-with-a-power");
+    assert_refused(&world, "no skill");
+    world.load("attack_judges_with_a_power");
+    assert_refused(&world, "it imports ringfence:memory/memory@0.1.0");
+    world.assert_unharmed();
+}
+
+#[test]
+fn a_validator_that_is_withdrawn_judges_nothing_also_in_the_middle_of_a_task() {
+    let world = judged_badly();
+    let order = limited(giving(&world, &how("is slow"), &how("accepts")), &[(Limit::WallMs, 60_000)]);
+    let task = order.task.clone();
+    let running = world.start(order);
+    world.until("it is judged", || !judges(&world, &task).is_empty());
+    let (store, version) = (&world.running.store, "attack-judges-badly@0.1.0");
+    world.wait(ringfence::app::withdraw(store, version, "it is bad".into(), "ada", None)).unwrap();
+    let emitted = world.wait(running).unwrap();
+    assert_unjudged(&world, &emitted, "withdrawn");
+    assert_eq!(emitted.outcome.attempts, 2, "who judged already was heard");
+    assert_refused(&world, "withdrawn");
+    world.assert_unharmed();
+}
+
+#[test]
+fn only_what_keeps_the_schema_and_the_rules_is_judged_and_nobody_judges_the_judges() {
+    let judge = "[[rule]]\nskill = \"attack-judges-badly\"\nvalidator = \"attack-judges-badly\"\n";
+    let rules = "[[rule]]\nskill = \"friend-gives-what-it-is-told\"\npath = \"/how\"\nrequired = true\n";
+    let validator =
+        "[[rule]]\nskill = \"friend-gives-what-it-is-told\"\nvalidator = \"attack-judges-badly\"\n";
+    let world = World::with_policy(&format!("{judge}{rules}{validator}"));
+    world.load("friend_gives_what_it_is_told");
+    world.load("attack_judges_badly");
+    let emitted = world.run(giving(&world, &json!({}), &json!({})));
+    assert_eq!(emitted.outcome.violations[0].rule, "rule:required");
+    assert_eq!(judges(&world, &emitted.task), [], "it did not come to that");
+    replays(&world, &emitted);
+    let emitted = world.run(giving(&world, &how("accepts"), &how("")));
+    assert_eq!(emitted.outcome.status, Status::Completed, "{:?}", emitted.outcome);
+    let judges = judges(&world, &emitted.task);
+    assert_eq!((judges.len(), self::judges(&world, &judges[0])), (1, Vec::new()), "judging ends there");
+    // By itself it is a skill like any other, and judged.
+    let alone = world.run(world.order("attack_judges_badly", r#"{"output":{"how":"accepts"},"input":{}}"#));
+    assert_unjudged(&world, &alone, "breaks its contract");
+}
+
+/// A record in which an output was accepted without its validators, or against them, does not replay.
+#[test]
+fn a_record_that_leaves_out_or_bends_what_validators_said_is_seen() {
+    use std::sync::Arc;
+    let world = judged_badly();
+    let emitted = world.run(giving(&world, &how("faults"), &how("accepts")));
+    let facts = world.facts(&emitted.task);
+    let replay = |facts: &[Fact]| {
+        let (clock, sandbox) = (Arc::clone(&world.running.store.clock), &*world.running.sandbox);
+        let log = ringfence::wiring::scratch_log();
+        world.wait(ringfence_core::pipeline::replay(sandbox, clock, log, &emitted.task, facts))
+    };
+    replay(&facts).unwrap();
+    let of_a_call = |fact: &&Fact| fact.kind().starts_with("call.");
+    let left_out: Vec<_> = facts.iter().filter(|fact| !of_a_call(fact)).cloned().collect();
+    assert!(replay(&left_out).unwrap_err().contains("one call more than was recorded"));
+    let mut bent = facts.clone();
+    for fact in &mut bent {
+        if let Fact::AttemptEnded { end: AttemptEnd::Invalid { violations, .. }, .. } = fact {
+            violations[0].path = "/elsewhere".into();
+        }
+    }
+    assert!(replay(&bent).unwrap_err().contains("validators of attempt 1"));
+}
