@@ -105,19 +105,36 @@ pub async fn run(running: &Running, order: Order) -> Result<Emitted, Error> {
 /// # Errors
 /// `R0507` or `R0431` if another host goes on with it, and the store's.
 pub async fn wait_and_resume(running: &Running, task: &TaskId) -> Result<Emitted, Error> {
+    wait_until_decided(&running.store, task).await?;
+    resume(running, task).await
+}
+
+/// Waits until a task waits for nobody any more.
+///
+/// # Errors
+/// The store's.
+pub async fn wait_until_decided(store: &Store, task: &TaskId) -> Result<(), Error> {
     /// How often it is looked whether somebody has decided; of so many looks one is for the time.
     const LOOK_EVERY: Duration = Duration::from_millis(50);
     const LOOKS: u32 = 20;
     for look in 1_u32.. {
-        running.store.clock.sleep(LOOK_EVERY).await;
-        let work = running.store.queue.work(task)?;
+        store.clock.sleep(LOOK_EVERY).await;
+        let work = store.queue.work(task)?;
         if work.is_none_or(|work| work.state != WorkState::Suspended) {
             break;
         }
         if look.is_multiple_of(LOOKS) {
-            approvals::look_at(&running.store, task).await?;
+            approvals::look_at(store, task).await?;
         }
     }
+    Ok(())
+}
+
+/// Goes on with a task that can.
+///
+/// # Errors
+/// `R0507` or `R0431` if another host goes on with it, and the store's.
+pub async fn resume(running: &Running, task: &TaskId) -> Result<Emitted, Error> {
     let emitted = running.host.resume(task).await?;
     emitted.durable().await?;
     Ok(emitted)

@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use ringfence_adapters::mcp_server::{Begun, Offer, Offering};
 use ringfence_core::artifact::Artifact;
+use ringfence_core::audit::Fact;
 use ringfence_core::error::Error;
 use ringfence_core::governance::KillTarget;
-use ringfence_core::ids::TaskId;
+use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::pipeline::Order;
-use ringfence_core::registry::Loaded;
 use ringfence_core::stores::EventLog;
+use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
-use crate::app;
+use crate::app::{self, TaskState};
 use crate::artifacts::{self, Wanted};
 use crate::config::{Client, OfferedSkill};
+use crate::tasks::fact;
 use crate::wiring::Running;
 
 /// One client, served by this host.
@@ -26,40 +28,83 @@ pub struct Clerk {
 }
 
 impl Clerk {
-    /// Serves this client; what it begins is counted among what is at work.
+    /// Serves this client; what it begins is counted among what is at work. Where that is closed, nothing begins any more.
     #[must_use]
     pub const fn new(running: Arc<Running>, client: Client, at_work: TaskTracker) -> Self {
         Self { running, client, at_work }
     }
 
-    /// The tool of a skill, if it is loaded and its caller's ring has all that it imports: others would be refused.
-    fn offered(&self, reference: &str, tool: &str) -> Option<Offer> {
-        let loaded: Arc<Loaded> = self.running.store.registry.find(reference).ok()?;
-        let lacks = loaded.powers.without(self.client.ring.powers());
-        let offer =
-            || Offer { tool: tool.to_owned(), reference: reference.into(), loaded: Arc::clone(&loaded) };
-        lacks.iter().next().is_none().then(offer)
+    /// What is not offered of all that is meant for this client, and why.
+    #[must_use]
+    pub fn withheld(&self) -> Vec<(String, String)> {
+        let withheld = |skill: OfferedSkill| Some((skill.tool.clone(), self.offer_of(&skill).err()?));
+        self.meant().into_iter().filter_map(withheld).collect()
     }
+
+    /// What is meant for this client, offered or not.
+    fn meant(&self) -> Vec<OfferedSkill> {
+        if let Some(skills) = &self.client.skills {
+            return skills.clone();
+        }
+        let loaded = self.running.store.registry.list();
+        let names: BTreeSet<&str> = loaded.iter().map(|loaded| loaded.contract.name.as_str()).collect();
+        names.into_iter().map(OfferedSkill::named).collect()
+    }
+
+    /// The tool of a skill, if it is loaded and its caller's ring has all that it imports: others would be refused.
+    fn offer_of(&self, skill: &OfferedSkill) -> Result<Offer, String> {
+        let loaded = self.running.store.registry.find(&skill.reference).map_err(|why| why.message)?;
+        let lacks = loaded.powers.without(self.client.ring.powers());
+        if let Some(power) = lacks.iter().next() {
+            return Err(format!("it imports `{power}`, which ring {} has not", self.client.ring));
+        }
+        Ok(Offer { tool: skill.tool.clone(), reference: skill.reference.as_str().into(), loaded })
+    }
+
+    /// Whether a task ran for this client, in a ring that is no more privileged than its own.
+    fn is_own(&self, task: &TaskId) -> Result<bool, Error> {
+        let first = self.running.store.log.read(&StreamName::task(task), 1, 1)?;
+        Ok(match first.first().and_then(fact) {
+            Some(Fact::TaskAccepted { agent, ring, .. }) => {
+                agent == self.client.agent && self.client.ring.reaches(ring)
+            }
+            _ => false,
+        })
+    }
+
+    fn kill_task(&self, task: &TaskId) {
+        let by = format!("client {}, which waits for it no more", self.client.agent);
+        self.running.host.switches.kill(&KillTarget::Task(task.clone()), &by);
+    }
+}
+
+/// Goes on with a task when people have decided what it waits for, and again if it waits once more. Whoever is faster does, and
+/// where this process ends before, a worker.
+fn go_on_when_decided(running: &Arc<Running>, at_work: &TaskTracker, task: TaskId) {
+    let (running, at_work) = (Arc::clone(running), at_work.clone());
+    tokio::spawn(async move {
+        while app::wait_until_decided(&running.store, &task).await.is_ok() {
+            let (running, task) = (Arc::clone(&running), task.clone());
+            let ended = at_work.spawn(async move { app::resume(&running, &task).await }).await;
+            if !matches!(ended, Ok(Ok(emitted)) if emitted.waits_for.is_some()) {
+                return;
+            }
+        }
+    });
 }
 
 impl Offering for Clerk {
     fn offers(&self) -> Result<Vec<Offer>, Error> {
-        let offer = |skill: &OfferedSkill| self.offered(&skill.reference, &skill.tool);
-        if let Some(skills) = &self.client.skills {
-            return Ok(skills.iter().filter_map(offer).collect());
-        }
-        let loaded = self.running.store.registry.list();
-        let names: BTreeSet<&str> = loaded.iter().map(|loaded| loaded.contract.name.as_str()).collect();
-        Ok(names.into_iter().filter_map(|name| self.offered(name, name)).collect())
+        Ok(self.meant().iter().filter_map(|skill| self.offer_of(skill).ok()).collect())
     }
 
     fn offer(&self, tool: &str) -> Result<Option<Offer>, Error> {
-        let reference = match &self.client.skills {
-            Some(skills) => skills.iter().find(|skill| skill.tool == tool).map(|skill| &*skill.reference),
+        let skill = match &self.client.skills {
+            Some(skills) => skills.iter().find(|skill| skill.tool == tool).cloned(),
             // By its name alone: a tool's name says nothing of versions.
-            None => (!tool.contains('@')).then_some(tool),
+            None => (!tool.contains('@')).then(|| OfferedSkill::named(tool)),
         };
-        Ok(reference.and_then(|reference| self.offered(reference, tool)))
+        Ok(skill.and_then(|skill| self.offer_of(&skill).ok()))
     }
 
     fn begin(&self, offer: &Offer, input: String) -> Begun {
@@ -76,27 +121,63 @@ impl Offering for Clerk {
             limits: running.config.limits,
             max_corrections: running.config.max_corrections,
         };
-        let ended = self.at_work.spawn(async move { app::run(&running, order).await });
+        // From here on it can be killed.
+        let run = running.host.begin(order);
+        if self.at_work.is_closed() {
+            self.kill_task(&task);
+        }
+        let at_work = self.at_work.clone();
+        let ended = self.at_work.spawn(async move {
+            let emitted = run.await;
+            emitted.durable().await?;
+            if emitted.waits_for.is_some() {
+                go_on_when_decided(&running, &at_work, emitted.task.clone());
+            }
+            Ok(emitted)
+        });
         let end = async move { ended.await.map_err(app::bug)? };
         Begun { task, end: Box::pin(end) }
     }
 
     fn kill(&self, task: &TaskId) {
-        let by = format!("client {}, which waits for it no more", self.client.agent);
-        self.running.host.switches.kill(&KillTarget::Task(task.clone()), &by);
+        self.kill_task(task);
+    }
+
+    fn outcome(&self, task: &TaskId) -> Result<Option<Value>, Error> {
+        let store = &self.running.store;
+        let Some(line) = self.is_own(task)?.then(|| app::task(store, task)).transpose()?.flatten() else {
+            return Ok(None);
+        };
+        Ok(Some(match line.state {
+            TaskState::Ended(outcome) => {
+                let error =
+                    outcome.error.map(|error| json!({ "code": error.code, "message": error.message }));
+                json!({ "task": task, "status": outcome.status, "output": outcome.output, "error": error })
+            }
+            TaskState::WaitsForApproval(id) => json!({ "task": task, "status": "suspended", "approval": id }),
+            TaskState::Suspended => json!({ "task": task, "status": "suspended" }),
+            TaskState::Purged => json!({ "task": task, "status": "purged" }),
+            TaskState::Running | TaskState::Abandoned | TaskState::Ready => {
+                json!({ "task": task, "status": "running" })
+            }
+        }))
     }
 
     fn log(&self) -> &Arc<dyn EventLog> {
         &self.running.store.log
     }
 
+    fn bytes(&self, artifact: &Artifact) -> Option<Vec<u8>> {
+        self.running.store.blobs.get(&artifact.hash).ok()?
+    }
+
     fn artifact(&self, task: &TaskId, name: &str) -> Result<Option<(Artifact, Vec<u8>)>, Error> {
+        if !self.is_own(task)? {
+            return Ok(None);
+        }
         let store = &self.running.store;
-        let wanted = Wanted { task: Some(task.clone()), skill: None };
-        let lines = artifacts::list(store, &wanted, usize::MAX)?;
-        let own = lines
-            .into_iter()
-            .find(|line| line.agent == self.client.agent && line.artifact.name.as_str() == name);
-        own.map(|line| Ok((line.artifact.clone(), artifacts::read(store, &line)?))).transpose()
+        let lines = artifacts::list(store, &Wanted { task: Some(task.clone()), skill: None }, usize::MAX)?;
+        let named = lines.into_iter().find(|line| line.artifact.name.as_str() == name);
+        named.map(|line| Ok((line.artifact.clone(), artifacts::read(store, &line)?))).transpose()
     }
 }

@@ -11,6 +11,7 @@ pub mod context;
 pub mod files;
 pub mod http_client;
 pub mod in_memory;
+mod line_writer;
 pub mod mcp_client;
 pub mod mcp_server;
 pub mod memory;

@@ -62,13 +62,16 @@ impl Secrets {
         Ok(filled.into())
     }
 
-    /// The hash of a secret: enough to know it by.
+    /// The hash of a secret of so many bytes: enough to know it by.
     ///
     /// # Errors
-    /// That there is none of this name.
-    pub(crate) fn digest(&self, name: &str) -> Result<Digest, String> {
+    /// That there is none of this name, or that it is shorter.
+    pub(crate) fn digest(&self, name: &str, shortest: usize) -> Result<Digest, String> {
         let secret = self.named.iter().find(|(known, _)| known == name);
         let (_, secret) = secret.ok_or_else(|| format!("there is no secret `{name}`"))?;
+        if secret.expose_secret().len() < shortest {
+            return Err(format!("secret `{name}` has fewer than {shortest} bytes"));
+        }
         Ok(Digest::of(secret.expose_secret().as_bytes()))
     }
 

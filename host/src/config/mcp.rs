@@ -18,8 +18,6 @@ const MAX_NAME: usize = 64;
 pub(super) struct McpEntry {
     #[serde(default)]
     hosts: Vec<String>,
-    #[serde(default)]
-    origins: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,8 +52,6 @@ impl<'de> Deserialize<'de> for SkillEntry {
 pub struct McpSettings {
     /// What this host is called beside loopback's own names, by a proxy before it.
     pub hosts: Vec<String>,
-    /// The pages that may ask it, beside those of this machine.
-    pub origins: Vec<String>,
     /// The clients.
     pub clients: Vec<Client>,
 }
@@ -82,6 +78,14 @@ pub struct OfferedSkill {
     pub tool: String,
 }
 
+impl OfferedSkill {
+    /// A skill by its name alone, which is its tool's too.
+    #[must_use]
+    pub fn named(name: &str) -> Self {
+        Self { reference: name.to_owned(), tool: name.to_owned() }
+    }
+}
+
 /// What was declared, checked.
 pub(super) fn settings(
     entry: &McpEntry,
@@ -91,9 +95,6 @@ pub(super) fn settings(
     if let Some(host) = entry.hosts.iter().find(|host| host.is_empty() || host.contains(['/', '*', '@', ' ']))
     {
         return Err(format!("[mcp] hosts: {host:?} is no host: say skills.example.com"));
-    }
-    if let Some(origin) = entry.origins.iter().find(|origin| !is_origin(origin)) {
-        return Err(format!("[mcp] origins: {origin:?} is no origin: say https://app.example.com"));
     }
     let mut checked: Vec<Client> = Vec::with_capacity(clients.len());
     for entry in clients {
@@ -107,13 +108,7 @@ pub(super) fn settings(
         }
         checked.push(client);
     }
-    Ok(McpSettings { hosts: entry.hosts.clone(), origins: entry.origins.clone(), clients: checked })
-}
-
-fn is_origin(text: &str) -> bool {
-    text.split_once("://").is_some_and(|(scheme, host)| {
-        ["http", "https"].contains(&scheme) && !host.is_empty() && !host.contains(['/', '@', ' '])
-    })
+    Ok(McpSettings { hosts: entry.hosts.clone(), clients: checked })
 }
 
 fn client(entry: &ClientEntry, secrets: &BTreeMap<String, SecretEntry>) -> Result<Client, String> {

@@ -347,9 +347,11 @@ fn a_task_that_takes_its_hosts_with_it_is_left_to_a_person() {
 
 #[test]
 fn a_worker_that_was_frozen_and_comes_back_has_lost_its_task_and_does_nothing_more_to_it() {
-    let server = RawServer::start(|head, stream| {
+    let is_frozen = Arc::new(AtomicBool::new(false));
+    let may_answer = Arc::clone(&is_frozen);
+    let server = RawServer::start(move |head, stream| {
         if head.starts_with("GET") {
-            std::thread::sleep(Duration::from_secs(8));
+            until("the first one is frozen", || may_answer.load(Ordering::SeqCst));
         }
         ok(stream, "done");
     });
@@ -360,6 +362,7 @@ fn a_worker_that_was_frozen_and_comes_back_has_lost_its_task_and_does_nothing_mo
     until("it has asked", || server.requests().len() == 1);
     until("what it has begun is on record", || kinds(&operator, "t-z").contains(&"call.begun".to_owned()));
     freeze_between_commits(&operator, &frozen);
+    is_frozen.store(true, Ordering::SeqCst);
     // Its lease runs out although its process is there.
     let worker = Worker::start(&operator);
     until("another has it", || {

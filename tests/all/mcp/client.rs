@@ -25,15 +25,26 @@ impl Client {
     /// Starts `ringfence mcp` and introduces itself.
     pub(super) fn start(operator: &Operator, arguments: &[&str]) -> Self {
         let mut client = Self::stranger(operator, arguments);
-        let introduction = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } });
-        let answer = client.ask("initialize", introduction);
+        let answer = client.ask("initialize", introduction());
         assert_eq!(answer["result"]["serverInfo"]["name"], "ringfence", "{answer}");
+        client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
+        client
+    }
+
+    /// One that introduces itself and reads nothing that it is told.
+    pub(super) fn deaf(operator: &Operator) -> Self {
+        let mut client = Self::begin(operator, &[], false);
+        client.request("initialize", introduction());
         client.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
         client
     }
 
     /// Starts it, and says nothing.
     pub(super) fn stranger(operator: &Operator, arguments: &[&str]) -> Self {
+        Self::begin(operator, arguments, true)
+    }
+
+    fn begin(operator: &Operator, arguments: &[&str], listens: bool) -> Self {
         let mut command = operator.plain(env!("CARGO_BIN_EXE_ringfence").as_ref());
         command.arg("mcp").args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
@@ -41,6 +52,11 @@ impl Client {
         let (input, output) = (child.stdin.take(), child.stdout.take().unwrap());
         let (tell, said) = channel();
         std::thread::spawn(move || {
+            if !listens {
+                // Held open, and not read.
+                std::thread::sleep(2 * PATIENCE);
+                return drop(output);
+            }
             for line in BufReader::new(output).lines() {
                 let Ok(line) = line else { return };
                 let message = serde_json::from_str(&line).unwrap_or_else(|why| panic!("{why}: {line}"));
@@ -115,6 +131,10 @@ impl Client {
         drop(self.input.take());
         self.child.wait().unwrap()
     }
+}
+
+fn introduction() -> Value {
+    json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "t", "version": "1" } })
 }
 
 impl Drop for Client {

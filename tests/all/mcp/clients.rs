@@ -9,7 +9,7 @@ const CLIENTS: &str = r#"
 [[client]]
 name = "editor"
 ring = 2
-skills = ["notes", { skill = "hello@0", tool = "greet" }, "nobody"]
+skills = ["notes", { skill = "hello@0", tool = "greet" }, { skill = "hello", tool = "hail" }, "nobody"]
 
 [[client]]
 name = "guest"
@@ -19,7 +19,7 @@ name = "guest"
 fn a_client_is_offered_its_skills_under_the_names_that_the_operator_gave_them() {
     let operator = operator(&["hello", "notes", "word_count"], CLIENTS);
     let mut editor = Client::start(&operator, &["--client", "editor"]);
-    assert_eq!(editor.tools(), ["greet", "notes"]);
+    assert_eq!(editor.tools(), ["greet", "hail", "notes"]);
     let said = editor.call("greet", json!({ "name": "Ada" }));
     assert_eq!((&said["isError"], accepted_last(&operator)), (&json!(false), ("editor".to_owned(), 2)));
     for not_its in ["hello", "word-count", "nobody"] {
@@ -34,6 +34,10 @@ fn a_client_is_offered_its_skills_under_the_names_that_the_operator_gave_them() 
     let denied = editor.call("notes", json!({ "action": "add", "name": "milk", "text": "buy some" }));
     assert_eq!(denied["_meta"]["ringfence/error"]["code"], "R0301", "{denied}");
     assert!(!denied.to_string().contains("[[grant]]"), "advice for the operator alone: {denied}");
+    let skills = editor.ask("skills/list", json!({}))["result"]["skills"].clone();
+    let found: Vec<&str> =
+        skills.as_array().unwrap().iter().filter_map(|skill| skill["uri"].as_str()).collect();
+    assert_eq!(found, ["skill://greet/SKILL.md", "skill://hail/SKILL.md", "skill://notes/SKILL.md"]);
     let mut guest = Client::start(&operator, &["--client", "guest"]);
     assert_eq!(guest.tools(), ["hello", "word-count"], "what ring 3 has not is not offered");
     assert_eq!(guest.ask("tools/call", json!({ "name": "notes" }))["error"]["code"], -32602);
@@ -46,17 +50,27 @@ fn what_one_client_was_handed_over_no_other_reads() {
     let result = guest.call("friend-hands-over-all-kinds", json!({}));
     let link = result["content"][5]["uri"].clone();
     assert!(guest.ask("resources/read", json!({ "uri": link }))["result"].is_object());
-    let mut local = Client::start(&operator, &[]);
-    assert_eq!(local.ask("resources/read", json!({ "uri": link }))["error"]["code"], -32002);
+    let mut other = Client::start(&operator, &[]);
+    assert_eq!(other.ask("resources/read", json!({ "uri": link }))["error"]["code"], -32002);
+    // Nor does the same caller in a less privileged ring.
+    operator.write("ringfence.toml", CLIENTS.replace("name = \"guest\"", "name = \"guest\"\nring = 2"));
+    let mut above = Client::start(&operator, &["--client", "guest"]);
+    let link = above.call("friend-hands-over-all-kinds", json!({}))["content"][5]["uri"].clone();
+    assert!(above.ask("resources/read", json!({ "uri": link }))["result"].is_object());
+    assert_eq!(guest.ask("resources/read", json!({ "uri": link }))["error"]["code"], -32002);
 }
 
 #[test]
 fn clients_that_say_more_or_less_than_they_mean_are_refused() {
     let operator = operator(&[], CLIENTS);
-    operator.say(&["mcp", "--client", "nobody"]).failed("R0465", 2).saying("[[client]]");
+    operator.say(&["mcp", "--client", "nobody"]).failed("R0465", 2).saying("declares editor, guest");
     operator.say(&["mcp", "--http", "127.0.0.1:0"]).failed("R0465", 2).saying("token");
     operator.say(&["mcp", "--http", "0.0.0.0:0"]).failed("R0466", 3).saying("in the clear");
-    operator.say(&["mcp", "--http", "nowhere"]).failed("R0414", 2);
+    operator.say(&["mcp", "--http", "nowhere"]).failed("R0414", 2).saying("127.0.0.1:8080");
+    operator.write("short", "short-secret");
+    operator
+        .write("ringfence.toml", "[secret.t]\nfile = \"short\"\n[[client]]\nname = \"a\"\ntoken = \"t\"\n");
+    operator.say(&["mcp", "--http", "localhost:0"]).failed("R0412", 2).saying("fewer than 16 bytes");
     for (file, says) in [
         ("[[client]]\nname = \"Ada B\"", "is not an agent name"),
         ("[[client]]\nname = \"a\"\nring = 0", "ring is 0"),
@@ -65,7 +79,6 @@ fn clients_that_say_more_or_less_than_they_mean_are_refused() {
         ("[[client]]\nname = \"a\"\nskills = [\"hello\", \"hello@1\"]", "two tools are called \"hello\""),
         ("[[client]]\nname = \"a\"\nskills = [{ skill = \"hello\", tool = \"a b\" }]", "no name of a tool"),
         ("[mcp]\nhosts = [\"https://a.example\"]", "is no host"),
-        ("[mcp]\norigins = [\"a.example\"]", "is no origin"),
         (
             "[secret.t]\nenv = \"T\"\n[[client]]\nname = \"a\"\ntoken = \"t\"\n[[client]]\nname = \"b\"\ntoken = \"t\"",
             "nobody could tell them apart",

@@ -7,7 +7,7 @@ use super::{accepted_last, operator, tasks};
 
 #[test]
 fn what_is_no_message_is_answered_as_the_protocol_says_and_the_connection_lives() {
-    let operator = operator(&["hello"], "");
+    let operator = operator(&["hello", "friend_neighbour"], "");
     let mut client = Client::start(&operator, &[]);
     let deep = format!(
         "{{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":{}1{}}}",
@@ -26,6 +26,15 @@ fn what_is_no_message_is_answered_as_the_protocol_says_and_the_connection_lives(
         assert_eq!(client.next()["error"]["code"], -32600, "{line}");
     }
     client.is_served();
+    // Two requests of one id could not be told apart when one of them is cancelled.
+    let asked = json!({ "jsonrpc": "2.0", "id": "same", "method": "tools/call", "params": { "name": "friend-neighbour" } });
+    client.send(&asked);
+    client.send(&asked);
+    assert!(client.next()["error"]["message"].as_str().unwrap().contains("not answered yet"));
+    assert_eq!(client.next()["id"], "same");
+    for params in [json!({}), json!({ "name": 5 }), json!({ "name": "hello", "arguments": "x" })] {
+        assert_eq!(client.ask("tools/call", params)["error"]["code"], -32602);
+    }
     client.send_bytes(&vec![b'x'; (16 << 20) + 1]);
     client.send_bytes(b"\n");
     let refused = client.next();
@@ -76,7 +85,7 @@ fn what_is_smuggled_beside_the_arguments_changes_nothing() {
         "_meta": { "ring": 1, "ringfence/ring": 1, "approved": true },
     });
     assert_eq!(client.ask("tools/call", smuggled)["result"]["isError"], false);
-    assert_eq!(accepted_last(&operator), ("local".to_owned(), 3));
+    assert_eq!(accepted_last(&operator), ("mcp".to_owned(), 3));
     let within = client.call("hello", json!({ "name": "Ada", "ring": 1 }));
     assert_eq!(within["_meta"]["ringfence/error"]["code"], "R0403", "{within}");
 }

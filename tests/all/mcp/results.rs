@@ -109,7 +109,7 @@ fn skills_are_found_with_digests_that_their_files_keep() {
     let sum = std::process::Command::new("sha256sum").arg(file).output().unwrap();
     let sum = String::from_utf8(sum.stdout).unwrap();
     assert_eq!(skill["resources"][0]["digest"], format!("sha256:{}", &sum[..64]));
-    assert!(text.starts_with("---\nname: hello\n") && text.contains("Call the tool `hello`"), "{text}");
+    assert!(text.starts_with("---\nname: \"hello\"\n") && text.contains("Call the tool `hello`"), "{text}");
     let listed = client.ask("resources/list", json!({}));
     assert_eq!(listed["result"]["resources"][0]["uri"], skill["uri"]);
 }

@@ -1,6 +1,5 @@
 //! Messages over the standard input and output of a process, one a line, with everything that comes in bounded.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -8,10 +7,11 @@ use futures::future::{BoxFuture, Fuse};
 use rmcp::RoleClient;
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage};
 use rmcp::transport::Transport;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
 
 use super::child::Owned;
 use super::messages::{Fate, MAX_MESSAGE, Reader, TOO_LONG};
+use crate::line_writer::LineWriter;
 
 /// How long a server may take to read a message.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ pub(super) struct Lines<R, W> {
     input: BufReader<R>,
     /// The line so far.
     line: Vec<u8>,
-    output: Arc<tokio::sync::Mutex<Option<W>>>,
+    output: LineWriter<W>,
     fate: Fate,
     reader: Reader,
     /// The process is gone, whoever else may hold its output open.
@@ -33,7 +33,7 @@ pub(super) struct Lines<R, W> {
     _process: Option<Owned>,
 }
 
-impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin> Lines<R, W> {
+impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin + 'static> Lines<R, W> {
     pub(super) fn of(process: Owned, input: R, output: W, fate: Fate) -> Self {
         let end = process.end();
         Self { _process: Some(process), ..Self::new(input, output, fate, end) }
@@ -41,7 +41,8 @@ impl<R: AsyncRead + Send + Unpin, W: AsyncWrite + Send + Unpin> Lines<R, W> {
 
     /// Until `end`, when the process has ended.
     fn new(input: R, output: W, fate: Fate, end: impl Future<Output = ()> + Send + 'static) -> Self {
-        let output = Arc::new(tokio::sync::Mutex::new(Some(output)));
+        let unheard = fate.clone();
+        let output = LineWriter::new(output, PATIENCE, move || unheard.seal("it takes in nothing"));
         let gone = async {
             end.await;
             tokio::time::sleep(LAST_WORDS).await;
@@ -95,28 +96,7 @@ where
         message: TxJsonRpcMessage<RoleClient>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
         self.reader.said(&message);
-        let (output, fate) = (Arc::clone(&self.output), self.fate.clone());
-        async move {
-            let mut line = serde_json::to_vec(&message)?;
-            line.push(b'\n');
-            // In a task of its own: a line that is cut off would spoil all that come after it.
-            let written = tokio::spawn(async move {
-                let mut output = output.lock().await;
-                let open = output.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?;
-                let all = async {
-                    open.write_all(&line).await?;
-                    open.flush().await
-                };
-                let done = tokio::time::timeout(PATIENCE, all).await;
-                let done = done.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
-                if done.is_err() {
-                    fate.seal("it takes in nothing");
-                    *output = None;
-                }
-                done
-            });
-            written.await.map_err(std::io::Error::other)?
-        }
+        self.output.write(&message)
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleClient>> {
@@ -133,7 +113,7 @@ where
     }
 
     async fn close(&mut self) -> Result<(), Self::Error> {
-        self.output.lock().await.take();
+        self.output.close();
         Ok(())
     }
 }

@@ -7,6 +7,7 @@ use ringfence_core::ids::Digest;
 use rmcp::model::{ServerNotification, SubscriptionFilter, ToolListChangedNotification};
 use rmcp::service::{Peer, SubscriptionContext};
 use rmcp::{ErrorData, RoleServer};
+use tokio_util::sync::CancellationToken;
 
 use super::Offering;
 
@@ -45,15 +46,19 @@ fn offers(offering: &dyn Offering) -> Option<Vec<(String, Digest)>> {
     Some(offers.into_iter().map(|offer| (offer.tool, offer.loaded.component)).collect())
 }
 
-/// Tells a client that has introduced itself, for as long as it is there.
-pub(super) fn tell(offering: Arc<dyn Offering>, client: Peer<RoleServer>) {
+/// Tells a client that has introduced itself, until it is gone.
+pub(super) fn tell(offering: Arc<dyn Offering>, client: Peer<RoleServer>, gone: CancellationToken) {
     tokio::spawn(async move {
         let mut seen = Seen::now(offering);
         while !client.is_transport_closed() {
-            if tokio::time::timeout(10 * LOOK_EVERY, seen.change()).await.is_ok()
-                && client.notify_tool_list_changed().await.is_err()
-            {
-                return;
+            tokio::select! {
+                () = gone.cancelled() => return,
+                // A session over HTTP ends without a word: looked for once in a while.
+                changed = tokio::time::timeout(10 * LOOK_EVERY, seen.change()) => {
+                    if changed.is_ok() && client.notify_tool_list_changed().await.is_err() {
+                        return;
+                    }
+                }
             }
         }
     });

@@ -1,102 +1,60 @@
 //! Requests of a client, answered.
 
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ringfence_core::error::Error;
-use ringfence_core::ids::TaskId;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestMethod, CompleteRequestParams, CompleteResult,
-    ErrorData, GetSkillRequestParams, GetSkillResult, Implementation, JsonObject, ListPromptsRequestMethod,
-    ListPromptsResult, ListResourcesResult, ListSkillsResult, ListToolsResult, LoggingLevel,
-    PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource,
-    ResourceContents, ServerCapabilities, ServerConfig, SetLevelRequestParams, SubscriptionFilter, Tool,
+    CustomRequest, CustomResult, ErrorCode, ErrorData, GetSkillRequestParams, GetSkillResult, Implementation,
+    JsonObject, ListPromptsRequestMethod, ListPromptsResult, ListResourcesResult, ListSkillsResult,
+    ListToolsResult, LoggingLevel, PaginatedRequestParams, ReadResourceRequestParams, ReadResourceResponse,
+    ReadResourceResult, Resource, ResourceContents, ServerCapabilities, ServerConfig, SetLevelRequestParams,
+    SubscriptionFilter, Tool,
 };
 use rmcp::service::{NotificationContext, RequestContext, SubscriptionContext};
 use rmcp::{RoleServer, ServerHandler};
 use serde_json::json;
-use tokio::time::MissedTickBehavior;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-use super::telling::Telling;
-use super::{Begun, Offer, Offering, answer, artifact, changes, manifest};
+use super::call::call;
+use super::{Offer, Offering, answer, artifact, changes, manifest};
 
 /// How many tools, skills or resources are listed at once.
 const PAGE: usize = 200;
 
-/// How often it is looked whether there is something to tell of a task.
-const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// How many times a client may listen for changes at once.
+const MAX_LISTENING: usize = 8;
 
 /// Answers one client.
 pub(super) struct Handler {
     offering: Arc<dyn Offering>,
     level: Mutex<Option<LoggingLevel>>,
+    is_told: AtomicBool,
+    listening: Arc<Semaphore>,
+    gone: CancellationToken,
 }
 
 impl Handler {
-    pub(super) fn new(offering: Arc<dyn Offering>) -> Self {
-        Self { offering, level: Mutex::default() }
+    /// Answers until the client is `gone`.
+    pub(super) fn new(offering: Arc<dyn Offering>, gone: CancellationToken) -> Self {
+        let listening = Arc::new(Semaphore::new(MAX_LISTENING));
+        Self { offering, level: Mutex::default(), is_told: AtomicBool::new(false), listening, gone }
+    }
+
+    /// Does on a thread of its own what may have to read much.
+    async fn reading<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn Offering) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, ErrorData> {
+        let offering = Arc::clone(&self.offering);
+        let done = tokio::task::spawn_blocking(move || read(&*offering)).await;
+        done.map_err(|why| ErrorData::internal_error(why.to_string(), None))?.map_err(|why| internal(&why))
     }
 
     fn offers(&self) -> Result<Vec<Offer>, ErrorData> {
         self.offering.offers().map_err(|why| internal(&why))
-    }
-
-    async fn call(
-        &self,
-        offer: Offer,
-        arguments: JsonObject,
-        context: RequestContext<RoleServer>,
-    ) -> CallToolResponse {
-        let Begun { task, mut end } = self.offering.begin(&offer, offer.input(arguments));
-        let mut at_work = AtWork { offering: &*self.offering, task: Some(task.clone()) };
-        let mut telling = Telling::new(&context, task.clone(), &self.level);
-        let log = &**self.offering.log();
-        let mut look = tokio::time::interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let emitted = loop {
-            tokio::select! {
-                biased;
-                emitted = &mut end => break emitted,
-                () = context.ct.cancelled(), if at_work.task.is_some() => at_work.kill(),
-                _ = look.tick(), if telling.is_wanted() => telling.go_on(log).await,
-            }
-        };
-        at_work.task = None;
-        if telling.is_wanted() {
-            telling.go_on(log).await;
-        }
-        CallToolResponse::Complete(match emitted {
-            Err(why) => answer::failed(&why),
-            Ok(emitted) => {
-                let bytes = |one: &_| self.bytes_of(&task, one);
-                let handed_over = artifact::contents(&task, &emitted.artifacts, bytes);
-                answer::ended(&offer, &task, &emitted.outcome, handed_over)
-            }
-        })
-    }
-
-    fn bytes_of(&self, task: &TaskId, artifact: &ringfence_core::artifact::Artifact) -> Option<Vec<u8>> {
-        Some(self.offering.artifact(task, artifact.name.as_str()).ok()??.1)
-    }
-}
-
-/// A task that is killed when nobody waits for it any more.
-struct AtWork<'a> {
-    offering: &'a dyn Offering,
-    task: Option<TaskId>,
-}
-
-impl AtWork<'_> {
-    fn kill(&mut self) {
-        if let Some(task) = self.task.take() {
-            self.offering.kill(&task);
-        }
-    }
-}
-
-impl Drop for AtWork<'_> {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 
@@ -136,7 +94,10 @@ impl ServerHandler for Handler {
         let offer = self.offering.offer(&request.name).map_err(|why| internal(&why))?;
         let unknown = || ErrorData::invalid_params(format!("Unknown tool: {}", request.name), None);
         let offer = offer.ok_or_else(unknown)?;
-        Ok(self.call(offer, request.arguments.unwrap_or_default(), context).await)
+        let level = *self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let arguments = request.arguments.unwrap_or_default();
+        let result = call(&self.offering, &offer, arguments, &context, level, &self.gone).await;
+        Ok(CallToolResponse::Complete(result))
     }
 
     async fn list_skills(
@@ -167,7 +128,7 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let resource = |offer: &Offer| {
-            let mut resource = Resource::new(manifest::uri(offer), offer.loaded.contract.name.to_string());
+            let mut resource = Resource::new(manifest::uri(offer), offer.tool.clone());
             resource.description = Some(offer.loaded.contract.description.clone());
             resource.mime_type = Some("text/markdown".into());
             resource.size = Some(manifest::text(offer).len() as u64);
@@ -186,17 +147,23 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let uri = request.uri;
-        let contents = match artifact::named(&uri) {
-            Some((task, name)) => {
-                let found = self.offering.artifact(&task, name).map_err(|why| internal(&why))?;
-                found.map(|(artifact, bytes)| artifact::resource(&uri, &artifact, bytes))
+        let asked = uri.clone();
+        let read = move |offering: &dyn Offering| {
+            if let Some((task, name)) = artifact::named(&asked) {
+                let found = offering.artifact(&task, name)?;
+                return Ok(found.map(|(artifact, bytes)| artifact::resource(&asked, &artifact, bytes)));
             }
-            None => {
-                let offer = self.offers()?.into_iter().find(|offer| manifest::uri(offer) == uri);
-                let text = offer.as_ref().map(manifest::text);
-                text.map(|text| ResourceContents::text(text, uri.clone()).with_mime_type("text/markdown"))
+            if let Some(task) = answer::named(&asked) {
+                let text = offering.outcome(&task)?.map(|outcome| outcome.to_string());
+                return Ok(
+                    text.map(|text| ResourceContents::text(text, &asked).with_mime_type("application/json"))
+                );
             }
+            let offer = offering.offers()?.into_iter().find(|offer| manifest::uri(offer) == asked);
+            let text = offer.as_ref().map(manifest::text);
+            Ok(text.map(|text| ResourceContents::text(text, &asked).with_mime_type("text/markdown")))
         };
+        let contents = self.reading(read).await?;
         let unknown = || {
             let data = Some(json!({ "uri": uri }));
             ErrorData::resource_not_found(format!("Resource not found: {uri}"), data)
@@ -204,8 +171,26 @@ impl ServerHandler for Handler {
         Ok(ReadResourceResponse::Complete(ReadResourceResult::new(vec![contents.ok_or_else(unknown)?])))
     }
 
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        // What has the name of a method and not its params is read as one that is not known.
+        const KNOWN: [&str; 3] = ["tools/call", "resources/read", "skills/get"];
+        let method = request.method;
+        Err(if KNOWN.contains(&&*method) {
+            ErrorData::invalid_params(format!("the params of {method} are not what it takes"), None)
+        } else {
+            ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("there is no method {method}"), None)
+        })
+    }
+
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
-        changes::tell(Arc::clone(&self.offering), context.peer);
+        // However often it says so.
+        if !self.is_told.swap(true, Ordering::Relaxed) {
+            changes::tell(Arc::clone(&self.offering), context.peer, self.gone.clone());
+        }
     }
 
     fn accepted_subscription_filter(&self, wish: &SubscriptionFilter) -> Option<SubscriptionFilter> {
@@ -213,6 +198,10 @@ impl ServerHandler for Handler {
     }
 
     async fn listen(&self, wish: SubscriptionContext) -> Result<(), ErrorData> {
+        let Ok(_place) = Arc::clone(&self.listening).try_acquire_owned() else {
+            let why = format!("this client listens {MAX_LISTENING} times already");
+            return Err(ErrorData::invalid_request(why, None));
+        };
         changes::listen(Arc::clone(&self.offering), wish).await
     }
 
@@ -239,7 +228,7 @@ impl ServerHandler for Handler {
         request: SetLevelRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<(), ErrorData> {
-        *self.level.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(request.level);
+        *self.level.lock().unwrap_or_else(PoisonError::into_inner) = Some(request.level);
         Ok(())
     }
 }

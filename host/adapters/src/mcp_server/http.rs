@@ -9,7 +9,7 @@ use std::time::Duration;
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -31,6 +31,9 @@ const PATH: &str = "/mcp";
 
 /// The longest message, in bytes.
 const MAX_MESSAGE: usize = 4 << 20;
+
+/// The fewest bytes of a token.
+const SHORTEST_TOKEN: usize = 16;
 
 /// How many connections there may be at once.
 const MAX_CONNECTIONS: usize = 256;
@@ -55,6 +58,8 @@ type Answer = Response<BoxBody<Bytes, Infallible>>;
 struct Room {
     service: StreamableHttpService<Handler, LocalSessionManager>,
     sessions: Arc<LocalSessionManager>,
+    /// Held while a session begins, so that they are counted one after another.
+    beginning: tokio::sync::Mutex<()>,
 }
 
 /// Serves clients over HTTP.
@@ -65,7 +70,8 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Listens there. Beside loopback's own names, clients may know it under `hosts`; pages of `origins` may ask it.
+    /// Listens there. Beside loopback's own names, clients may know it under `hosts`. A session in which nothing is said for as long
+    /// as `idle` ends, and what runs in it.
     ///
     /// # Errors
     /// What stands in the way.
@@ -74,17 +80,21 @@ impl HttpServer {
         clients: Vec<Served>,
         secrets: &Secrets,
         hosts: &[String],
-        origins: &[String],
+        idle: Duration,
     ) -> Result<Self, String> {
         let over = CancellationToken::new();
         let mut rooms = HashMap::new();
         for Served { token, offering } in clients {
-            let digest = secrets.digest(&token)?;
-            let sessions = Arc::new(LocalSessionManager::default());
-            let settings = settings(hosts, origins, &over);
-            let handler = move || Ok(Handler::new(Arc::clone(&offering)));
+            let digest = secrets.digest(&token, SHORTEST_TOKEN)?;
+            let mut sessions = LocalSessionManager::default();
+            sessions.session_config.keep_alive = Some(idle);
+            let sessions = Arc::new(sessions);
+            let settings = settings(hosts, &over);
+            let ended = over.clone();
+            let handler = move || Ok(Handler::new(Arc::clone(&offering), ended.clone()));
             let service = StreamableHttpService::new(handler, Arc::clone(&sessions), settings);
-            if rooms.insert(digest, Room { service, sessions }).is_some() {
+            let room = Room { service, sessions, beginning: tokio::sync::Mutex::default() };
+            if rooms.insert(digest, room).is_some() {
                 return Err("two clients have the same token".into());
             }
         }
@@ -106,10 +116,15 @@ impl HttpServer {
         let (rooms, places) = (Arc::new(rooms), Arc::new(Semaphore::new(MAX_CONNECTIONS)));
         tokio::pin!(until);
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { break };
-            let connection = tokio::select! {
+            let next = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                (place, listener.accept().await)
+            };
+            let (Ok(place), connection) = (tokio::select! {
                 () = &mut until => break,
-                connection = listener.accept() => connection,
+                next = next => next,
+            }) else {
+                break;
             };
             match connection {
                 Ok((connection, _)) => {
@@ -128,17 +143,22 @@ impl HttpServer {
     }
 }
 
-fn settings(hosts: &[String], origins: &[String], over: &CancellationToken) -> StreamableHttpServerConfig {
+fn settings(hosts: &[String], over: &CancellationToken) -> StreamableHttpServerConfig {
     let loopback = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let here = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"].map(str::to_owned);
     StreamableHttpServerConfig::default()
         .with_allowed_hosts(loopback.into_iter().chain(hosts.iter().cloned()))
-        .with_allowed_origins(here.into_iter().chain(origins.iter().cloned()))
+        .with_allowed_origins(here)
         .with_max_request_body_bytes(MAX_MESSAGE)
         .with_cancellation_token(over.child_token())
 }
 
 async fn connect(connection: TcpStream, rooms: &Arc<HashMap<Digest, Room>>) {
+    // Who takes in nothing of what it is sent is left by the system.
+    let patience = u32::try_from(PATIENCE.as_millis()).unwrap_or(u32::MAX);
+    if rustix::net::sockopt::set_tcp_user_timeout(&connection, patience).is_err() {
+        return;
+    }
     let answer = service_fn(|request| {
         let rooms = Arc::clone(rooms);
         async move { Ok::<_, Infallible>(answer(&rooms, request).await) }
@@ -154,10 +174,15 @@ async fn connect(connection: TcpStream, rooms: &Arc<HashMap<Digest, Room>>) {
 
 async fn answer(rooms: &HashMap<Digest, Room>, request: Request<Incoming>) -> Answer {
     if request.uri().path() != PATH {
-        return refuse(StatusCode::NOT_FOUND, &format!("the way in is {PATH}"));
+        return turn_away(StatusCode::NOT_FOUND, &format!("the way in is {PATH}"));
     }
-    let Some(room) = token(&request).and_then(|token| rooms.get(&Digest::of(token.as_bytes()))) else {
-        let mut refused = refuse(StatusCode::UNAUTHORIZED, "say who you are: Authorization: Bearer TOKEN");
+    let token = token(&request);
+    let Some(room) = token.and_then(|token| rooms.get(&Digest::of(token.as_bytes()))) else {
+        let why = match token {
+            Some(_) => "this token is nobody's here",
+            None => "say who you are: Authorization: Bearer TOKEN",
+        };
+        let mut refused = turn_away(StatusCode::UNAUTHORIZED, why);
         refused
             .headers_mut()
             .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ringfence\""));
@@ -174,33 +199,41 @@ async fn answer(rooms: &HashMap<Digest, Room>, request: Request<Incoming>) -> An
         Ok(Err(_)) => return refuse(StatusCode::BAD_REQUEST, "the message was broken off"),
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the message took too long to come"),
     };
-    if head.method == Method::POST {
-        let message = std::str::from_utf8(&body).map_err(|why| why.to_string()).and_then(parse);
-        match message {
-            Err(why) => {
-                let error = json!({ "code": -32700, "message": format!("this is no message: {why}") });
-                let text = json!({ "jsonrpc": "2.0", "id": null, "error": error }).to_string();
-                return json_answer(StatusCode::BAD_REQUEST, text);
-            }
-            Ok(message)
-                if message["method"] == "initialize"
-                    && room.sessions.sessions.read().await.len() >= MAX_SESSIONS =>
-            {
-                let why = format!("there are {MAX_SESSIONS} sessions of this client: end some");
-                let mut refused = refuse(StatusCode::SERVICE_UNAVAILABLE, &why);
-                refused.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
-                return refused;
-            }
-            Ok(_) => {}
-        }
+    let whole = Request::from_parts(head, Full::new(body.clone()));
+    if whole.method() != Method::POST {
+        return room.service.handle(whole).await;
     }
-    room.service.handle(Request::from_parts(head, Full::new(body))).await
+    match std::str::from_utf8(&body).map_err(|why| why.to_string()).and_then(parse) {
+        Err(why) => {
+            let error = json!({ "code": -32700, "message": format!("this is no message: {why}") });
+            let text = json!({ "jsonrpc": "2.0", "id": null, "error": error }).to_string();
+            json_answer(StatusCode::BAD_REQUEST, text)
+        }
+        Ok(message) if message["method"] == "initialize" => {
+            let _one_after_another = room.beginning.lock().await;
+            if room.sessions.sessions.read().await.len() < MAX_SESSIONS {
+                return room.service.handle(whole).await;
+            }
+            let why = format!("there are {MAX_SESSIONS} sessions of this client: end some");
+            let mut refused = refuse(StatusCode::SERVICE_UNAVAILABLE, &why);
+            refused.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("60"));
+            refused
+        }
+        Ok(_) => room.service.handle(whole).await,
+    }
 }
 
 fn token(request: &Request<Incoming>) -> Option<&str> {
     let said = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = said.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// The same, and the connection ends: a stranger keeps none.
+fn turn_away(status: StatusCode, why: &str) -> Answer {
+    let mut refused = refuse(status, why);
+    refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    refused
 }
 
 fn refuse(status: StatusCode, why: &str) -> Answer {

@@ -1,34 +1,48 @@
 //! A client behind standard input and output, one message a line.
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use ringfence_core::contract::parse;
 use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, ErrorData, RequestId, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, ClientNotification, ErrorData, RequestId, ServerJsonRpcMessage};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage, serve_server};
 use rmcp::transport::Transport;
 use serde::Deserialize;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
+use tokio_util::sync::CancellationToken;
 
 use super::Offering;
 use super::handler::Handler;
+use crate::line_writer::LineWriter;
 
 /// The longest message, in bytes.
 const MAX_MESSAGE: usize = 16 << 20;
 
-/// Serves one client until it goes.
+/// How long a client may take to read a message.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many requests of a client may be without an answer.
+const MAX_ASKED: usize = 10_000;
+
+/// Serves one client until it goes. What runs for it then is killed.
 pub async fn serve_lines<R, W>(offering: Arc<dyn Offering>, input: R, output: W)
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
+    let gone = CancellationToken::new();
+    let given_up = gone.clone();
     let lines = Lines {
         input: FramedRead::new(input, LinesCodec::new_with_max_length(MAX_MESSAGE)),
-        output: Arc::new(tokio::sync::Mutex::new(output)),
+        output: LineWriter::new(output, PATIENCE, move || given_up.cancel()),
+        asked: HashSet::new(),
+        gone: gone.clone(),
     };
-    match serve_server(Handler::new(offering), lines).await {
+    match serve_server(Handler::new(offering, gone), lines).await {
         Ok(service) => drop(service.waiting().await),
         Err(why) => tracing::info!(%why, "the client was gone before anything began"),
     }
@@ -36,7 +50,11 @@ where
 
 struct Lines<R, W> {
     input: FramedRead<R, LinesCodec>,
-    output: Arc<tokio::sync::Mutex<W>>,
+    output: LineWriter<W>,
+    /// The requests that are not answered yet.
+    asked: HashSet<RequestId>,
+    /// The client is gone, or takes in nothing any more.
+    gone: CancellationToken,
 }
 
 /// The id of a message whose rest cannot be used.
@@ -71,21 +89,6 @@ fn unreadable(why: &LinesCodecError) -> Option<Refused> {
     Some((error, None))
 }
 
-async fn write<W: AsyncWrite + Send + Unpin + 'static>(
-    output: Arc<tokio::sync::Mutex<W>>,
-    message: ServerJsonRpcMessage,
-) -> std::io::Result<()> {
-    let mut line = serde_json::to_vec(&message)?;
-    line.push(b'\n');
-    // In a task of its own: a line that is cut off would spoil all that come after it.
-    let written = tokio::spawn(async move {
-        let mut output = output.lock().await;
-        output.write_all(&line).await?;
-        output.flush().await
-    });
-    written.await.map_err(std::io::Error::other)?
-}
-
 impl<R, W> Transport<RoleServer> for Lines<R, W>
 where
     R: AsyncRead + Send + Unpin + 'static,
@@ -97,14 +100,23 @@ where
         &mut self,
         message: TxJsonRpcMessage<RoleServer>,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send + 'static {
-        write(Arc::clone(&self.output), message)
+        match &message {
+            ServerJsonRpcMessage::Response(response) => drop(self.asked.remove(&response.id)),
+            ServerJsonRpcMessage::Error(error) => drop(error.id.as_ref().map(|id| self.asked.remove(id))),
+            _ => {}
+        }
+        self.output.write(&message)
     }
 
     async fn receive(&mut self) -> Option<RxJsonRpcMessage<RoleServer>> {
         loop {
-            let (error, id) = match self.input.next().await {
+            let line = tokio::select! {
+                line = self.input.next() => line,
+                () = self.gone.cancelled() => return None,
+            };
+            let (error, id) = match line {
                 Some(Ok(line)) if line.trim().is_empty() => continue,
-                Some(Ok(line)) => match read(&line) {
+                Some(Ok(line)) => match read(&line).and_then(|message| self.ask(message)) {
                     Ok(message) => return Some(message),
                     Err(refused) => refused,
                 },
@@ -114,14 +126,45 @@ where
                     self.input.next().await;
                     refused
                 }
-                None => return None,
+                None => {
+                    self.gone.cancel();
+                    return None;
+                }
             };
-            let refused = ServerJsonRpcMessage::error(error, id);
-            write(Arc::clone(&self.output), refused).await.ok()?;
+            // Not waited for: who sends what is no message, and reads no answer, is given up in the end.
+            tokio::spawn(self.output.write(&ServerJsonRpcMessage::error(error, id)));
         }
     }
 
     async fn close(&mut self) -> Result<(), Self::Error> {
-        self.output.lock().await.shutdown().await
+        self.output.close();
+        Ok(())
+    }
+}
+
+impl<R, W> Lines<R, W> {
+    /// Notes a request: an id stands for one until that is answered or cancelled.
+    fn ask(&mut self, message: ClientJsonRpcMessage) -> Result<ClientJsonRpcMessage, Refused> {
+        match &message {
+            ClientJsonRpcMessage::Request(request) => {
+                if self.asked.len() >= MAX_ASKED {
+                    let why = format!("{MAX_ASKED} requests of this client are not answered yet");
+                    return Err((ErrorData::invalid_request(why, None), Some(request.id.clone())));
+                }
+                if !self.asked.insert(request.id.clone()) {
+                    let why = format!("the id {} is that of a request that is not answered yet", request.id);
+                    return Err((ErrorData::invalid_request(why, None), None));
+                }
+            }
+            ClientJsonRpcMessage::Notification(notification) => {
+                if let ClientNotification::CancelledNotification(cancelled) = &notification.notification
+                    && let Some(id) = &cancelled.params.request_id
+                {
+                    self.asked.remove(id);
+                }
+            }
+            _ => {}
+        }
+        Ok(message)
     }
 }

@@ -3,6 +3,11 @@
 
 mod answer;
 mod artifact;
+#[expect(
+    deprecated,
+    reason = "the lines of a skill reach clients of 2025-11-25 and before as the protocol had it then"
+)]
+mod call;
 mod changes;
 #[expect(
     deprecated,
@@ -27,6 +32,7 @@ use ringfence_core::error::Error;
 use ringfence_core::ids::TaskId;
 use ringfence_core::pipeline::Emitted;
 use ringfence_core::stores::EventLog;
+use serde_json::Value;
 
 pub use http::{HttpServer, Served};
 pub use lines::serve_lines;
@@ -46,11 +52,20 @@ pub trait Offering: Send + Sync + 'static {
     /// The store's.
     fn offer(&self, tool: &str) -> Result<Option<Offer>, Error>;
 
-    /// Begins a governed task with this input, which goes on whether its end is awaited or not.
+    /// Begins a governed task with this input, which goes on whether its end is awaited or not. It can be killed when this returns.
     fn begin(&self, offer: &Offer, input: String) -> Begun;
 
     /// Kills a task that was begun.
     fn kill(&self, task: &TaskId);
+
+    /// How a task of this client stands, as JSON.
+    ///
+    /// # Errors
+    /// The store's.
+    fn outcome(&self, task: &TaskId) -> Result<Option<Value>, Error>;
+
+    /// The bytes of what a task has just handed over, if they are there.
+    fn bytes(&self, artifact: &Artifact) -> Option<Vec<u8>>;
 
     /// Where tasks are recorded.
     fn log(&self) -> &Arc<dyn EventLog>;

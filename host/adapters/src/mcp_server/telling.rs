@@ -1,10 +1,11 @@
 //! What a client hears of a task while it runs: that it comes along, and the lines that the skill writes.
 
-use std::sync::Mutex;
+use std::convert::Infallible;
+use std::time::Duration;
 
 use ringfence_core::audit::Fact;
 use ringfence_core::ids::{StreamName, TaskId};
-use ringfence_core::stores::{EventLog, read_facts};
+use ringfence_core::stores::EventLog;
 use rmcp::RoleServer;
 use rmcp::model::{LoggingLevel, LoggingMessageNotificationParam, ProgressNotificationParam, ProgressToken};
 use rmcp::service::RequestContext;
@@ -13,9 +14,16 @@ use serde_json::{Value, json};
 /// The most lines and steps that are told of one task; whoever wants more reads the log.
 const MOST: u32 = 1_000;
 
+/// How often it is looked whether there is something to tell.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// How many events are read at once.
+const PAGE: usize = 64;
+
 /// Tells one client of one task.
 pub(super) struct Telling<'a> {
     context: &'a RequestContext<RoleServer>,
+    log: &'a dyn EventLog,
     task: TaskId,
     progress: Option<ProgressToken>,
     level: Option<LoggingLevel>,
@@ -27,30 +35,47 @@ impl<'a> Telling<'a> {
     pub(super) fn new(
         context: &'a RequestContext<RoleServer>,
         task: TaskId,
-        level: &Mutex<Option<LoggingLevel>>,
+        level: Option<LoggingLevel>,
+        log: &'a dyn EventLog,
     ) -> Self {
-        let level = *level.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let progress = context.meta.get_progress_token();
-        Self { context, task, progress, level, seen: 0, left: MOST }
+        Self { context, log, task, progress, level, seen: 0, left: MOST }
     }
 
     /// Whether the client wants to hear anything.
-    pub(super) const fn is_wanted(&self) -> bool {
+    const fn is_wanted(&self) -> bool {
         (self.progress.is_some() || self.level.is_some()) && self.left > 0
     }
 
-    /// Tells what was recorded since the last time. What cannot be read or sent is left out.
-    pub(super) async fn go_on(&mut self, log: &dyn EventLog) {
-        let stream = StreamName::task(&self.task);
-        let Ok(facts) = read_facts(log, &stream, self.seen + 1) else { return };
-        for (sequence, fact) in facts {
-            self.seen = sequence;
-            if self.left == 0 {
-                return;
-            }
-            self.left -= 1;
-            self.tell(sequence, &fact).await;
+    /// Tells what is recorded, for as long as this is waited for.
+    pub(super) async fn follow(&mut self) -> Infallible {
+        while self.is_wanted() {
+            self.go_on().await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
+        std::future::pending().await
+    }
+
+    /// Tells the rest.
+    pub(super) async fn finish(&mut self) {
+        while self.is_wanted() && self.go_on().await > 0 {}
+    }
+
+    /// Tells some of what was recorded since the last time, and says how much. What cannot be read or sent is left out.
+    async fn go_on(&mut self) -> usize {
+        let stream = StreamName::task(&self.task);
+        let records = self.log.read(&stream, self.seen + 1, PAGE).unwrap_or_default();
+        for record in &records {
+            self.seen = record.event.sequence;
+            self.left = self.left.saturating_sub(1);
+            let fact = record.payload.as_deref().and_then(|payload| serde_json::from_slice(payload).ok());
+            if let Some(fact) = fact
+                && self.left > 0
+            {
+                self.tell(self.seen, &fact).await;
+            }
+        }
+        records.len()
     }
 
     async fn tell(&self, sequence: u64, fact: &Fact) {

@@ -19,6 +19,7 @@ mod validators;
 
 use std::sync::Arc;
 
+use claim::Claimed;
 pub use claim::Order;
 pub use delegate::Delegation;
 pub use emit::Emitted;
@@ -71,7 +72,17 @@ impl Host {
     /// Runs a task to its end. Whatever happens is an outcome; its events are handed to the log, and
     /// [`Emitted::durable`] waits until they are there.
     pub async fn run(&self, order: Order) -> Emitted {
-        match pool::pool(self, claim::claim(self, order, None), Patience::Bounded).await {
+        self.run_claimed(claim::claim(self, order, None)).await
+    }
+
+    /// The same in two steps: when this returns the task is on the board and can be killed, and it runs when the rest is awaited.
+    pub fn begin(self: &Arc<Self>, order: Order) -> impl Future<Output = Emitted> + Send + 'static {
+        let (host, claimed) = (Arc::clone(self), claim::claim(self, order, None));
+        async move { host.run_claimed(claimed).await }
+    }
+
+    async fn run_claimed(&self, claimed: Box<Claimed>) -> Emitted {
+        match pool::pool(self, claimed, Patience::Bounded).await {
             Ok(pooled) => self.run_anew(pooled).await,
             Err(over) => emit::emit(over),
         }
