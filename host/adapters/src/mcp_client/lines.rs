@@ -121,6 +121,7 @@ where
 #[cfg(test)]
 mod tests {
     use rmcp::model::ServerJsonRpcMessage;
+    use tokio::io::AsyncWriteExt;
 
     use super::*;
 
