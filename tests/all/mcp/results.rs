@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::client::Client;
 use super::{operator, tasks};
 use crate::cli::ADA;
+use crate::models::policy;
+use crate::servers::{ModelServer, stream_openai};
 
 #[test]
 fn hello_and_invoice_are_tools_with_schemas_and_structured_results() {
@@ -51,6 +53,42 @@ fn what_goes_wrong_is_an_error_of_the_tool_and_what_is_no_tool_one_of_the_protoc
     );
     assert_eq!(client.ask("agents/fly", json!({}))["error"]["code"], -32601);
     assert_eq!(client.call("hello", json!({ "name": "Ada" }))["isError"], false);
+}
+
+const GREETER: &str = r#"
+name = "greeter"
+version = "1.0.0"
+description = "Greets people."
+instructions = "You greet people."
+
+[[intent]]
+name = "greet"
+description = "Greeting somebody."
+skills = ["hello"]
+"#;
+
+/// An agent is a tool like every skill, and one turn of it is an argument: nothing of what that asks for is done.
+#[test]
+fn an_agent_is_a_tool_and_a_single_turn_of_it_too() {
+    let model = ModelServer::start(|_, _, stream| {
+        let turn = json!({ "status": "tool_request", "intent": "greet", "assistant_message": "I greet her.",
+            "requested_tool": { "name": "hello", "arguments": { "name": "Ada" } } });
+        let usage = json!({ "prompt_tokens": 500, "completion_tokens": 20 });
+        stream_openai(stream, &[&turn.to_string()], "stop", &usage);
+    });
+    let policy = policy("openai", &model.origin(), "").replace("2048", "16384");
+    let operator = operator(&["hello"], &format!("{policy}\n[[client]]\nname = \"editor\"\nring = 2\n"));
+    operator.write("greeter.toml", GREETER);
+    operator.does(&["agent", "load", "greeter.toml"]);
+    let mut client = Client::start(&operator, &["--client", "editor"]);
+    assert_eq!(client.tools(), ["greeter", "hello"]);
+    let turn = client.call("greeter", json!({ "message": "Greet Ada.", "one_turn": true }));
+    let given = &turn["structuredContent"];
+    assert_eq!((&given["status"], &given["intent"]), (&json!("tool_request"), &json!("greet")), "{turn}");
+    assert_eq!(given["requested_tool"], json!({ "name": "hello", "arguments": { "name": "Ada" } }));
+    assert_eq!((&given["provider"], &given["finish_reason"]), (&json!("here"), &json!("stop")), "{turn}");
+    let skills: Vec<_> = tasks(&operator).iter().map(|task| task["skill"].clone()).collect();
+    assert_eq!(skills, ["greeter"], "nothing of it was done");
 }
 
 #[test]
