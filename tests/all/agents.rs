@@ -208,6 +208,31 @@ fn an_agent_that_comes_to_no_end_or_asks_for_a_person_fails_for_one() {
 }
 
 #[test]
+fn what_is_wrong_with_an_agents_answer_is_said_to_its_model_in_the_next_attempt() {
+    let server = scripted(vec![turn("reply", "talk", "no"), turn("reply", "talk", "a proper answer")]);
+    let rule = "[[rule]]\nskill = \"helper\"\npath = \"/assistant_message\"\nbounds = { min = 5 }\n";
+    let policy = policy("openai", &server.origin(), rule).replace("2048", "16384");
+    let world = World::with_policy(&policy);
+    world.load("word_count");
+    load(&world, HELPER).unwrap();
+    let input = json!({ "message": "Say something." }).to_string();
+    let order = world.order("helper", &input);
+    let emitted = world.run(Order { ring: Ring::Standard, max_corrections: 1, ..order });
+    assert_eq!(
+        (emitted.outcome.status, emitted.outcome.attempts),
+        (Status::Completed, 2),
+        "{:?}",
+        emitted.outcome
+    );
+    let asked = server.bodies();
+    let last = |body: &Value| body["messages"].as_array().unwrap().last().unwrap()["content"].to_string();
+    assert!(!last(&asked[0]).contains("not accepted"));
+    let told = last(&asked[1]);
+    assert!(told.contains("not accepted") && told.contains("/assistant_message"), "{told}");
+    assert_replays(&world, &emitted);
+}
+
+#[test]
 fn an_agent_is_killed_while_its_model_thinks() {
     let server = ModelServer::start(|_, _, _| std::thread::sleep(std::time::Duration::from_secs(30)));
     let world = world(&server);

@@ -92,6 +92,26 @@ pub(crate) fn check_invoice() {
     world.assert_unharmed();
 }
 
+/// What its validator cannot even take is the skill's to mend, and nobody else's fault.
+#[test]
+fn an_output_that_is_too_deep_for_its_validator_is_a_violation_like_any_other() {
+    let world = judged_badly();
+    let deep = (0..98).fold(json!("accepts"), |within, _| json!([within]));
+    let emitted = world.run(giving(&world, &json!({ "how": deep }), &how("accepts")));
+    // Its input is as deep, and is judged along with what it gives: that never gets better.
+    let outcome = &emitted.outcome;
+    let code = outcome.error.as_ref().map(|error| error.code);
+    assert_eq!(
+        (code, outcome.blame, outcome.attempts),
+        (Some(Code::R0302), Some(Blame::Skill), 2),
+        "{outcome:?}"
+    );
+    let wrong = &outcome.violations[0];
+    assert_eq!(wrong.rule, "validator:attack-judges-badly");
+    assert!(wrong.message.contains("nested"), "{wrong:?}");
+    replays(&world, &emitted);
+}
+
 #[test]
 pub(crate) fn friend_gives_what_it_is_told() {
     let world = judged_badly();

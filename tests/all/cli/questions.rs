@@ -36,6 +36,10 @@ fn tokens_after(kills: &'static [usize], questions: usize) -> u64 {
     for kill in kills {
         let worker = Worker::start(&operator);
         until("it is asked", || server.bodies().len() == kill + 1);
+        let is_asking = |kind: &String| ["call.begun", "call.repeated"].contains(&kind.as_str());
+        until("that is on record", || {
+            kinds(&operator, "t-q").iter().filter(|kind| is_asking(kind)).count() == kill + 1
+        });
         worker.kill();
     }
     assert_eq!(operator.does(&["work", "--idle"]), "t-q  completed  friend-asks-a-model\n");

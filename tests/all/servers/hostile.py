@@ -188,9 +188,9 @@ def main():
             send({"id": number, "result": {**told, "capabilities": {"tools": {}}}})
         elif method == "tools/list":
             answer = listed(params.get("cursor"))
-            send({"id": number, "result": answer})
             if MODE == "changes" and "evil" in answer["tools"][0]["description"]:
                 changed()
+            send({"id": number, "result": answer})
         elif method == "tools/call":
             call(number, params["name"], params.get("arguments", {}))
         elif method == "notifications/cancelled":

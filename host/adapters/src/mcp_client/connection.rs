@@ -1,7 +1,6 @@
 //! A server that answers: what it lists, and its tools called. Whatever it asks of the host is refused.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use ringfence_core::ids::ServerName;
 use ringfence_core::refusal::{Refusal, RefusalKind};
@@ -23,9 +22,7 @@ use super::messages::{Fate, TOO_LONG, UNREADABLE};
 use super::web::{LOST, REFUSED, told};
 
 /// What the host says to servers: it offers nothing, and refuses what is asked all the same.
-pub(super) struct Refusing {
-    changed: Arc<AtomicBool>,
-}
+pub(super) struct Refusing;
 
 impl Service<RoleClient> for Refusing {
     async fn handle_request(
@@ -41,12 +38,10 @@ impl Service<RoleClient> for Refusing {
 
     async fn handle_notification(
         &self,
-        notification: ServerNotification,
+        _: ServerNotification,
         _: NotificationContext<RoleClient>,
     ) -> Result<(), ErrorData> {
-        if matches!(notification, ServerNotification::ToolListChangedNotification(_)) {
-            self.changed.store(true, Ordering::SeqCst);
-        }
+        // That its tools have changed was noted where the message was read: before any answer behind it.
         Ok(())
     }
 
@@ -93,7 +88,6 @@ impl From<Refusal> for NotBegun {
 pub(super) struct Connection {
     service: RunningService<RoleClient, Refusing>,
     fate: Fate,
-    changed: Arc<AtomicBool>,
     /// Nothing where the server tells nobody that its tools have changed.
     listing: Option<tokio::sync::Mutex<Option<Arc<Listing>>>>,
 }
@@ -109,13 +103,11 @@ impl Connection {
         T: IntoTransport<RoleClient, E, A>,
         E: std::error::Error + Send + Sync + 'static,
     {
-        let changed = Arc::new(AtomicBool::new(false));
-        let service = Refusing { changed: Arc::clone(&changed) };
-        let begun = service.serve_with_lifecycle(transport, beginning.mode()).await;
+        let begun = Refusing.serve_with_lifecycle(transport, beginning.mode()).await;
         let service = begun.map_err(|why| not_begun(&why, &fate))?;
         // Begun without `initialize`, nobody is told of changes unless he asks to be.
         let listing = (beginning == Beginning::Initialize).then(tokio::sync::Mutex::default);
-        Ok(Self { service, fate, changed, listing })
+        Ok(Self { service, fate, listing })
     }
 
     /// Whether it is over.
@@ -129,7 +121,7 @@ impl Connection {
             return Ok(Arc::new(self.list(server).await?));
         };
         let mut listing = listing.lock().await;
-        if self.changed.swap(false, Ordering::SeqCst) {
+        if self.fate.take_news() {
             *listing = None;
         }
         if let Some(listing) = &*listing {

@@ -1,12 +1,14 @@
 //! What a server says, message by message, whichever way it comes: bounded in its depth, its values and its number.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ringfence_core::contract::parse;
 use rmcp::model::{
     ClientJsonRpcMessage, ClientNotification, ErrorCode, ErrorData, RequestId, ServerJsonRpcMessage,
+    ServerNotification,
 };
 use serde::Deserialize;
 
@@ -28,18 +30,26 @@ pub(super) const TOO_LONG: &str = "it sent a message of more than 16 MiB";
 /// What is said of an answer that cannot be read.
 pub(super) const UNREADABLE: &str = "its answer is no message, or has more than 100,000 values or 100 levels";
 
-/// Why a connection is over, once it is.
+/// What became of a connection: why it is over, once it is, and whether its server has said that its tools are others now.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Fate(Arc<Mutex<Option<&'static str>>>);
+pub(super) struct Fate {
+    why: Arc<Mutex<Option<&'static str>>>,
+    news: Arc<AtomicBool>,
+}
 
 impl Fate {
     /// The first reason counts.
     pub(super) fn seal(&self, why: &'static str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
+        self.why.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(why);
     }
 
     pub(super) fn why(&self) -> Option<&'static str> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.why.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it has said so since the last time that this was asked.
+    pub(super) fn take_news(&self) -> bool {
+        self.news.swap(false, Ordering::SeqCst)
     }
 }
 
@@ -98,6 +108,11 @@ impl Reader {
             ServerJsonRpcMessage::Error(error) => error.id.as_ref(),
             _ => None,
         };
+        if let ServerJsonRpcMessage::Notification(said) = &message
+            && matches!(said.notification, ServerNotification::ToolListChangedNotification(_))
+        {
+            self.fate.news.store(true, Ordering::SeqCst);
+        }
         if answered.is_some_and(|id| self.asked.remove(&id.to_string())) {
             (self.unasked, self.opened) = (0, 0);
         }

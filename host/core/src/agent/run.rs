@@ -6,11 +6,12 @@ use serde_json::json;
 
 use super::program::Program;
 use super::tools::{observe, outside_of_intent, told};
-use super::turn::{Turn, TurnStatus, execute_turn, said};
+use super::turn::{Turn, TurnStatus, execute_turn, said, told as violations_told};
+use crate::contract::Violation;
 use crate::gate::{AgentTurn, Gate, Stop, ToolList};
 use crate::model::{Message, Role};
 use crate::refusal::{Refusal, RefusalKind};
-use crate::sandbox::End;
+use crate::sandbox::{End, Request};
 
 /// What a run is asked.
 #[derive(Debug, Deserialize)]
@@ -33,19 +34,24 @@ struct Before {
 }
 
 /// Runs an agent to its end.
-pub(super) async fn run(program: &Program, input: &str, gate: &mut Gate) -> End {
-    let asked: Asked = match serde_json::from_str(input) {
+pub(super) async fn run(program: &Program, request: &Request, gate: &mut Gate) -> End {
+    let asked: Asked = match serde_json::from_str(&request.input) {
         Ok(asked) => asked,
         Err(why) => return End::Stop(format!("the input is no message: {why}")),
     };
-    match turns(program, asked, gate).await {
+    match turns(program, asked, &request.violations, gate).await {
         Ok(end) => end,
         Err(Stop::Tell(refusal)) => End::Stop(refusal.to_string()),
         Err(Stop::Trap(reason)) => End::Ended(reason),
     }
 }
 
-async fn turns(program: &Program, asked: Asked, gate: &mut Gate) -> Result<End, Stop> {
+async fn turns(
+    program: &Program,
+    asked: Asked,
+    violations: &[Violation],
+    gate: &mut Gate,
+) -> Result<End, Stop> {
     let tools = if program.intents.iter().any(|intent| !intent.tools.is_empty()) {
         gate.pass(ToolList {}, |permit, outside| outside.tool.list(permit)).await?
     } else {
@@ -54,6 +60,11 @@ async fn turns(program: &Program, asked: Asked, gate: &mut Gate) -> Result<End, 
     let mut messages: Vec<Message> =
         asked.history.into_iter().map(|before| said(before.role, before.content)).collect();
     messages.push(said(Role::User, asked.message));
+    if !violations.is_empty() {
+        let wrong =
+            format!("What you answered to that before was not accepted: {}.", violations_told(violations));
+        messages.push(said(Role::User, wrong));
+    }
     for number in 1..=program.max_turns {
         let turn = execute_turn(gate, program, &tools, &messages).await?;
         let refused = outside_of_intent(program, &turn);

@@ -89,7 +89,7 @@ async fn drive(program: Arc<Program>, job: Job) -> Ran {
     books.log().hand_over();
     let over = select(stopped, books.clock().sleep(wall));
     let work = async {
-        let end = run::run(&program, &request.input, &mut gate).await;
+        let end = run::run(&program, &request, &mut gate).await;
         match (end, gate.check_all_repeated()) {
             (End::Ended(reason), _) => End::Ended(reason),
             (_, Err(divergence)) => End::Ended(TrapReason::Diverged(divergence)),

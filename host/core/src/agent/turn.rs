@@ -153,7 +153,7 @@ fn read(program: &Program, reply: &Reply) -> Result<Written, Vec<Violation>> {
     }
 }
 
-fn told(violations: &[Violation]) -> String {
+pub(super) fn told(violations: &[Violation]) -> String {
     let each = violations.iter().map(|one| format!("at {:?}, {}: {}", one.path, one.rule, one.message));
     each.collect::<Vec<_>>().join("; ")
 }

@@ -17,7 +17,7 @@ pub use rules::{
     Bounds, Case, Condition, Conditions, Dependency, Naming, Rule, RuleFile, RuleSet, RuleTest, TestFailure,
 };
 pub use schema::{BadSchema, Schema};
-pub use verdict::{BY_VALIDATOR, read_verdict};
+pub use verdict::{BY_VALIDATOR, read_verdict, violation};
 pub use version::parse_version;
 pub use work::{MAX_WORK_HERE, UNCHECKED, Validator, violations};
 

@@ -27,11 +27,15 @@ pub fn read_verdict(validator: &str, answer: &str) -> Result<Vec<Violation>, Str
     if let Some(wrong) = found.iter().find(|found| !is_pointer(&found.path)) {
         return Err(format!("{:?} is no JSON Pointer", shorten(&wrong.path)));
     }
+    let found = found.into_iter().take(Schema::MAX_VIOLATIONS);
+    Ok(found.map(|Found { path, message }| violation(validator, &path, &message)).collect())
+}
+
+/// What a validator finds, or what is found for it: that it does not even take what it was to judge.
+#[must_use]
+pub fn violation(validator: &str, path: &str, message: &str) -> Violation {
     let name = validator.split('@').next().unwrap_or(validator);
-    let violations = found.into_iter().take(Schema::MAX_VIOLATIONS).map(|Found { path, message }| {
-        Violation { path: shorten(&path), rule: format!("{BY_VALIDATOR}{name}"), message: shorten(&message) }
-    });
-    Ok(violations.collect())
+    Violation { path: shorten(path), rule: format!("{BY_VALIDATOR}{name}"), message: shorten(message) }
 }
 
 #[cfg(test)]

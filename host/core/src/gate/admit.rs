@@ -31,7 +31,7 @@ impl Gate {
         let mut before = 0;
         let (begun, asked) = match self.recorded::<C>(&fact)? {
             Next::Ended { recorded, repeated } => {
-                self.pay_again(&call, &fact, repeated)?;
+                let reservation = self.pay_again(&call, &fact, repeated, reservation)?;
                 if let (Some(key), Ok(answer)) = (key, &recorded) {
                     // A later attempt that asks for the same is answered like this one.
                     self.books.note_effect(key, &serde_json::to_value(answer).expect("answers serialise"));
@@ -52,7 +52,7 @@ impl Gate {
             return self.answer_from_before(&call, fact, reservation, answer).map(Opened::Recorded);
         }
         let number = fact.number;
-        let (verdict, approval, reservation) = match (self.verdict(&call), begun) {
+        let (verdict, approval, mut reservation) = match (self.verdict(&call), begun) {
             (Verdict::Ask(through, terms), None) => {
                 match self.approve(&call, &fact, &terms, asked, reservation) {
                     Approved::By(approval, reservation) => (Verdict::Allow(through), approval, reservation),
@@ -80,7 +80,7 @@ impl Gate {
         }
         if begun.is_some() {
             // The process that made it first is gone, and so is each that made it again.
-            self.pay_again(&call, &fact, before + 1)?;
+            reservation = self.pay_again(&call, &fact, before + 1, reservation)?;
             // So that a host that has lost the task cannot let it out.
             self.books.log().append(&Fact::CallRepeated { number });
         }
@@ -189,16 +189,28 @@ impl Gate {
         self.authority = Arc::new(left);
     }
 
-    /// Who is paid for a call whose end nobody saw may be paid each time that it was made.
-    fn pay_again<C: Call>(&mut self, call: &C, fact: &CallFact, times: u32) -> Result<(), Stop> {
+    /// Who is paid for a call whose end nobody saw may be paid each time that it was made. What is set aside for the call itself
+    /// comes back; where there is no room for all of it, it is paid for one of these.
+    fn pay_again<C: Call>(
+        &mut self,
+        call: &C,
+        fact: &CallFact,
+        times: u32,
+        own: Reservation,
+    ) -> Result<Reservation, Stop> {
         if !C::SPENDS {
-            return Ok(());
+            return Ok(own);
         }
         for _ in 0..times {
-            let paid = self.reserve(call, fact)?;
-            self.books.with_ledger(|ledger| ledger.charge(paid));
+            match self.reserve(call, fact) {
+                Ok(paid) => self.books.with_ledger(|ledger| ledger.charge(paid)),
+                Err(stop) => {
+                    self.books.with_ledger(|ledger| ledger.charge(own));
+                    return Err(stop.into());
+                }
+            }
         }
-        Ok(())
+        Ok(own)
     }
 
     /// Answers a call from the record, and charges what it was charged then.

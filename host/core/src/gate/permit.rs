@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::once::Key;
 use super::{Books, Call, Stop, TrapReason, Unresolved, Wait, with_its_step};
 use crate::audit::{Answered, ApprovalId, Fact, TraceId};
+use crate::capability::Capability;
 use crate::governance::{Authority, Denial, FolderGrant, Reservation, StopSwitch, Through, WebGrant};
 use crate::ids::TaskId;
 use crate::limit::{Amounts, Limit};
@@ -112,13 +113,18 @@ impl<C: Call> Permit<C> {
     /// # Errors
     /// The call is over already: its intent could not be written down, or the run was stopped meanwhile.
     pub async fn begin(mut self) -> Result<Underway<C>, Settled<C>> {
-        let changes = !matches!(self.call().effect(), Effect::Read | Effect::Local);
+        let effect = match &self.0.through {
+            // What a tool does is the grant's word. An approval is used up durably, whatever it is for.
+            Some(Through::Tool(grant)) if grant.approval.is_none() => grant.effect,
+            _ => self.call().effect(),
+        };
+        let changes = !matches!(effect, Effect::Read | Effect::Local);
         if changes || self.0.again == Again::Yes {
             let books = Arc::clone(&self.0.books);
             if let Err(error) = books.flush().await {
                 return Err(Settled(Err(Stop::Trap(TrapReason::LogFailed(error)))));
             }
-        } else if C::SPENDS {
+        } else if C::SPENDS || C::CAPABILITY == Capability::Tool {
             // On its way to the disk while it is carried out.
             self.0.books.log().hand_over();
         }

@@ -96,7 +96,7 @@ fn failed(resolved: Resolved, end: &AttemptEnd, failing: Failing<'_>) -> Over {
         AttemptEnd::Unjudged { validator, message, .. } => {
             let what = format!("gave what its validator `{validator}` did not judge");
             let hint = format!(
-                "it is the validator's fault: mend it, or take its [[rule]] out; then: ringfence task retry {}",
+                "see what it did, and whether the task had enough left for it: ringfence audit log {0}; then: ringfence task retry {0}",
                 resolved.claimed.order.task
             );
             (Status::Failed, failed(Code::R0451, &what).because(message).hint(hint))

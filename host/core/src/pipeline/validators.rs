@@ -12,7 +12,7 @@ use super::claim::Claimed;
 use super::delegate::run_within;
 use super::pool::Stopped;
 use super::resolve::Resolved;
-use crate::contract::{RuleSet, Schema, Violation, parse, read_verdict};
+use crate::contract::{RuleSet, Schema, Violation, parse, read_verdict, violation};
 use crate::controls::{Guard, is_on};
 use crate::error::Error;
 use crate::gate::{Gate, Journal, Permit, Settled, SkillsValidate, Stop, TrapReason};
@@ -89,14 +89,20 @@ pub(super) async fn hear(
         let call = SkillsValidate::new(validator.clone(), input.clone(), fuel, memory, wall_ms);
         let none = |why: String| Verdict::None { validator: validator.clone(), message: why };
         let answered = gate.pass(call, |permit, _| run(live.map(|(host, _)| host), permit)).await;
-        let read = match answered {
-            Ok(answer) => answer.output.map_err(|refusal| refusal.message),
-            Err(Stop::Tell(refusal)) => Err(refusal.message),
+        let output = match answered {
+            Ok(answer) => answer.output,
+            Err(Stop::Tell(refusal)) => Err(refusal),
             Err(Stop::Trap(reason)) => return Err(reason),
         };
-        let read = read.and_then(|answer| {
-            read_verdict(validator, &answer).map_err(|why| format!("it gave no list of violations: {why}"))
-        });
+        let read = match output {
+            Ok(answer) => read_verdict(validator, &answer)
+                .map_err(|why| format!("it gave no list of violations: {why}")),
+            // It does not even take what was given: the one who gave it can mend that.
+            Err(refusal) if refusal.kind == RefusalKind::Invalid => {
+                Ok(vec![violation(validator, "", &refusal.message)])
+            }
+            Err(refusal) => Err(refusal.message),
+        };
         match read {
             Ok(violations) => found.extend(violations),
             Err(why) => {
