@@ -206,7 +206,7 @@ impl Gate {
                 Ok(paid) => self.books.with_ledger(|ledger| ledger.charge(paid)),
                 Err(stop) => {
                     self.books.with_ledger(|ledger| ledger.charge(own));
-                    return Err(stop.into());
+                    return Err(stop);
                 }
             }
         }
