@@ -1,6 +1,6 @@
 //! What the gate adds to a question to a language model, held against a bare HTTP client that asks the same server the same.
 
-use std::io::{Read, Write};
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use ringfence_core::model::Question;
 use ringfence_core::ring::Ring;
 use ringfence_core::stores::StreamWriter;
 use ringfence_core::units::Timestamp;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
 
 use crate::sample::{Figure, Sample, timed};
@@ -35,17 +36,11 @@ pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
     );
     let (bare, governed) = runtime.block_on(async {
         let world = World::with_policy(&policy).await;
-        let (client, mut gate) = (reqwest::Client::new(), gate(&world));
-        let url = format!("http://{address}/chat/completions");
-        let body = r#"{"max_completion_tokens":64,"messages":[{"content":"Say hello.","role":"user"}],"model":"small","stream":true,"stream_options":{"include_usage":true}}"#;
+        let mut client = Bare::connect(address).await;
+        let mut gate = gate(&world);
         let (mut bare, mut governed) = (Sample::default(), Sample::default());
         for number in 0..CALLS {
-            let asked = async {
-                let request = client.post(&url).header("content-type", "application/json").body(body);
-                let mut response = request.send().await.expect("an answer");
-                while response.chunk().await.expect("an answer").is_some() {}
-            };
-            let (took, ()) = timed(asked).await;
+            let (took, ()) = timed(client.ask()).await;
             bare.push(took);
             let (took, reply) = timed(gate.complete(Question::of("Say hello."))).await;
             assert_eq!(reply.expect("an answer").content, "Hello.");
@@ -68,6 +63,32 @@ pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
             governed.spread()
         ),
     }]
+}
+
+/// A client that does nothing but write the request and read the answer, on one connection.
+struct Bare(tokio::net::TcpStream);
+
+impl Bare {
+    async fn connect(address: SocketAddr) -> Self {
+        let stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
+        stream.set_nodelay(true).expect("a connection");
+        Self(stream)
+    }
+
+    async fn ask(&mut self) {
+        const BODY: &str = r#"{"max_completion_tokens":64,"messages":[{"content":"Say hello.","role":"user"}],"model":"small","stream":true,"stream_options":{"include_usage":true}}"#;
+        let head = format!(
+            "POST /chat/completions HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            BODY.len()
+        );
+        self.0.write_all(format!("{head}{BODY}").as_bytes()).await.expect("it listens");
+        let (mut seen, mut buffer) = (Vec::new(), [0; 8_192]);
+        while !seen.ends_with(b"data: [DONE]\n\n") {
+            let read = self.0.read(&mut buffer).await.expect("an answer");
+            assert!(read > 0, "it ended");
+            seen.extend_from_slice(&buffer[..read]);
+        }
+    }
 }
 
 /// A gate with plenty of everything.

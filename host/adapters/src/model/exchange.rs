@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
+use futures::FutureExt;
 use reqwest::header::RETRY_AFTER;
 use ringfence_core::refusal::{Refusal, RefusalKind};
 use serde_json::Value;
@@ -50,6 +51,8 @@ pub(super) async fn exchange(
             let more = reader.event(&event, &mut draft)?;
             taken.store(draft.bytes().max(1), Ordering::Relaxed);
             if more == More::No {
+                // The end of the body, if it has come too: then the connection serves the next question. It is not waited for.
+                drop(response.chunk().now_or_never());
                 return Ok(draft.finished());
             }
         }
