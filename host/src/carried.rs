@@ -18,6 +18,12 @@ pub(crate) fn unpack(prefixes: &[&str], folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// The folders of the crates among what is carried below these.
+pub(crate) fn crates(below: &[&str]) -> impl Iterator<Item = &'static str> {
+    let folders = files::FILES.iter().filter_map(|(path, _)| path.strip_suffix("/Cargo.toml"));
+    folders.filter(|folder| below.iter().any(|below| folder.starts_with(below)))
+}
+
 /// A name for all carried sources together, which changes when one of them does.
 pub(crate) fn fingerprint() -> String {
     let mut hasher = blake3::Hasher::new();

@@ -54,7 +54,9 @@ fn build_skills() -> Result<Vec<PathBuf>, Error> {
         &["skill-sdk/", "wit/", "skills/", "host/demo/", "Cargo.lock", "rust-toolchain.toml"],
         &folder,
     )?;
-    let workspace = "[workspace]\nresolver = \"3\"\nmembers = [\"skills/*\", \"host/demo/*\"]\n";
+    // Not every example is a crate: an agent is a file.
+    let members: Vec<&str> = carried::crates(&["skills/", "host/demo/"]).collect();
+    let workspace = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n");
     carried::write(&folder.join("Cargo.toml"), workspace.as_bytes())?;
     let bar = progress("building the example skills for the sandbox (a minute, the first time)".into());
     let target = folder.join("target");
