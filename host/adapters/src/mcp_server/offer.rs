@@ -26,7 +26,7 @@ pub struct Offer {
     pub tool: String,
     /// What is asked of the host when it is called.
     pub reference: Arc<str>,
-    /// What that stands for now.
+    /// What that stands for at this moment.
     pub loaded: Arc<Loaded>,
 }
 
