@@ -229,7 +229,7 @@ fn token(request: &Request<Incoming>) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The same, and the connection ends: a stranger keeps none.
+/// Refuses, and ends the connection: a stranger keeps none.
 fn turn_away(status: StatusCode, why: &str) -> Answer {
     let mut refused = refuse(status, why);
     refused.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
