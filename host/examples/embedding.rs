@@ -125,6 +125,7 @@ pub(crate) async fn govern(
         ring: Ring::Sandboxed,
         only: None,
         context: None,
+        session: None,
         limits: running.config.limits,
         max_corrections: 2,
     };

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ringfence_core::agent::{Intent, Program, SkillUse};
-use ringfence_core::audit::Fact;
+use ringfence_core::audit::{Answered, Fact};
 use ringfence_core::contract::Contract;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::{Agent, Digest, SkillName, TaskId};
@@ -189,8 +189,13 @@ pub fn turns(store: &Store, task: &TaskId) -> Result<Vec<Value>, Error> {
     let turns: Vec<Value> = facts
         .iter()
         .filter_map(|fact| match fact {
-            Fact::Call { call, .. } if &*call.call == "agent.turn" => {
-                serde_json::to_value(&call.arguments).ok()
+            Fact::Call { call, answer } if &*call.call == "agent.turn" => {
+                let mut turn = serde_json::to_value(&call.arguments).ok()?;
+                if let (Some(turn), Answered::Answer(Value::String(denied))) = (turn.as_object_mut(), answer)
+                {
+                    turn.insert("refused".into(), denied.as_str().into());
+                }
+                Some(turn)
             }
             _ => None,
         })

@@ -1,6 +1,7 @@
 //! `ringfence.toml`, the environment and the flags, made into one checked [`Config`].
 
 mod approval;
+mod audit;
 mod concurrency;
 mod context;
 mod either;
@@ -70,6 +71,8 @@ pub struct Config {
     pub media_types: Option<Vec<MediaRange>>,
     /// How long the payloads of tasks that are over are kept, where not for ever.
     pub retention: Option<Duration>,
+    /// How often a worker signs a checkpoint, where it does.
+    pub checkpoint_every: Option<Duration>,
     /// How the web is reached.
     pub http: HttpSettings,
     /// The servers of tools.
@@ -103,6 +106,8 @@ struct File {
     #[serde(default)]
     artifacts: ArtifactsEntry,
     retention: Option<retention::Retention>,
+    #[serde(default)]
+    audit: audit::Audit,
     #[serde(default)]
     approval: approval::ApprovalEntry,
     #[serde(default)]
@@ -257,6 +262,7 @@ impl Config {
             policy: policy::policy(&parsed, folder, &rule_files).map_err(&wrong)?,
             rule_files: rule_files.into_iter().map(|(path, _)| path).collect(),
             retention: retention::age(parsed.retention.as_ref()).map_err(&wrong)?,
+            checkpoint_every: audit::checkpoint_every(&parsed.audit).map_err(&wrong)?,
             http: web::settings(&parsed.http, folder).map_err(|why| wrong(format!("[http] {why}")))?,
             servers: tools::servers(&parsed.server, &parsed.secret, folder).map_err(&wrong)?,
             mcp: mcp::settings(&parsed.mcp, &parsed.client, &parsed.secret).map_err(&wrong)?,

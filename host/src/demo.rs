@@ -185,6 +185,7 @@ impl Demo {
             ring: act.ring,
             only: None,
             context: None,
+            session: None,
             limits,
             max_corrections: running.config.max_corrections,
         })

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use ringfence_core::audit::{Fact, Record};
 use ringfence_core::error::Error;
-use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::ids::{SessionName, StreamName, TaskId};
 use serde_json::{Value, json};
 
 use crate::tasks::fact;
@@ -14,7 +14,7 @@ use crate::wiring::Store;
 /// How many events are held at once.
 const PAGE: usize = 256;
 
-/// How many tasks' askers are remembered.
+/// How many tasks' origins are remembered.
 const MOST_REMEMBERED: usize = 10_000;
 
 /// Which events are asked for. What is empty asks for all.
@@ -33,7 +33,16 @@ pub(crate) struct Reader<'a> {
     cursor: u64,
     /// The name of this store among all others, once it is known.
     source: Option<String>,
-    askers: HashMap<TaskId, TaskId>,
+    origins: HashMap<TaskId, Origin>,
+}
+
+/// Where a task comes from.
+#[derive(Clone, Default)]
+struct Origin {
+    /// The task that asked for it, if one did.
+    asker: Option<TaskId>,
+    /// What its caller says that it belongs to.
+    session: Option<SessionName>,
 }
 
 /// What was read at once.
@@ -47,7 +56,7 @@ pub(crate) struct Page {
 impl<'a> Reader<'a> {
     /// One that has seen everything up to a cursor.
     pub(crate) fn behind(store: &'a Store, cursor: u64, filter: Filter) -> Self {
-        Self { store, filter, cursor, source: None, askers: HashMap::new() }
+        Self { store, filter, cursor, source: None, origins: HashMap::new() }
     }
 
     /// Reads on.
@@ -81,7 +90,7 @@ impl<'a> Reader<'a> {
             if one == wanted {
                 return Ok(true);
             }
-            task = self.asker(&one)?;
+            task = self.origin(&one)?.asker;
         }
         Ok(false)
     }
@@ -116,12 +125,16 @@ impl<'a> Reader<'a> {
             shown["ring"] = ring.number().into();
         }
         if let Some(task) = task {
-            let mut outermost = task.clone();
-            while let Some(asker) = self.asker(&outermost)? {
+            let (mut outermost, mut origin) = (task.clone(), self.origin(&task)?);
+            while let Some(asker) = origin.asker {
+                origin = self.origin(&asker)?;
                 outermost = asker;
             }
             shown["task"] = task.as_str().into();
             shown["correlationid"] = outermost.as_str().into();
+            if let Some(session) = origin.session {
+                shown["session"] = session.as_str().into();
+            }
         }
         Ok(shown)
     }
@@ -137,22 +150,21 @@ impl<'a> Reader<'a> {
         Ok(self.source.insert(source).clone())
     }
 
-    /// The task that asked for another one, if one did.
-    fn asker(&mut self, task: &TaskId) -> Result<Option<TaskId>, Error> {
-        // A task that nobody asked for is remembered as its own.
-        if let Some(known) = self.askers.get(task) {
-            return Ok(Some(known).filter(|known| *known != task).cloned());
+    /// Where a task comes from, as its first event says.
+    fn origin(&mut self, task: &TaskId) -> Result<Origin, Error> {
+        if let Some(known) = self.origins.get(task) {
+            return Ok(known.clone());
         }
         let first = self.store.log.read(&StreamName::task(task), 1, 1)?;
-        let asker = match first.first().and_then(fact) {
-            Some(Fact::TaskAccepted { parent, .. }) => parent,
-            _ => None,
+        let origin = match first.first().and_then(fact) {
+            Some(Fact::TaskAccepted { parent, session, .. }) => Origin { asker: parent, session },
+            _ => Origin::default(),
         };
-        if self.askers.len() >= MOST_REMEMBERED {
-            self.askers.clear();
+        if self.origins.len() >= MOST_REMEMBERED {
+            self.origins.clear();
         }
-        self.askers.insert(task.clone(), asker.clone().unwrap_or_else(|| task.clone()));
-        Ok(asker)
+        self.origins.insert(task.clone(), origin.clone());
+        Ok(origin)
     }
 }
 

@@ -30,6 +30,7 @@ mod quantity;
 pub mod replay;
 pub mod report;
 mod show;
+mod signing;
 pub mod store;
 mod tasks;
 mod text;

@@ -118,6 +118,7 @@ impl Offering for Clerk {
             ring: self.client.ring,
             only: None,
             context: None,
+            session: None,
             limits: running.config.limits,
             max_corrections: running.config.max_corrections,
         };

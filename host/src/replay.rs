@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ringfence_core::audit::Verifier;
+use ringfence_core::audit::{Fact, Verifier};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::Journal;
 use ringfence_core::ids::{StreamName, TaskId};
@@ -32,15 +32,28 @@ pub fn seen(store: &Store, task: &TaskId, until: u64) -> Result<Vec<Value>, Erro
         .hint("see its calls: ringfence audit log TASK"))
 }
 
-/// Checks the task's stream, then repeats the task from it; nothing outside is touched.
+/// Checks the task's stream and those of the tasks that judged what it gave, and repeats it from its own; nothing outside is
+/// touched.
 ///
 /// # Errors
 /// `R0504` if the record was altered, `R0505` naming the call at which run and record part.
 pub async fn replay(running: &Running, task: &TaskId) -> Result<Replayed, Error> {
+    let facts = checked(&running.store, task)?;
+    let clock = Arc::clone(&running.store.clock);
+    let others = |judge: &TaskId| checked(&running.store, judge).map_err(|why| why.to_string());
+    let replayed =
+        pipeline::replay(&*running.host.sandbox, clock, scratch_log(), task, &facts, &others).await;
+    replayed.map_err(|why| {
+        Error::new(Code::R0505, format!("the replay of {task} differs from its record")).because(why)
+    })
+}
+
+/// The facts of a task whose stream is whole.
+fn checked(store: &Store, task: &TaskId) -> Result<Vec<Fact>, Error> {
     let stream = StreamName::task(task);
-    let purged = proofs::purged_until(&running.store, &stream)?;
+    let purged = proofs::purged_until(store, &stream)?;
     let mut verifier = Verifier::new(stream.clone()).purged_until(purged);
-    for record in app::records(&running.store, &stream)? {
+    for record in app::records(store, &stream)? {
         verifier
             .take(&record)
             .map_err(|broken| Error::new(Code::R0504, "the audit log was altered").because(broken))?;
@@ -49,10 +62,5 @@ pub async fn replay(running: &Running, task: &TaskId) -> Result<Replayed, Error>
                 .hint("its events and their hashes are there: ringfence audit log TASK"));
         }
     }
-    let facts = app::facts(&running.store, task)?;
-    let clock = Arc::clone(&running.store.clock);
-    let replayed = pipeline::replay(&*running.host.sandbox, clock, scratch_log(), task, &facts).await;
-    replayed.map_err(|why| {
-        Error::new(Code::R0505, format!("the replay of {task} differs from its record")).because(why)
-    })
+    app::facts(store, task)
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use ringfence_core::audit::{ApprovalId, Decided, Fact, Outcome, Record};
+use ringfence_core::audit::{ApprovalId, CallFact, Decided, Fact, Outcome, Record};
 use ringfence_core::error::Error;
 use ringfence_core::gate::{Call, SkillsRun, SkillsValidate};
 use ringfence_core::ids::{Agent, StreamName, TaskId};
@@ -104,6 +104,31 @@ pub(crate) fn at_work(store: &Store) -> Result<Vec<TaskId>, Error> {
     Ok(found.into_iter().collect())
 }
 
+/// The tasks that judged what a task gave.
+///
+/// # Errors
+/// The store's.
+pub(crate) fn judges(store: &Store, task: &TaskId) -> Result<Vec<TaskId>, Error> {
+    let mut judges = Vec::new();
+    for record in store.log.read(&StreamName::task(task), 1, usize::MAX)? {
+        if record.event.kind == "call.begun"
+            && let Some(Fact::CallBegun { call }) = fact(&record)
+        {
+            judges.extend(judge(task, &call).filter(|judge| !judges.contains(judge)));
+        }
+    }
+    Ok(judges)
+}
+
+/// The task that judges by this call, if it is one that has something judged.
+fn judge(task: &TaskId, call: &CallFact) -> Option<TaskId> {
+    (call.call == SkillsValidate::NAME).then(|| {
+        let arguments = serde_json::to_value(&call.arguments).unwrap_or_default();
+        let text = |key: &str| arguments[key].as_str().unwrap_or_default();
+        task.errand(&SkillsValidate::kind_of(text("skill"), text("case")), SkillsValidate::OCCURRENCE)
+    })
+}
+
 /// The tasks that a task has asked for: their ids follow from the calls that asked.
 pub(crate) fn asked_for(store: &Store, task: &TaskId) -> Result<Vec<TaskId>, Error> {
     let stream = StreamName::task(task);
@@ -120,9 +145,8 @@ pub(crate) fn asked_for(store: &Store, task: &TaskId) -> Result<Vec<TaskId>, Err
                     {
                         let arguments = serde_json::to_value(&call.arguments).unwrap_or_default();
                         let text = |key: &str| arguments[key].as_str().unwrap_or_default().to_owned();
-                        let errand = if call.call == SkillsValidate::NAME {
-                            let kind = SkillsValidate::kind_of(&text("skill"), &text("case"));
-                            task.errand(&kind, SkillsValidate::OCCURRENCE)
+                        let errand = if let Some(judge) = judge(task, &call) {
+                            judge
                         } else {
                             let kind = SkillsRun::kind_of(&text("skill"), &text("input"));
                             let occurrence: &mut u64 = occurrences.entry(kind).or_default();

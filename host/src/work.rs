@@ -12,6 +12,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::approvals;
 use crate::heart::Hearts;
 use crate::proofs::{self, Retained};
+use crate::signing::Signing;
 use crate::wiring::Running;
 
 /// How often a worker that has nothing to do looks for something.
@@ -52,6 +53,8 @@ pub struct Worker {
     expiring: Option<JoinHandle<Duration>>,
     /// Whether it has looked for them at all.
     has_expired: bool,
+    /// What signs checkpoints, where the policy file says how often.
+    signing: Option<Signing>,
 }
 
 impl Worker {
@@ -61,6 +64,7 @@ impl Worker {
         let (hearts, mine, at_work) = (Hearts::default(), HashSet::new(), JoinSet::new());
         let (retained, retaining) = (None, None);
         let (shunned, expires) = (HashMap::new(), Instant::now());
+        let signing = running.config.checkpoint_every.map(Signing::every);
         Self {
             running,
             concurrency,
@@ -73,6 +77,7 @@ impl Worker {
             expires,
             expiring: None,
             has_expired: false,
+            signing,
         }
     }
 
@@ -94,6 +99,9 @@ impl Worker {
                 usize::MAX
             });
             self.retain();
+            if let Some(signing) = &mut self.signing {
+                signing.look(&self.running.store);
+            }
             let has_looked = self.expire().await;
             if until == Until::Idle && held == 0 && self.at_work.is_empty() && has_looked {
                 return self.finish(show).await;
@@ -118,6 +126,9 @@ impl Worker {
         }
         if let Some(retaining) = self.retaining.take() {
             drop(retaining.await);
+        }
+        if let Some(signing) = &mut self.signing {
+            signing.finish(&self.running.store).await;
         }
         Ok(())
     }

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ringfence::wiring;
-use ringfence_core::audit::{Fact, Status};
+use ringfence_core::audit::{Answered, Fact, Status};
 use ringfence_core::error::Code;
 use ringfence_core::limit::Limit;
-use ringfence_core::pipeline::{Emitted, Order};
+use ringfence_core::pipeline::{self, Emitted, Order};
 use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ skills = ["word-count"]
 "#;
 
 /// A model that answers its turns with these, one after the other.
-fn scripted(turns: Vec<Value>) -> ModelServer {
+pub(crate) fn scripted(turns: Vec<Value>) -> ModelServer {
     ModelServer::start(move |_, number, stream| {
         let turn = turns.get(number).or(turns.last()).unwrap();
         let text = turn.as_str().map_or_else(|| turn.to_string(), str::to_owned);
@@ -42,17 +42,17 @@ fn scripted(turns: Vec<Value>) -> ModelServer {
     })
 }
 
-fn turn(status: &str, intent: &str, message: &str) -> Value {
+pub(crate) fn turn(status: &str, intent: &str, message: &str) -> Value {
     json!({ "status": status, "intent": intent, "assistant_message": message })
 }
 
-fn wants(intent: &str, name: &str, arguments: Value) -> Value {
+pub(crate) fn wants(intent: &str, name: &str, arguments: Value) -> Value {
     let mut turn = turn("tool_request", intent, "I look.");
     turn["requested_tool"] = json!({ "name": name, "arguments": arguments });
     turn
 }
 
-fn world(server: &ModelServer) -> World {
+pub(crate) fn world(server: &ModelServer) -> World {
     let policy = policy("openai", &server.origin(), "").replace("2048", "16384").replace("20000", "200000");
     let world = World::with_policy(&policy);
     world.load("word_count");
@@ -60,7 +60,7 @@ fn world(server: &ModelServer) -> World {
     world
 }
 
-fn load(world: &World, text: &str) -> Result<(), ringfence_core::error::Error> {
+pub(crate) fn load(world: &World, text: &str) -> Result<(), ringfence_core::error::Error> {
     let path: PathBuf = world.path().join("agent.toml");
     std::fs::write(&path, text).unwrap();
     world.wait(ringfence::agents::load(&world.running, &path, "the test")).map(drop)
@@ -75,7 +75,7 @@ fn turns(world: &World, emitted: &Emitted) -> Vec<Value> {
     ringfence::agents::turns(&world.running.store, &emitted.task).unwrap()
 }
 
-fn assert_replays(world: &World, emitted: &Emitted) {
+pub(crate) fn assert_replays(world: &World, emitted: &Emitted) {
     world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap();
 }
 
@@ -92,7 +92,14 @@ fn an_agent_that_was_recorded_under_other_words_of_the_host_is_told_apart_and_no
     assert_eq!(recorded.as_deref(), Some("agent-prompt-1"));
     let (sandbox, clock) = (&world.running.host.sandbox, Arc::clone(&world.running.store.clock));
     let replayed =
-        ringfence_core::pipeline::replay(&**sandbox, clock, wiring::scratch_log(), &emitted.task, &facts);
+        pipeline::replay(
+            &**sandbox,
+            clock,
+            wiring::scratch_log(),
+            &emitted.task,
+            &facts,
+            &|_| Ok(Vec::new()),
+        );
     let why = world.wait(replayed).unwrap_err();
     assert!(why.contains("was recorded with engine agent-prompt-0; this is agent-prompt-1"), "{why}");
     assert_replays(&world, &emitted);
@@ -294,7 +301,7 @@ fn a_file_that_is_no_agent_is_refused_as_a_whole() {
 }
 
 /// The file of an agent with more at its top, in another version.
-fn narrowed(more: &str) -> String {
+pub(crate) fn narrowed(more: &str) -> String {
     let top = format!("max-turns = 50\n{more}\n\n[[intent]]\nname = \"talk\"");
     let helper = HELPER.replace("max-turns = 4\nmax-corrections = 1\n\n[[intent]]\nname = \"talk\"", &top);
     helper.replace("0.1.0", "0.1.1")
@@ -396,6 +403,38 @@ fn one_turn_gives_what_the_model_wants_in_its_one_form_and_does_nothing_of_it() 
     let world = self::world(&server);
     let emitted = one_turn(&world);
     assert_eq!((emitted.outcome.status, &emitted.outcome.output), (Status::Failed, &None));
+    world.assert_unharmed();
+}
+
+/// What a turn names its caller must be able to have: the gate is asked, and nothing is done.
+#[test]
+fn one_turn_is_refused_what_the_gate_would_refuse() {
+    let buy = "[[intent]]\nname = \"buy\"\ndescription = \"Buying.\"\ntools = [\"shop/order\"]\n";
+    let helper = format!("{}\n{buy}", HELPER.replace("0.1.0", "1.0.0"));
+    let server = scripted(vec![wants("buy", "shop/order", json!({ "thing": "tea" }))]);
+    let world = world(&server);
+    load(&world, &helper).unwrap();
+    let single = one_turn(&world);
+    let output = single.outcome.output.clone().unwrap_or_else(|| panic!("{:?}", single.outcome));
+    assert_eq!(
+        (&output["status"], &output["requested_tool"]),
+        (&json!("escalate"), &Value::Null),
+        "{output}"
+    );
+    let why = output["refused"].as_str().unwrap();
+    assert!(why.contains("no grant covers tool `shop/order`"), "{why}");
+    assert_eq!(turns(&world, &single)[0]["refused"], why, "and the record says so");
+    // In a run the gate says the same when it is asked for.
+    let emitted = run(&world, "x");
+    assert_eq!(emitted.outcome.status, Status::Failed);
+    let denied = world.facts(&emitted.task).into_iter().find_map(|fact| match fact {
+        Fact::CallDenied { answer: Answered::Error(refusal), .. } => Some(refusal.message),
+        _ => None,
+    });
+    assert_eq!(denied.as_deref(), Some(why));
+    drop(server);
+    assert_replays(&world, &single);
+    assert_replays(&world, &emitted);
     world.assert_unharmed();
 }
 

@@ -120,7 +120,8 @@ fn an_altered_context_is_no_record_to_repeat_a_run_from() {
     let replay = |facts: &[Fact]| {
         let clock = std::sync::Arc::clone(&world.running.store.clock);
         let scratch = ringfence::wiring::scratch_log();
-        world.wait(ringfence_core::pipeline::replay(sandbox, clock, scratch, &emitted.task, facts))
+        let others = |_: &TaskId| Ok(Vec::new());
+        world.wait(ringfence_core::pipeline::replay(sandbox, clock, scratch, &emitted.task, facts, &others))
     };
     replay(&facts).unwrap();
     for fact in &mut facts {

@@ -19,6 +19,7 @@ fn test_of(guard: Guard) -> &'static str {
         Guard::Approval => "attacks::approvals::attack_http_spends_an_approval_twice",
         Guard::Validator => "validators::attack_judges_badly",
         Guard::Revocation => "attacks::revoked::attack_files_keeps_what_was_revoked",
+        Guard::Once => "simulation::whatever_the_schedule_no_task_is_lost_and_no_effect_is_had_twice",
         Guard::Chain => "controls::an_altered_event_is_found",
     }
 }

@@ -6,5 +6,5 @@ mod template;
 mod world;
 
 pub(crate) use expected::{Expected, Fuel, Hit, assert_attack_fails, assert_killed, assert_load_is_refused};
-pub(crate) use template::{GUARD_OFF, share_cache};
+pub(crate) use template::{GUARD_OFF, obey_control_run, share_cache};
 pub(crate) use world::{World, limited};

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use ringfence::wiring::scratch_log;
 use ringfence_core::audit::{Answered, AttemptEnd, Fact, LimitHit, Status};
 use ringfence_core::error::Code;
+use ringfence_core::ids::TaskId;
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::{self, Emitted, Order, Replayed};
 use ringfence_core::ring::Ring;
@@ -38,7 +39,8 @@ fn ring_2(world: &World, skill: &str, input: &str) -> Order {
 fn replay(world: &World, emitted: &Emitted, facts: &[Fact]) -> Result<Replayed, String> {
     let clock = Arc::clone(&world.running.store.clock);
     let sandbox = &*world.running.sandbox;
-    world.wait(pipeline::replay(sandbox, clock, scratch_log(), &emitted.task, facts))
+    let others = |task: &TaskId| Ok(world.facts(task));
+    world.wait(pipeline::replay(sandbox, clock, scratch_log(), &emitted.task, facts, &others))
 }
 
 /// Runs, and runs again three times from the record: same output, same calls, same fuel.
@@ -123,6 +125,15 @@ pub(crate) fn friend_grows_to_its_own_maximum() {
     let emitted = assert_replays(&world(), "friend_grows_to_its_own_maximum", "{}");
     assert_eq!(emitted.outcome.used.memory_bytes, 3 * 65_536 + 50 * 8);
     assert_eq!(emitted.outcome.output, Some("ok".into()));
+}
+
+#[test]
+pub(crate) fn friend_asks_again() {
+    let world = world();
+    world.load("hello");
+    let input = r#"{"skill":"hello","input":"{\"name\":\"Ada\"}","times":3}"#;
+    let emitted = assert_replays(&world, "friend_asks_again", input);
+    assert_eq!((emitted.outcome.output, emitted.outcome.used.steps), (Some(3.into()), 3));
 }
 
 /// The others are not run again: what they answered stands in the record, and so does the fuel that they used.

@@ -1,11 +1,14 @@
 //! Validators: skills that judge what another one gave. What they find is corrected like any other violation; what they do not
 //! judge is not accepted.
 
-use ringfence_core::audit::{AttemptEnd, Blame, Fact, Status};
+use std::sync::Arc;
+
+use ringfence_core::audit::{Answered, AttemptEnd, Blame, CallFact, Fact, Status};
+use ringfence_core::contract::Violation;
 use ringfence_core::error::Code;
 use ringfence_core::ids::TaskId;
 use ringfence_core::limit::Limit;
-use ringfence_core::pipeline::{Emitted, Order};
+use ringfence_core::pipeline::{Emitted, Order, Others, Replayed};
 use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 
@@ -19,37 +22,37 @@ fn world(validator: &str) -> World {
     world
 }
 
-fn judged_badly() -> World {
+pub(crate) fn judged_badly() -> World {
     let world = world("attack-judges-badly@0.1");
     world.load("attack_judges_badly");
     world
 }
 
 /// An order to give this, and after a violation that.
-fn giving(world: &World, first: &Value, then: &Value) -> Order {
+pub(crate) fn giving(world: &World, first: &Value, then: &Value) -> Order {
     let input = json!({ "first": first, "then": then }).to_string();
     Order { max_corrections: 1, ..world.order("friend_gives_what_it_is_told", &input) }
 }
 
-fn how(how: &str) -> Value {
+pub(crate) fn how(how: &str) -> Value {
     json!({ "how": how })
 }
 
 /// The tasks of those who judged, in order.
-fn judges(world: &World, task: &TaskId) -> Vec<TaskId> {
+pub(crate) fn judges(world: &World, task: &TaskId) -> Vec<TaskId> {
     let tasks = ringfence::app::tasks(&world.running.store, usize::MAX).unwrap();
     let mut judges: Vec<_> = tasks.into_iter().filter(|line| line.parent.as_ref() == Some(task)).collect();
     judges.sort_by_key(|line| line.accepted);
     judges.into_iter().map(|line| line.task).collect()
 }
 
-fn ended(world: &World, task: &TaskId) -> ringfence_core::audit::Outcome {
+pub(crate) fn ended(world: &World, task: &TaskId) -> ringfence_core::audit::Outcome {
     let Some(Fact::TaskEnded { outcome }) = world.facts(task).pop() else { panic!("it ended") };
     *outcome
 }
 
 /// The fuel of all attempts of the task itself.
-fn replays(world: &World, emitted: &Emitted) -> u64 {
+pub(crate) fn replays(world: &World, emitted: &Emitted) -> u64 {
     world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap().fuel
 }
 
@@ -271,18 +274,70 @@ fn only_what_keeps_the_schema_and_the_rules_is_judged_and_nobody_judges_the_judg
     assert_unjudged(&world, &alone, "breaks its contract");
 }
 
+/// A skill that leaves too little of the task's fuel or time for whoever judges it has reached the task's limit: it is to blame.
+#[test]
+fn a_skill_that_leaves_too_little_for_its_validator_has_reached_its_limit() {
+    let world = judged_badly();
+    let whole = world.run(giving(&world, &how("accepts"), &how("")));
+    let own = replays(&world, &whole);
+    let judging = whole.outcome.used.fuel - own;
+    let assert_starved = |emitted: &Emitted, name: Limit, used: std::ops::Range<u64>, allowed: u64| {
+        let outcome = &emitted.outcome;
+        let error = outcome.error.as_ref().unwrap_or_else(|| panic!("{outcome:?}"));
+        assert_eq!((outcome.status, error.code), (Status::Stopped, Code::R0201), "{outcome:?}");
+        assert_eq!((outcome.blame, &outcome.output), (Some(Blame::Skill), &None), "{outcome:?}");
+        let hit = outcome.limit.unwrap_or_else(|| panic!("{outcome:?}"));
+        assert_eq!((hit.name, hit.allowed), (name, allowed));
+        assert!(used.contains(&hit.used), "{hit:?}");
+        assert!(error.message.contains(&format!("limit of {name}")), "{error:?}");
+        let causes = error.causes.join("; ");
+        assert!(causes.contains(&format!("{} of {allowed} used", hit.used)), "{causes}");
+        assert!(causes.contains("too little for its validator `attack-judges-badly@0.1.0`"), "{causes}");
+        replays(&world, emitted);
+    };
+    let allowed = own + own / 2;
+    assert!(judging > own / 2, "it is the skill that uses the larger part: {own}, {judging}");
+    let order = limited(giving(&world, &how("accepts"), &how("")), &[(Limit::Fuel, allowed)]);
+    assert_starved(&world.run(order), Limit::Fuel, own..own + 1, allowed);
+    let input = json!({ "first": how("is slow and accepts"), "then": how(""), "wait": 1_800 }).to_string();
+    let slow = |wall| limited(world.order("friend_gives_what_it_is_told", &input), &[(Limit::WallMs, wall)]);
+    assert_starved(&world.run(slow(2_600)), Limit::WallMs, 1_800..2_600, 2_600);
+    assert_eq!(world.run(slow(30_000)).outcome.status, Status::Completed, "with more of it all is well");
+    world.assert_unharmed();
+}
+
+/// The same output in the next attempt is the same case: its verdict is there, and was paid.
+#[test]
+fn a_verdict_that_an_earlier_attempt_had_is_not_paid_again() {
+    let world = judged_badly();
+    let emitted = world.run(giving(&world, &how("faults"), &how("faults")));
+    assert_eq!(emitted.outcome.error.as_ref().map(|error| error.code), Some(Code::R0302));
+    assert_eq!(emitted.outcome.attempts, 2);
+    let judges = judges(&world, &emitted.task);
+    let [judge] = judges.as_slice() else { panic!("{judges:?}") };
+    let spent = ended(&world, judge).used.fuel;
+    assert_eq!(
+        emitted.outcome.used.fuel,
+        replays(&world, &emitted) + spent,
+        "both attempts, and one verdict"
+    );
+    world.assert_unharmed();
+}
+
+/// What the repetition of a bent record comes to.
+fn repeat(world: &World, task: &TaskId, facts: &[Fact], others: &Others<'_>) -> Result<Replayed, String> {
+    let (clock, sandbox) = (Arc::clone(&world.running.store.clock), &*world.running.sandbox);
+    let log = ringfence::wiring::scratch_log();
+    world.wait(ringfence_core::pipeline::replay(sandbox, clock, log, task, facts, others))
+}
+
 /// A record in which an output was accepted without its validators, or against them, does not replay.
 #[test]
 fn a_record_that_leaves_out_or_bends_what_validators_said_is_seen() {
-    use std::sync::Arc;
     let world = judged_badly();
     let emitted = world.run(giving(&world, &how("faults"), &how("accepts")));
     let facts = world.facts(&emitted.task);
-    let replay = |facts: &[Fact]| {
-        let (clock, sandbox) = (Arc::clone(&world.running.store.clock), &*world.running.sandbox);
-        let log = ringfence::wiring::scratch_log();
-        world.wait(ringfence_core::pipeline::replay(sandbox, clock, log, &emitted.task, facts))
-    };
+    let replay = |facts: &[Fact]| repeat(&world, &emitted.task, facts, &|judge| Ok(world.facts(judge)));
     replay(&facts).unwrap();
     let of_a_call = |fact: &&Fact| fact.kind().starts_with("call.");
     let left_out: Vec<_> = facts.iter().filter(|fact| !of_a_call(fact)).cloned().collect();
@@ -294,4 +349,108 @@ fn a_record_that_leaves_out_or_bends_what_validators_said_is_seen() {
         }
     }
     assert!(replay(&bent).unwrap_err().contains("validators of attempt 1"));
+}
+
+/// The facts with another end of their only attempt, and with what its validator is said to have answered.
+fn bent(facts: &[Fact], other: &AttemptEnd, said: Option<&str>) -> Vec<Fact> {
+    let mut bent = facts.to_vec();
+    for fact in &mut bent {
+        match fact {
+            Fact::AttemptEnded { end, .. } => *end = other.clone(),
+            Fact::CallEnded { answer: Answered::Answer(answer), .. } => {
+                said.into_iter().for_each(|said| answer["output"] = json!({ "Ok": said }));
+            }
+            _ => {}
+        }
+    }
+    bent
+}
+
+/// A verdict is what the validator's own task ended with, and nothing else.
+#[test]
+fn a_verdict_that_was_bent_with_its_end_is_held_against_its_validators_own_record() {
+    let world = judged_badly();
+    let order = Order { max_corrections: 0, ..giving(&world, &how("faults"), &how("")) };
+    let emitted = world.run(order);
+    let (facts, judge) = (world.facts(&emitted.task), judges(&world, &emitted.task).remove(0));
+    let (of_judge, output) = (world.facts(&judge), how("faults"));
+    let replay = |facts: &[Fact], of_judge: Result<Vec<Fact>, String>| {
+        repeat(&world, &emitted.task, facts, &|asked| {
+            assert_eq!(*asked, judge);
+            of_judge.clone()
+        })
+    };
+    replay(&facts, Ok(of_judge.clone())).unwrap();
+    let valid = AttemptEnd::Valid { output };
+    let why = replay(&bent(&facts, &valid, Some("[]")), Ok(of_judge.clone())).unwrap_err();
+    assert!(why.contains("did not end like that"), "{why}");
+    let why = replay(&facts, Err("it is gone".into())).unwrap_err();
+    assert!(why.contains("attack-judges-badly@0.1.0") && why.contains("it is gone"), "{why}");
+    let why = replay(&facts, Ok(Vec::new())).unwrap_err();
+    assert!(why.contains("was asked for something else"), "{why}");
+    // The task of another skill, of another case, for another task, or with more power is not the one that judged.
+    type Bend = fn(&mut Fact);
+    let bends: [Bend; 5] = [
+        |fact| {
+            if let Fact::TaskAccepted { skill, .. } = fact {
+                *skill = "hello@0.1.0".into()
+            }
+        },
+        |fact| {
+            if let Fact::TaskAccepted { input, .. } = fact {
+                *input = "{}".into()
+            }
+        },
+        |fact| {
+            if let Fact::TaskAccepted { parent, .. } = fact {
+                *parent = None
+            }
+        },
+        |fact| {
+            if let Fact::TaskAccepted { ring, .. } = fact {
+                *ring = Ring::Standard
+            }
+        },
+        |fact| {
+            if let Fact::TaskAccepted { only, .. } = fact {
+                *only = None
+            }
+        },
+    ];
+    for (number, bend) in bends.into_iter().enumerate() {
+        let mut other = of_judge.clone();
+        bend(&mut other[0]);
+        let why = replay(&facts, Ok(other)).expect_err(&number.to_string());
+        assert!(why.contains("was asked for something else"), "{number}: {why}");
+    }
+    let mut cheaper = of_judge;
+    if let Some(Fact::TaskEnded { outcome }) = cheaper.last_mut() {
+        outcome.used.fuel -= 1;
+    }
+    assert!(replay(&facts, Ok(cheaper)).unwrap_err().contains("did not end like that"));
+}
+
+/// An attempt that did not come to its validators asked none of them.
+#[test]
+fn a_verdict_that_nobody_asked_for_is_left_over_and_seen() {
+    let world = judged_badly();
+    let emitted = world.run(giving(&world, &how("accepts"), &how("")));
+    let facts = world.facts(&emitted.task);
+    let (output, path) = (how("accepts").to_string(), "/how".to_owned());
+    let violations = vec![Violation { path, rule: "type".into(), message: "it is none".into() }];
+    let invalid = AttemptEnd::Invalid { output, violations };
+    let others = |judge: &TaskId| Ok(world.facts(judge));
+    let why = repeat(&world, &emitted.task, &bent(&facts, &invalid, None), &others).unwrap_err();
+    assert!(why.contains("`skills.validate` was recorded and did not come"), "{why}");
+    // Nor does a call that ended no run stand behind the last verdict.
+    let mut more = facts.clone();
+    let begun = facts.iter().find_map(|fact| match fact {
+        Fact::CallBegun { call } => Some(call.clone()),
+        _ => None,
+    });
+    let call = CallFact { number: 9, ..begun.unwrap() };
+    let at = facts.iter().position(|fact| matches!(fact, Fact::AttemptEnded { .. })).unwrap();
+    more.insert(at, Fact::CallStopped { call, reason: String::new() });
+    let why = repeat(&world, &emitted.task, &more, &others).unwrap_err();
+    assert!(why.contains("was recorded and did not come"), "{why}");
 }

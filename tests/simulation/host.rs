@@ -1,40 +1,42 @@
-//! Hosts that live as long as the schedule lets them.
+//! Hosts that live as long as the plan lets them.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use ringfence_adapters::behind::Behind;
 use ringfence_adapters::in_memory::InMemoryStore;
-use ringfence_core::audit::{ApprovalTerms, Status};
+use ringfence_core::audit::ApprovalTerms;
 use ringfence_core::context::NoSources;
 use ringfence_core::contract::{Description, Validator, Violation};
-use ringfence_core::error::Error;
+use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::Outside;
 use ringfence_core::governance::{
     Crowd, CrowdLimits, Grant, GrantBook, Holder, Method, Policies, Switches, UrlPattern, WebGrant,
 };
 use ringfence_core::ids::{Digest, TaskId};
 use ringfence_core::limit::{Amounts, Limit};
-use ringfence_core::pipeline::{Emitted, Host, Order, Policy};
+use ringfence_core::pipeline::{Host, Order, Policy, Submitted};
 use ringfence_core::registry::Registry;
 use ringfence_core::ring::{Effect, Ring};
 use ringfence_core::sandbox::{Job, Ran, Sandbox};
 use ringfence_core::stores::EventLog;
-use ringfence_core::system::{Clock, Entropy};
-use ringfence_core::units::{Bytes, Fuel, Timestamp};
+use ringfence_core::system::Entropy;
+use ringfence_core::units::{Bytes, Fuel};
 use serde_json::Value;
 
-use super::disk::Disk;
+use super::clock::{Time, Watch};
+use super::disk::{Disk, Writer};
+use super::failure::{Failure, Why};
 use super::numbers::Numbers;
+use super::plan::{People, Plan, What};
+use super::play::Played;
 use super::script::Script;
 use super::server::{Line, Server};
 
-/// Lets the schedule go on: pending once.
+/// Lets all else go on: pending once.
 pub(super) async fn turn() {
     let mut has_waited = false;
     std::future::poll_fn(|_| {
@@ -43,42 +45,30 @@ pub(super) async fn turn() {
     .await;
 }
 
-/// How a host's work on a task ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Life {
-    /// The task completed, and that is written.
-    Ended,
-    /// It waits for a person, and that is written.
-    Suspended,
-    /// It failed, and that is written.
-    Failed,
-    /// The host is gone.
-    Lost,
-}
-
 /// Makes hosts on one disk, one after the other.
-pub(super) struct Lives {
+pub(super) struct Lives<'a> {
+    pub(super) played: Played,
+    plan: &'a Plan,
     disk: Arc<Disk>,
     server: Arc<Server>,
     registry: Arc<Registry>,
-    seed: u64,
+    time: Time,
     born: u64,
-    /// A host that was thought to be gone, and is not.
+    turns: u64,
+    /// A host that was thought to be gone, and is not, or that began at the same time as another.
     ghost: Option<Work>,
 }
 
-type Work = BoxFuture<'static, Result<Emitted, Error>>;
+type Work = BoxFuture<'static, Result<(), Error>>;
 
-/// One host at work.
-pub(super) struct Begun<'a> {
-    lives: &'a mut Lives,
-    work: Work,
-}
+/// No host is at work on a task for longer than so many turns.
+const TURNS: u32 = 5_000;
 
-impl Lives {
-    pub(super) fn new(disk: Arc<Disk>, server: Arc<Server>, seed: u64) -> Self {
+impl<'a> Lives<'a> {
+    pub(super) fn new(disk: Arc<Disk>, server: Arc<Server>, plan: &'a Plan) -> Self {
         let log: Arc<dyn EventLog> = Arc::new(InMemoryStore::new());
-        let registry = Arc::new(Registry::open(log, Arc::new(Time::default())).unwrap());
+        let time = Time::default();
+        let registry = Arc::new(Registry::open(log, Arc::new(time.watch())).unwrap());
         let description = Description {
             name: "script".into(),
             description: "A script.".into(),
@@ -88,25 +78,28 @@ impl Lives {
         };
         let loaded = registry.load(&description, Digest::of(b"script"), 6, Script::powers(), "the test");
         assert!(loaded.now_or_never().expect("memory does not wait").is_ok());
-        Self { disk, server, registry, seed, born: 0, ghost: None }
+        let played = Played::default();
+        Self { played, plan, disk, server, registry, time, born: 0, turns: 0, ghost: None }
     }
 
-    fn host(&mut self) -> Host {
+    pub(super) const fn plan(&self) -> &Plan {
+        self.plan
+    }
+
+    /// A clock that is right.
+    pub(super) fn watch(&self) -> Watch {
+        self.time.watch()
+    }
+
+    /// A host that is new, with its number.
+    fn host(&mut self, watch: Watch) -> (u64, Host) {
         self.born += 1;
-        let id = format!("host-{}-{}", self.seed, self.born);
         let outside = Outside { http: Box::new(Line(Arc::clone(&self.server))), ..Outside::untouchable() };
-        // Of some seeds one or two people approve what must not come twice, of others what the server knows again too.
-        let people = |path: &str| match self.seed % 4 {
-            1 if path == "once" => 1,
-            2 if path == "once" => 2,
-            3 => 1,
-            _ => 0,
-        };
-        let approval = |path: &str| {
-            let of = Some(people(path)).filter(|of| *of > 0)?;
+        let approval = |people: u32| {
+            let of = Some(people).filter(|of| *of > 0)?;
             Some(ApprovalTerms { of, ..ApprovalTerms::default() })
         };
-        let web = |path: &str, idempotent| WebGrant {
+        let web = |path: &str, idempotent, people| WebGrant {
             url: UrlPattern::parse(&format!("http://shop.example/{path}/*")).unwrap(),
             methods: ["GET", "POST"].iter().map(|method| Method::parse(method).unwrap()).collect(),
             effect: Effect::Reversible,
@@ -114,128 +107,170 @@ impl Lives {
             networks: Vec::new(),
             headers: Vec::new(),
             max_bytes: u64::MAX,
-            approval: approval(path),
+            approval: approval(people),
         };
-        let http = vec![Arc::new(web("once", false)), Arc::new(web("keyed", true))];
+        let People { once, keyed } = self.plan.people;
+        let http = vec![Arc::new(web("once", false, once)), Arc::new(web("keyed", true, keyed))];
         let grant = Grant { http, ..Grant::to(Holder::Ring(Ring::Standard)) };
         let policy = Policy { grants: Arc::new(GrantBook::new(vec![grant])), ..Policy::default() };
-        Host {
-            id: id.as_str().into(),
+        let host = Host {
+            id: format!("host-{}", self.born).into(),
             sandbox: Arc::new(Scripted("the simulation".into())),
             registry: Arc::clone(&self.registry),
             validator: Arc::new(Nobody),
-            log: Arc::new(Behind(Arc::clone(&self.disk))),
-            clock: Arc::new(Time::default()),
-            entropy: Arc::new(Drawn(Mutex::new(Numbers::new(self.seed ^ self.born << 32)))),
+            log: Arc::new(Behind(Writer { disk: Arc::clone(&self.disk), host: self.born })),
+            clock: Arc::new(watch),
+            entropy: Arc::new(Drawn(Mutex::new(Numbers::new(self.born << 32)))),
             outside: Arc::new(outside),
             sources: Arc::new(NoSources),
             policies: Arc::new(Policies::new(policy)),
             switches: Arc::new(Switches::default()),
             crowd: Crowd::new(CrowdLimits { runs: 8, per_caller: 8, waiting: 8 }),
-        }
+        };
+        (self.born, host)
     }
 
-    pub(super) fn order(&self, script: &Script) -> Order {
+    pub(super) fn order(&self) -> Order {
         let limits = Limit::ALL.into_iter().fold(Amounts::NONE, |limits, limit| limits.with(limit, 1 << 30));
         Order {
-            task: format!("t-{}", self.seed).parse().unwrap(),
+            task: "t-task".parse().unwrap(),
             skill: "script".into(),
-            input: script.input().into(),
+            input: self.plan.script.input().into(),
             agent: "ada".parse().unwrap(),
             ring: Ring::Standard,
             only: None,
             context: None,
-            limits,
+            session: None,
+            // An hour: less than any clock jumps by.
+            limits: limits.with(Limit::WallMs, 3_600_000),
             max_corrections: 1,
         }
     }
 
-    pub(super) fn submit(&mut self, order: &Order) {
-        let host = self.host();
-        let mut submitting = Box::pin(host.submit(order));
-        while poll(&mut submitting).is_pending() {
-            self.disk.write_one();
-        }
-    }
-
-    pub(super) fn begin(&mut self, task: &TaskId) -> Begun<'_> {
-        let (host, task) = (self.host(), task.clone());
-        let work = async move { host.resume(&task).await }.boxed();
-        Begun { lives: self, work }
-    }
-}
-
-fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-impl Begun<'_> {
-    pub(super) fn until_it_ends_or_is_lost(self, numbers: &mut Numbers) -> Life {
-        let Self { lives, mut work } = self;
-        let patience = 20 + numbers.below(400);
-        for _ in 0..patience {
-            if numbers.one_in(2) {
-                lives.disk.write_one();
-            }
-            // One that was thought to be gone goes on for a bit; what it had let out before is on its way, and no concern of
-            // a log.
-            if let Some(ghost) = &mut lives.ghost
-                && numbers.one_in(3)
-                && poll(ghost).is_ready()
-            {
-                lives.ghost = None;
-            }
-            match poll(&mut work) {
-                Poll::Pending => {}
-                Poll::Ready(Ok(emitted)) => return lives.written(&emitted, numbers),
-                Poll::Ready(Err(_)) => return Life::Lost,
-            }
-        }
-        if lives.ghost.is_none() && numbers.one_in(3) && !lives.server.is_busy() {
-            lives.ghost = Some(work);
-        } else {
-            drop(work);
-            if lives.ghost.is_none() {
-                lives.disk.lose();
-            }
-        }
-        Life::Lost
-    }
-}
-
-impl Lives {
-    /// No log knows of a request that a lost host has let out and that has not arrived: a person waits for that.
-    pub(super) fn let_arrive_what_is_on_its_way(&mut self) {
-        while self.server.is_busy() {
-            let Some(ghost) = &mut self.ghost else { return };
-            if poll(ghost).is_ready() {
-                self.ghost = None;
-            }
-        }
-    }
-
-    /// Waits until the end is written, if the host lives to see it.
-    fn written(&mut self, emitted: &Emitted, numbers: &mut Numbers) -> Life {
-        let mut durable = Box::pin(emitted.durable());
+    /// Puts the task into the log, as often as it takes until the disk has it.
+    pub(super) fn submit(&mut self) -> Result<(), Failure> {
+        let known = !self.disk.facts(&self.order().task).is_empty();
+        let (order, (_, host)) = (self.order(), self.host(self.time.watch()));
         loop {
-            if numbers.one_in(20) && self.ghost.is_none() {
-                drop(durable);
-                self.disk.lose();
-                return Life::Lost;
+            let mut submitting = Box::pin(host.submit(&order));
+            let submitted = loop {
+                match poll(&mut submitting) {
+                    Poll::Ready(submitted) => break submitted,
+                    Poll::Pending => self.disk.write_one(),
+                }
+            };
+            match submitted {
+                Ok(Submitted::New) if known => {
+                    return Err(Failure::new(Why::Order, "it was taken for another task"));
+                }
+                Ok(_) => return Ok(()),
+                Err(error) if error.code == Code::R0501 => {}
+                Err(error) => return Err(Failure::new(Why::Order, error)),
             }
-            self.disk.write_one();
-            match poll(&mut durable) {
-                Poll::Pending => {}
-                Poll::Ready(Err(_)) => return Life::Lost,
-                Poll::Ready(Ok(())) => break,
-            }
-        }
-        match emitted.outcome.status {
-            Status::Completed => Life::Ended,
-            Status::Suspended => Life::Suspended,
-            _ => Life::Failed,
         }
     }
+
+    fn work(&self, host: Host) -> Work {
+        let task = self.order().task;
+        async move { host.resume(&task).await?.durable().await.map_err(Error::from) }.boxed()
+    }
+
+    /// A host takes the task, and works on it until it has nothing more to do, or is lost.
+    pub(super) fn live(&mut self, life: u32) -> Result<(), Failure> {
+        let watch = self.time.watch();
+        let (number, host) = self.host(watch.clone());
+        let mut work = self.work(host);
+        for turn in 0..TURNS {
+            let plan = self.plan;
+            for fault in plan.faults.iter().filter(|fault| (fault.life, fault.turn) == (life, turn)) {
+                let mut befell = true;
+                match fault.what {
+                    What::Lost(kept) => {
+                        let torn = self.disk.lose(number, kept);
+                        self.played.seen.insert(What::Lost(u64::from(torn)).word());
+                        return Ok(());
+                    }
+                    What::Forsaken => {
+                        // Of two that were forsaken the one before is lost.
+                        self.ghost = Some(work);
+                        self.played.seen.insert(fault.what.word());
+                        return Ok(());
+                    }
+                    What::Slow(turns) => self.disk.slow_down(turns),
+                    What::Full(batches) => self.disk.fill(batches),
+                    What::Jump(seconds) => watch.jump(seconds),
+                    What::Again => self.submit()?,
+                    What::Twice if self.ghost.is_some() => befell = false,
+                    What::Twice => {
+                        let (_, host) = self.host(self.time.watch());
+                        self.ghost = Some(self.work(host));
+                    }
+                    What::Late(turns) => self.server.hold_up(turns),
+                }
+                if befell {
+                    self.played.seen.insert(fault.what.word());
+                }
+            }
+            self.pass_a_turn();
+            if poll(&mut work).is_ready() {
+                return Ok(());
+            }
+        }
+        Err(Failure::new(Why::Endless, format!("a host was at it for {TURNS} turns")))
+    }
+
+    fn pass_a_turn(&mut self) {
+        self.time.pass();
+        self.server.pass_a_turn();
+        self.turns += 1;
+        let comes_to = |what: u64, times| match self.plan.rhythm {
+            None => true,
+            Some(rhythm) => Numbers::new(rhythm ^ self.turns << 33 ^ what << 32).one_in(times),
+        };
+        let (disk, ghost) = (comes_to(0, 2), comes_to(1, 3));
+        if disk {
+            self.disk.write_one();
+        }
+        if ghost {
+            self.go_on_with_the_ghost();
+        }
+    }
+
+    /// One that was thought to be gone goes on for a bit.
+    fn go_on_with_the_ghost(&mut self) {
+        if let Some(ghost) = &mut self.ghost
+            && poll(ghost).is_ready()
+        {
+            self.ghost = None;
+        }
+    }
+
+    /// No log knows of a request that a host has let out and that has not arrived, nor of one whose intent is written and that
+    /// leaves only now: a person waits for that.
+    pub(super) fn let_arrive_what_is_on_its_way(&mut self) {
+        self.go_on_with_the_ghost();
+        while self.ghost.is_some() && self.server.is_busy() {
+            self.go_on_with_the_ghost();
+        }
+        self.server.let_arrive();
+    }
+
+    /// All that goes on still comes to its end.
+    pub(super) fn let_all_end(&mut self) -> Result<(), Failure> {
+        for _ in 0..TURNS {
+            if self.ghost.is_none() {
+                self.server.let_arrive();
+                return Ok(());
+            }
+            self.disk.write_one();
+            self.go_on_with_the_ghost();
+        }
+        Err(Failure::new(Why::Endless, "a host that lost the task goes on for ever"))
+    }
+}
+
+pub(super) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 struct Scripted(Arc<str>);
@@ -258,28 +293,6 @@ struct Nobody;
 impl Validator for Nobody {
     fn violations<'a>(&'a self, _: &'a Value, _: &'a Value) -> BoxFuture<'a, Result<Vec<Violation>, String>> {
         Box::pin(async { Ok(Vec::new()) })
-    }
-}
-
-/// Time that passes with each look at it.
-#[derive(Default)]
-struct Time(AtomicU64);
-
-impl Clock for Time {
-    fn now(&self) -> Timestamp {
-        Timestamp(1_700_000_000_000_000 + self.0.fetch_add(1, Ordering::Relaxed))
-    }
-    fn monotonic(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::Relaxed))
-    }
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        // What is longer than any step is a deadline, and none comes.
-        let turns = if duration > Duration::from_secs(1) { u32::MAX } else { 2 };
-        Box::pin(async move {
-            for _ in 0..turns {
-                turn().await;
-            }
-        })
     }
 }
 

@@ -27,10 +27,10 @@ pub(super) enum Step {
 }
 
 /// All steps, and whether the first attempt asks for another.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Script {
     pub(super) steps: Vec<Step>,
-    fails_first: bool,
+    pub(super) fails_first: bool,
 }
 
 impl Script {

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
 use ringfence_core::gate::{Content, Http, HttpAnswer, HttpSend, Permit, Settled};
@@ -15,6 +15,16 @@ use super::script::{Script, Step};
 pub(super) struct Server {
     asked: Mutex<HashMap<String, Vec<String>>>,
     under_way: AtomicUsize,
+    late: Mutex<Late>,
+}
+
+/// What is on its way without the host that let it out.
+#[derive(Default)]
+struct Late {
+    /// How many turns it takes to arrive; where nothing is said it never does.
+    turns: Option<u64>,
+    /// Path and key, and in how many turns.
+    requests: Vec<(u64, String, String)>,
 }
 
 /// The way to it from one host.
@@ -31,30 +41,78 @@ impl Server {
         self.under_way.load(Ordering::SeqCst) > 0
     }
 
+    /// From here on what is on its way when its host is lost arrives so many turns later.
+    pub(super) fn hold_up(&self, turns: u64) {
+        self.late().turns = Some(turns);
+    }
+
+    pub(super) fn pass_a_turn(&self) {
+        self.arrive(1);
+    }
+
+    /// All that is on its way without a host arrives.
+    pub(super) fn let_arrive(&self) {
+        self.arrive(u64::MAX);
+    }
+
+    fn arrive(&self, turns: u64) {
+        let mut late = self.late();
+        late.requests.iter_mut().for_each(|(left, ..)| *left = left.saturating_sub(turns));
+        for (_, path, key) in late.requests.extract_if(.., |(left, ..)| *left == 0) {
+            self.take(path, key);
+        }
+    }
+
+    fn take(&self, path: String, key: String) {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).entry(path).or_default().push(key);
+    }
+
+    fn late(&self) -> MutexGuard<'_, Late> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Each request of the script arrived as often as it stands there; those that the server knows again may have come
     /// more often, and count once by their key.
-    pub(super) fn assert_once(&self, script: &Script, seed: u64, told: &str) {
+    pub(super) fn check_once(&self, script: &Script) -> Result<(), String> {
         let wanted = |wanted: Step| script.steps.iter().filter(|step| **step == wanted).count();
+        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         for path in 0..3 {
-            let once = self.count(&format!("/once/{path}"));
-            assert_eq!(once, wanted(Step::Once(path)), "seed {seed}: /once/{path}: {script:?}\n{told}");
-            let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            let once = asked.get(&format!("/once/{path}")).map_or(0, Vec::len);
             let keys: HashSet<_> = asked.get(&format!("/keyed/{path}")).into_iter().flatten().collect();
-            assert_eq!(
-                keys.len(),
-                wanted(Step::Keyed(path)),
-                "seed {seed}: /keyed/{path}: {script:?}\n{told}"
-            );
+            let (of_once, of_keyed) = (wanted(Step::Once(path)), wanted(Step::Keyed(path)));
+            if (once, keys.len()) != (of_once, of_keyed) {
+                let keyed = keys.len();
+                return Err(format!("of {path} came {once} and {keyed}, not {of_once} and {of_keyed}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A request on its way: it has arrived, or its host is lost before.
+struct Going<'a> {
+    server: &'a Server,
+    /// Path and key, if it changes something and has not arrived.
+    request: Option<(String, String)>,
+}
+
+impl Going<'_> {
+    fn arrive(&mut self) {
+        if let Some((path, key)) = self.request.take() {
+            self.server.take(path, key);
         }
     }
 }
 
-/// Under way until it is dropped.
-struct Going<'a>(&'a AtomicUsize);
-
 impl Drop for Going<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.server.under_way.fetch_sub(1, Ordering::SeqCst);
+        if let Some((path, key)) = self.request.take() {
+            let mut late = self.server.late();
+            if let Some(turns) = late.turns {
+                late.requests.push((turns, path, key));
+            }
+        }
     }
 }
 
@@ -67,21 +125,14 @@ impl Http for Line {
                 Err(settled) => return settled,
             };
             self.0.under_way.fetch_add(1, Ordering::SeqCst);
-            let going = Going(&self.0.under_way);
+            let request =
+                underway.call().meant().filter(|(method, _)| method.word() == "POST").map(|(_, url)| {
+                    let key = underway.key().expect("what changes something has a key").to_string();
+                    (url.target().to_owned(), key)
+                });
+            let mut going = Going { server: &self.0, request };
             turn().await;
-            if let Some((method, url)) = underway.call().meant()
-                && method.word() == "POST"
-            {
-                let key = underway.key().expect("what changes something has a key").to_string();
-                let path = url.target().to_owned();
-                self.0
-                    .asked
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .entry(path)
-                    .or_default()
-                    .push(key);
-            }
+            going.arrive();
             turn().await;
             drop(going);
             underway.settle(Ok(HttpAnswer { status: 200, headers: Vec::new(), body: Content(Vec::new()) }))

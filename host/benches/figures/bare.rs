@@ -26,7 +26,7 @@ pub(crate) struct Bare {
 
 impl Bare {
     pub(crate) fn new(world: &World, guest: &str) -> Self {
-        let engine = world.running.sandbox.engine().clone();
+        let engine = world.running.sandbox.engine();
         let digest = ringfence_core::ids::Digest::of(&ringfence_built::component(guest));
         let component = world.running.sandbox.component(&digest).expect("a loaded component");
         let mut linker = Linker::<State>::new(&engine);

@@ -5,19 +5,19 @@ use tokio::runtime::Runtime;
 use crate::sample::{Figure, Sample, ratio, timed};
 use crate::world::World;
 
-const NOTHING: &str = r#"{"errands":[]}"#;
-const ONE: &str = r#"{"errands":[{"skill":"hello","input":"{\"name\":\"Ada\"}"}]}"#;
+const NOTHING: &str = r#"{"skill":"hello","input":"{\"name\":\"Ada\"}","times":0}"#;
+const ONCE: &str = r#"{"skill":"hello","input":"{\"name\":\"Ada\"}","times":1}"#;
 
 pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
     runtime.block_on(async {
-        let world = World::new(&["hello", "friend_asks_others"]).await;
+        let world = World::new(&["hello", "friend_asks_again"]).await;
         let (mut direct, mut without, mut with) = (Sample::default(), Sample::default(), Sample::default());
         for round in 0..5_000 {
             let mut emitted = None;
             for (sample, skill, input) in [
                 (&mut direct, "hello", r#"{"name":"Ada"}"#),
-                (&mut without, "friend-asks-others", NOTHING),
-                (&mut with, "friend-asks-others", ONE),
+                (&mut without, "friend-asks-again", NOTHING),
+                (&mut with, "friend-asks-again", ONCE),
             ] {
                 let (took, over) = timed(world.running.host.run(world.order(skill, input))).await;
                 assert!(over.outcome.output.is_some(), "{:?}", over.outcome);

@@ -63,6 +63,7 @@ impl World {
             ring: Ring::Sandboxed,
             only: None,
             context: None,
+            session: None,
             limits: limits.with(Limit::WallMs, 600_000).with(Limit::LogBytes, 1 << 40),
             max_corrections: 0,
         }

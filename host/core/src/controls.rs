@@ -5,7 +5,7 @@
 
 /// A guard that a control run can switch off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(u16)]
 pub enum Guard {
     /// A ring may use no more than the ring table says.
     Ring = 1,
@@ -23,11 +23,13 @@ pub enum Guard {
     Approval = 64,
     /// What validators do not accept is not accepted.
     Validator = 128,
+    /// A call whose end nobody saw is not made again where that could have its effect twice.
+    Once = 256,
 }
 
 impl Guard {
     /// All of them, each with its name.
-    pub const ALL: [(&'static str, Self); 8] = [
+    pub const ALL: [(&'static str, Self); 9] = [
         ("ring", Self::Ring),
         ("ledger", Self::Ledger),
         ("kill", Self::Kill),
@@ -36,23 +38,24 @@ impl Guard {
         ("revocation", Self::Revocation),
         ("approval", Self::Approval),
         ("validator", Self::Validator),
+        ("once", Self::Once),
     ];
 }
 
 #[cfg(feature = "controls")]
-static OFF: std::sync::atomic::AtomicU8 = std::sync::atomic::AtomicU8::new(0);
+static OFF: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
 
 /// Switches a guard off, for this process and for good.
 #[cfg(feature = "controls")]
 pub fn switch_off(guard: Guard) {
-    OFF.fetch_or(guard as u8, std::sync::atomic::Ordering::SeqCst);
+    OFF.fetch_or(guard as u16, std::sync::atomic::Ordering::SeqCst);
 }
 
 /// Whether a guard is on.
 #[cfg(feature = "controls")]
 #[must_use]
 pub fn is_on(guard: Guard) -> bool {
-    OFF.load(std::sync::atomic::Ordering::Relaxed) & guard as u8 == 0
+    OFF.load(std::sync::atomic::Ordering::Relaxed) & guard as u16 == 0
 }
 
 /// Whether a guard is on.

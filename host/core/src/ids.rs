@@ -110,6 +110,10 @@ name!(
     ContextName, "a context name", check_words
 );
 name!(
+    /// What the tasks of a caller belong to that it submits one after the other: a label of its own.
+    SessionName, "a session name", check_words
+);
+name!(
     /// The name of a source in a context package.
     SourceName, "a source name", check_words
 );

@@ -52,7 +52,9 @@ fn code() -> Config {
         // A smaller surface.
         .wasm_memory64(false)
         .wasm_multi_memory(false)
-        .wasm_backtrace_max_frames(std::num::NonZeroUsize::new(8))
+        // Nobody reads where in a guest it trapped, and to look that up is most of what it takes to unwind one.
+        .wasm_backtrace_max_frames(None)
+        .generate_address_map(false)
         .concurrency_support(false);
     config
 }

@@ -13,6 +13,8 @@ mod inspect;
 mod limits;
 mod linker;
 mod outcome;
+mod pool;
+mod pools;
 mod sandbox;
 mod state;
 mod stop;

@@ -6,7 +6,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures::future::BoxFuture;
 use futures::task::AtomicWaker;
@@ -25,7 +25,10 @@ pub(crate) async fn stopped(switch: &StopSwitch) {
     }
     let set = Arc::new(Notify::new());
     let told = Arc::clone(&set);
-    switch.attach(Arc::new(move || told.notify_one()));
+    switch.attach(Arc::new(move || {
+        told.notify_one();
+        None
+    }));
     let _watching = Watching(switch);
     set.notified().await;
 }
@@ -72,13 +75,14 @@ impl<T: Send + 'static> Stoppable<T> {
 }
 
 impl<T> Cell<T> {
-    fn end(&self, engine: &Engine) {
+    /// Ends the guest, and says who waits for that.
+    fn end(&self, engine: &Engine) -> Option<Waker> {
         match self.guest.try_lock() {
             Ok(mut waiting) => drop(waiting.take()),
             Err(TryLockError::Poisoned(poisoned)) => drop(poisoned.into_inner().take()),
             Err(TryLockError::WouldBlock) => engine.increment_epoch(),
         }
-        self.waker.wake();
+        self.waker.take()
     }
 }
 

@@ -109,6 +109,7 @@ impl Agent {
                     ring,
                     only: None,
                     context: None,
+                    session: None,
                     limits: running.config.limits,
                     max_corrections: running.config.max_corrections,
                 };

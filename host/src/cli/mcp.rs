@@ -115,7 +115,8 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 /// Says what a client is offered and what not: whoever looks at what a server says sees why a tool is missing.
 fn announce(clerk: &Clerk, client: &Client) -> Result<(), Error> {
     let offered = clerk.offers()?.len();
-    show::note(format_args!("client {} in ring {}: {offered} tools", client.agent, client.ring));
+    let tools = if offered == 1 { "tool" } else { "tools" };
+    show::note(format_args!("client {} in ring {}: {offered} {tools}", client.agent, client.ring));
     for (tool, why) in clerk.withheld() {
         show::note(format_args!("  without `{}`: {}", plain_line(&tool), plain_line(&why)));
     }

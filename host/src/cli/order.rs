@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use ringfence_core::capability::{Capability, Powers};
 use ringfence_core::error::{Code, Error};
-use ringfence_core::ids::{Agent, ContextName, TaskId};
+use ringfence_core::ids::{Agent, ContextName, SessionName, TaskId};
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::Order;
 use ringfence_core::ring::Ring;
@@ -52,6 +52,9 @@ pub(super) struct Ordered {
     /// What it is given to read: a [[context]] of the policy file
     #[arg(long, value_name = "NAME")]
     pub(super) context: Option<ContextName>,
+    /// What it belongs to, by a name of your own: it stands in each of its events
+    #[arg(long, value_name = "NAME")]
+    pub(super) session: Option<SessionName>,
 }
 
 fn capability(word: &str) -> Result<Capability, String> {
@@ -92,6 +95,7 @@ impl Ordered {
             ring,
             only: self.only.as_ref().map(|list| list.iter().copied().collect::<Powers>()),
             context: self.context.clone(),
+            session: self.session.clone(),
             limits,
             max_corrections: self.max_corrections.unwrap_or(config.max_corrections),
         })

@@ -4,18 +4,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ringfence_core::error::{Code, Error};
-use ringfence_core::ids::TaskId;
+use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::units::Timestamp;
 use serde_json::json;
 
 use super::audit::stream_of;
 use super::{Global, operator};
 use crate::proofs::{self, Exported, Purge, Purged};
-use crate::{carried, show};
+use crate::wiring::Store;
+use crate::{carried, show, tasks};
 
 #[derive(Debug, Args)]
 pub(super) struct Export {
-    /// Tasks or streams; all where nothing is said
+    /// Tasks, each with those that judged what it gave, or streams; all where nothing is said
     streams: Vec<String>,
     /// Where to
     #[arg(long, value_name = "FILE")]
@@ -28,7 +29,8 @@ impl Export {
         let streams = if self.streams.is_empty() {
             store.log.streams("")?
         } else {
-            self.streams.iter().map(|name| stream_of(name)).collect::<Result<_, _>>()?
+            let named = self.streams.iter().map(|name| stream_of(name));
+            with_judges(&store, named.collect::<Result<_, _>>()?)?
         };
         let mut text = Vec::new();
         let Exported { records, components } = proofs::export(&store, &streams, &mut text)?;
@@ -38,6 +40,16 @@ impl Export {
         }
         show::data(format_args!("{records} records and {components} components"))
     }
+}
+
+/// The streams, and behind those of tasks those of the tasks that judged what they gave: no replay goes without them.
+fn with_judges(store: &Store, named: Vec<StreamName>) -> Result<Vec<StreamName>, Error> {
+    let mut streams = named.clone();
+    for task in named.iter().filter_map(StreamName::as_task) {
+        let judges = tasks::judges(store, &task)?.iter().map(StreamName::task).collect::<Vec<_>>();
+        streams.extend(judges.into_iter().filter(|judge| !named.contains(judge)));
+    }
+    Ok(streams)
 }
 
 #[derive(Debug, Args)]

@@ -37,6 +37,7 @@ struct Entry {
     max_corrections: Option<u32>,
     only: Option<Vec<String>>,
     context: Option<String>,
+    session: Option<String>,
 }
 
 fn nothing() -> Value {
@@ -105,6 +106,10 @@ impl Entry {
             context: self
                 .context
                 .map(|name| name.parse().map_err(|why| format!("context: {why}")))
+                .transpose()?,
+            session: self
+                .session
+                .map(|name| name.parse().map_err(|why| format!("session: {why}")))
                 .transpose()?,
         };
         if !(1..=3).contains(&ordered.ring) {

@@ -1,10 +1,13 @@
 //! Signs how far all streams have come.
 
+use std::time::Duration;
+
 use ringfence_core::audit::{Checkpoints, Continuation, Fact, Head, TraceId};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::ring::Ring;
 use ringfence_core::stores::{Envelope, StoreError, append_shared};
+use ringfence_core::units::Timestamp;
 
 use super::{altered, checkpoints};
 use crate::keys;
@@ -12,7 +15,7 @@ use crate::wiring::Store;
 
 /// Why no checkpoint is signed.
 enum NotSigned {
-    /// Nothing was written since the last one.
+    /// Nothing was written since the last one, or it is too soon.
     Nothing,
     Failed(Error),
 }
@@ -35,18 +38,31 @@ impl From<Error> for NotSigned {
 /// # Errors
 /// `R0504` naming what was altered, `R0441` without a key, and the store's.
 pub async fn checkpoint(store: &Store, by: &str) -> Result<Checkpoints, Error> {
+    checkpoint_after(store, Duration::ZERO, by).await
+}
+
+/// The same, but that nothing is signed so soon after the last one, whichever process signed it.
+///
+/// # Errors
+/// As [`checkpoint`].
+pub async fn checkpoint_after(store: &Store, pause: Duration, by: &str) -> Result<Checkpoints, Error> {
     let key = keys::secret(&*store.entropy)?;
     let public = key.public();
     let origin = format!("ringfence/{}", &Digest::from_bytes(store.entropy.seed()).to_string()[..32]);
     let envelope = Envelope { actor: &by.into(), ring: Some(Ring::System), trace: TraceId::default() };
     let next = || {
         let known = checkpoints(store, &public)?;
+        let now = store.clock.now();
+        // One of a time to come was signed by a clock that was wrong.
+        let is_fresh = |last: Timestamp| Duration::from_micros(now.0.abs_diff(last.0)) < pause;
+        if known.signed().last().is_some_and(|(_, last)| is_fresh(last.time)) {
+            return Err(NotSigned::Nothing);
+        }
         let heads = store.log.streams("")?.into_iter().map(|stream| Ok((store.log.head(&stream)?, stream)));
         let heads = heads.collect::<Result<Vec<(Head, StreamName)>, StoreError>>()?;
         let heads: Vec<(StreamName, Head)> = heads.into_iter().map(|(head, stream)| (stream, head)).collect();
         check_known(store, &known, &heads)?;
-        let (leaves, checkpoint) =
-            known.next(&heads, &origin, store.clock.now()).ok_or(NotSigned::Nothing)?;
+        let (leaves, checkpoint) = known.next(&heads, &origin, now).ok_or(NotSigned::Nothing)?;
         Ok(Fact::CheckpointSigned { leaves, note: checkpoint.sign(&key) })
     };
     match append_shared(&*store.log, &*store.clock, &StreamName::checkpoints(), envelope, next).await {

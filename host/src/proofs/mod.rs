@@ -12,7 +12,7 @@ use ringfence_core::audit::{Checkpoints, Fact, PublicKey, Record};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::StreamName;
 
-pub use checkpoint::{checkpoint, continuation};
+pub use checkpoint::{checkpoint, checkpoint_after, continuation};
 pub use export::{Exported, export, import};
 pub use prove::prove;
 pub use purge::{Purge, Purged, clean, purge};

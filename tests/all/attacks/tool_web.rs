@@ -99,6 +99,11 @@ fn what_comes_over_http_without_an_end_ends_its_connection() {
         stream_head(stream);
         while stream.write_all(b": still here\n\n").is_ok() {}
     });
+    // Lines may end with a carriage return alone.
+    assert_fed("failed: server `hostile`: it sends without being asked", |_, stream| {
+        stream_head(stream);
+        while stream.write_all(b": still here\r\r").is_ok() {}
+    });
     assert_fed("failed: server `hostile`: it sends what are no messages", |_, stream| {
         stream_head(stream);
         while event(stream, "{\"cut") {}

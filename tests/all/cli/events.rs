@@ -255,6 +255,51 @@ fn events_are_picked_by_kind_task_cursor_and_number() {
 }
 
 #[test]
+fn a_session_stands_in_every_event_of_its_tasks_and_of_those_within_them_and_in_no_other() {
+    let operator = Operator::new();
+    operator.load("hello");
+    operator.load("friend_asks_others");
+    let errands = json!({ "errands": [{ "skill": "hello", "input": ADA }] }).to_string();
+    let submit = |task: &str, session: &[&str]| {
+        let order = ["task", "submit", "friend-asks-others", "--id", task, "--input", &errands];
+        operator.say(&[&order[..], session].concat())
+    };
+    submit("t-one", &["--session", "tuesday"]).done();
+    submit("t-none", &[]).done();
+    submit("t-one", &["--session", "tuesday"]).done();
+    submit("t-one", &["--session", "monday"]).failed("R0430", 2).saying("session");
+    submit("t-two", &["--session", "Tue day"]).failed("R0414", 2);
+    operator.write(
+        "tasks.jsonl",
+        r#"{"skill": "hello", "input": {"name": "Ada"}, "id": "t-file", "session": "monday"}"#,
+    );
+    operator.does(&["task", "submit", "--file", "tasks.jsonl"]);
+    operator.does(&["work", "--idle"]);
+    operator.does(&["run", "hello", "--session", "friday", "--input", ADA]);
+
+    let all = events(&operator, &[]);
+    let sessions_of = |task: &str| {
+        let own = all.iter().filter(|event| event["correlationid"] == task);
+        own.map(|event| event["session"].clone()).collect::<Vec<_>>()
+    };
+    for (task, session) in [("t-one", json!("tuesday")), ("t-none", Value::Null), ("t-file", json!("monday"))]
+    {
+        let found = sessions_of(task);
+        assert!(found.len() > 5 && found.iter().all(|found| *found == session), "{task}: {found:?}");
+    }
+    let within =
+        all.iter().find(|event| event["correlationid"] == "t-one" && event["task"] != "t-one").unwrap();
+    assert_eq!(text(within, "session"), "tuesday", "what it asked for");
+    assert!(all.iter().any(|event| event["session"] == "friday"), "a run in the foreground");
+    let (log, _) = operator.json(&["audit", "log", "task/t-none"]);
+    assert_eq!(log[0]["payload"].get("session"), None, "no field, as before there were sessions: {log}");
+    operator.does(&["audit", "verify"]);
+    for task in ["t-one", "t-none"] {
+        assert!(operator.does(&["task", "replay", task]).starts_with("the same"));
+    }
+}
+
+#[test]
 fn who_follows_from_behind_the_end_waits_and_ends_when_nobody_reads_or_it_is_told_to() {
     let operator = Operator::new();
     operator.load("hello");

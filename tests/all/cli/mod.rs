@@ -30,6 +30,7 @@ mod retention;
 mod revoked;
 mod rules;
 mod shells;
+mod signing;
 mod soak;
 mod store;
 mod tool_calls;

@@ -90,6 +90,7 @@ async fn meet(running: &Running, bytes: &[u8]) -> Met {
         ring: Ring::Standard,
         only: None,
         context: None,
+        session: None,
         limits: limits.with(Limit::MemoryBytes, 8 << 20).with(Limit::Steps, 100),
         max_corrections: 1,
     };

@@ -37,7 +37,7 @@ fn private_folder(folder: &Path) {
 }
 
 /// Switches off the guard that a control run names.
-pub(super) fn obey_control_run() {
+pub(crate) fn obey_control_run() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let Ok(name) = std::env::var(GUARD_OFF) else { return };

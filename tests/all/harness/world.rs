@@ -207,6 +207,7 @@ impl World {
             ring: Ring::Sandboxed,
             only: None,
             context: None,
+            session: None,
             limits: self.running.config.limits,
             max_corrections: 0,
         }

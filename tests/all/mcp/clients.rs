@@ -61,6 +61,14 @@ fn what_one_client_was_handed_over_no_other_reads() {
 }
 
 #[test]
+fn a_client_with_one_tool_is_said_to_have_one() {
+    let operator = operator(&["hello"], "");
+    assert!(operator.say(&["mcp"]).err.contains("client mcp in ring 3: 1 tool\n"));
+    operator.load("word_count");
+    assert!(operator.say(&["mcp"]).err.contains("client mcp in ring 3: 2 tools\n"));
+}
+
+#[test]
 fn clients_that_say_more_or_less_than_they_mean_are_refused() {
     let operator = operator(&[], CLIENTS);
     operator.say(&["mcp", "--client", "nobody"]).failed("R0465", 2).saying("declares editor, guest");
@@ -71,6 +79,13 @@ fn clients_that_say_more_or_less_than_they_mean_are_refused() {
     operator
         .write("ringfence.toml", "[secret.t]\nfile = \"short\"\n[[client]]\nname = \"a\"\ntoken = \"t\"\n");
     operator.say(&["mcp", "--http", "localhost:0"]).failed("R0412", 2).saying("fewer than 16 bytes");
+    let twice = ["a", "b"].map(|name| {
+        format!(
+            "[secret.{name}]\nfile = \"editor.token\"\n[[client]]\nname = \"{name}\"\ntoken = \"{name}\"\n"
+        )
+    });
+    operator.write("ringfence.toml", twice.concat());
+    operator.say(&["mcp", "--http", "localhost:0"]).failed("R0412", 2).saying("have the same token");
     for (file, says) in [
         ("[[client]]\nname = \"Ada B\"", "is not an agent name"),
         ("[[client]]\nname = \"a\"\nring = 0", "ring is 0"),

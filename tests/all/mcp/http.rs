@@ -4,12 +4,17 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
+use ringfence::mcp::Clerk;
+use ringfence_adapters::mcp_server::{HttpServer, Offering, Served};
 use serde_json::{Value, json};
+use tokio_util::task::TaskTracker;
 
 use super::{PATIENT, operator, tasks, wait_until_it_ended, wait_until_it_runs};
 use crate::cli::Operator;
+use crate::harness::World;
 
 /// Two clients, each with a token of its own.
 pub(super) const CLIENTS: &str = r#"
@@ -34,7 +39,8 @@ pub(super) const GUEST: &str = "guest-token-77aa";
 
 /// A host at work, which does not outlive its test.
 pub(super) struct Server {
-    child: Child,
+    /// None where it is served by the test itself.
+    child: Option<Child>,
     /// Where it listens.
     pub(super) port: u16,
 }
@@ -48,7 +54,7 @@ impl Server {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = serde_json::from_str::<Value>(&line).unwrap()["url"].as_str().unwrap().to_owned();
         let port = url.strip_prefix("http://127.0.0.1:").and_then(|rest| rest.strip_suffix("/mcp")).unwrap();
-        Self { child, port: port.parse().unwrap() }
+        Self { child: Some(child), port: port.parse().unwrap() }
     }
 
     fn connect(&self) -> TcpStream {
@@ -119,8 +125,10 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
+        if let Some(child) = &mut self.child {
+            drop(child.kill());
+            drop(child.wait());
+        }
     }
 }
 
@@ -217,7 +225,8 @@ fn what_is_huge_deep_broken_off_or_slow_is_refused_and_others_are_served() {
     let bearer = format!("Bearer {EDITOR}");
     let post = |body: &[u8]| server.ask("POST", "/mcp", &[("authorization", &bearer)], body);
     let huge = format!("{{\"a\":\"{}\"}}", "x".repeat(5 << 20));
-    assert_eq!(post(huge.as_bytes()).0, 413);
+    let (status, _, answer) = post(huge.as_bytes());
+    assert_eq!((status, answer.contains("more than 4194304 bytes")), (413, true), "{answer}");
     for body in
         ["{\"jsonrpc\":", "{\"a\":1,\"a\":2}", &"[".repeat(5_000), &format!("[{}1]", "1,".repeat(200_000))]
     {
@@ -231,15 +240,20 @@ fn what_is_huge_deep_broken_off_or_slow_is_refused_and_others_are_served() {
     );
     slow.write_all(head.as_bytes()).unwrap();
     let mut flood = server.connect();
-    drop(flood.write_all(format!("GET /mcp HTTP/1.1\r\n{}", "a: b\r\n".repeat(50_000)).as_bytes()));
+    drop(flood.write_all(format!("GET /mcp HTTP/1.1\r\na: {}", "b".repeat(200_000)).as_bytes()));
     let idle: Vec<TcpStream> = (0..100).map(|_| server.connect()).collect();
     server.serves();
     let mut answer = String::new();
     drop(slow.read_to_string(&mut answer));
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    let mut refused = [0; 12];
+    flood.read_exact(&mut refused).unwrap();
+    assert_eq!(&refused, b"HTTP/1.1 431", "a head has an end");
     for mut connection in idle {
-        let mut rest = Vec::new();
-        assert_eq!(connection.read_to_end(&mut rest).unwrap_or_default(), 0, "it was closed");
+        connection.set_read_timeout(Some(Duration::from_secs(15))).unwrap();
+        let read = connection.read(&mut [0]);
+        let still_open = read.as_ref().is_err_and(|why| why.kind() == std::io::ErrorKind::WouldBlock);
+        assert!(!still_open && !matches!(read, Ok(1..)), "it was closed: {read:?}");
     }
     server.serves();
 }
@@ -271,12 +285,13 @@ fn strangers_who_hold_every_connection_hold_up_neither_clients_for_long_nor_the_
     let _silent: Vec<TcpStream> = (0..300).map(|_| server.connect()).collect();
     let began = std::time::Instant::now();
     stop(&server);
-    assert!(server.child.wait().unwrap().success());
+    assert!(server.child.as_mut().unwrap().wait().unwrap().success());
     assert!(began.elapsed() < Duration::from_secs(8), "it waits for no stranger");
 }
 
 fn stop(server: &Server) {
-    let pid = rustix::process::Pid::from_raw(i32::try_from(server.child.id()).unwrap()).unwrap();
+    let pid =
+        rustix::process::Pid::from_raw(i32::try_from(server.child.as_ref().unwrap().id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
 }
 
@@ -343,7 +358,115 @@ fn a_host_that_is_told_to_stop_kills_what_runs_and_says_so() {
         stop(&server);
         drop(waiting.join());
     });
-    assert!(server.child.wait().unwrap().success());
+    assert!(server.child.as_mut().unwrap().wait().unwrap().success());
     let outcome = wait_until_it_ended(&operator, "attack-spins");
     assert_eq!(outcome["error"]["code"], "R0202", "{outcome}");
+}
+
+/// Two requests of one id could not be told apart when one of them is cancelled; each session has ids of its own.
+#[test]
+fn an_id_stands_for_one_request_of_its_session_until_that_is_answered() {
+    let operator = operator(&["hello", "attack_spins"], &format!("{PATIENT}{CLIENTS}"));
+    let server = Server::start(&operator);
+    let (session, other) = (server.session(EDITOR), server.session(EDITOR));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.say(EDITOR, Some(&session), &call("attack-spins", &json!({}))));
+        wait_until_it_runs(&operator, "attack-spins");
+        let (status, _, refused) = server.say(EDITOR, Some(&session), &hello());
+        assert_eq!((status, &refused["error"]["code"]), (400, &json!(-32600)), "{refused}");
+        assert!(refused["error"]["message"].as_str().unwrap().contains("not answered yet"), "{refused}");
+        let mut another = hello();
+        another["id"] = json!("2");
+        assert_eq!(server.say(EDITOR, Some(&session), &another).0, 200, "a text is no number");
+        assert_eq!(server.say(EDITOR, Some(&other), &hello()).0, 200);
+        let cancel =
+            json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 2 } });
+        assert_eq!(server.say(EDITOR, Some(&session), &cancel).0, 202);
+        let outcome = wait_until_it_ended(&operator, "attack-spins");
+        assert_eq!(outcome["error"]["code"], "R0202", "it is the first one that is killed: {outcome}");
+        drop(waiting.join());
+    });
+    for _ in 0..600 {
+        if server.say(EDITOR, Some(&session), &hello()).0 == 200 {
+            return server.serves();
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("the id of what is over stays taken");
+}
+
+#[test]
+fn what_runs_in_a_session_that_its_client_ends_is_killed_at_once_and_nothing_else() {
+    let operator =
+        operator(&["hello", "attack_spins", "attack_polls_for_ever"], &format!("{PATIENT}{CLIENTS}"));
+    let server = Server::start(&operator);
+    let (session, other) = (server.session(EDITOR), server.session(EDITOR));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| server.say(EDITOR, Some(&session), &call("attack-spins", &json!({}))));
+        let going_on =
+            scope.spawn(|| server.say(EDITOR, Some(&other), &call("attack-polls-for-ever", &json!({}))));
+        wait_until_it_runs(&operator, "attack-spins");
+        wait_until_it_runs(&operator, "attack-polls-for-ever");
+        let bearer = format!("Bearer {EDITOR}");
+        let end = |session| {
+            let headers = [("authorization", bearer.as_str()), ("mcp-session-id", session)];
+            assert!(server.ask("DELETE", "/mcp", &headers, b"").0 < 300);
+        };
+        let began = std::time::Instant::now();
+        end(&session);
+        let outcome = wait_until_it_ended(&operator, "attack-spins");
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        assert_eq!(outcome["error"]["code"], "R0202", "{outcome}");
+        let running = operator.json(&["tasks", "--running"]).0;
+        assert_eq!(running[0]["skill"], "attack-polls-for-ever", "another session's goes on: {running}");
+        end(&other);
+        assert_eq!(wait_until_it_ended(&operator, "attack-polls-for-ever")["error"]["code"], "R0202");
+        drop((waiting.join(), going_on.join()));
+    });
+    server.serves();
+}
+
+/// Each is closed after ten seconds in which it says nothing: then there is a place again.
+#[test]
+fn there_are_so_many_connections_and_whoever_comes_then_waits_for_a_place() {
+    let operator = operator(&["hello"], CLIENTS);
+    let server = Server::start(&operator);
+    let _silent: Vec<TcpStream> = (0..256).map(|_| server.connect()).collect();
+    let mut waiting = server.connect();
+    waiting.write_all(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n").unwrap();
+    waiting.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+    let mut byte = [0];
+    assert!(waiting.read(&mut byte).is_err(), "there is no place for it yet");
+    waiting.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut answer = String::new();
+    waiting.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
+    server.serves();
+}
+
+#[test]
+fn a_session_in_which_nothing_is_said_for_long_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("editor.token");
+    std::fs::write(&token, EDITOR).unwrap();
+    let secret = format!("[secret.editor]\nfile = \"{}\"\n", token.display());
+    let world = World::with_policy(&(secret + "[[client]]\nname = \"editor\"\ntoken = \"editor\"\n"));
+    let config = &world.running.config;
+    let clients = config.mcp.clients.iter().map(|client| {
+        let clerk = Clerk::new(Arc::clone(&world.running), client.clone(), TaskTracker::new());
+        Served { token: client.token.clone().unwrap(), offering: Arc::new(clerk) as Arc<dyn Offering> }
+    });
+    let (here, idle) = (([127, 0, 0, 1], 0).into(), Duration::from_secs(2));
+    let secrets = config.secrets().unwrap();
+    let bound = world.wait(HttpServer::bind(here, clients.collect(), &secrets, &[], idle)).unwrap();
+    let server = Server { child: None, port: bound.address().unwrap().port() };
+    let serving = world.spawn(bound.serve(std::future::pending()));
+    let (busy, silent) = (server.session(EDITOR), server.session(EDITOR));
+    let ping = json!({ "jsonrpc": "2.0", "id": 7, "method": "ping" });
+    for _ in 0..8 {
+        std::thread::sleep(Duration::from_millis(500));
+        assert_eq!(server.say(EDITOR, Some(&busy), &ping).0, 200, "in this one something is said");
+    }
+    assert_eq!(server.say(EDITOR, Some(&silent), &ping).0, 404);
+    serving.abort();
 }

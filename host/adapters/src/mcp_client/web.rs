@@ -207,17 +207,16 @@ impl Client {
     ) -> BoxStream<'static, Result<Sse, SseError>> {
         let broken = |why: &'static str| SseError::Body(Box::new(Told(why)));
         let client = Arc::clone(&self);
-        let (mut size, mut before) = (0, 0);
+        let (mut size, mut lines) = (0, Lines::default());
         let bounded = body.into_data_stream().map(move |chunk| {
             let chunk: Bytes = chunk.map_err(std::io::Error::other)?;
-            for byte in chunk.iter().filter(|byte| **byte != b'\r') {
+            for byte in &chunk {
                 size += 1;
                 // An empty line ends an event, also one that says nothing.
-                if *byte == b'\n' && before == b'\n' {
+                if lines.ends_empty(*byte) {
                     size = 0;
                     client.reader().hear().map_err(|Over| std::io::Error::other(client.over()))?;
                 }
-                before = *byte;
             }
             if size > MAX_MESSAGE {
                 client.fate.seal(TOO_LONG);
@@ -246,6 +245,29 @@ impl Client {
             Ok(event)
         };
         SseStream::from_bytes_stream(Box::pin(bounded)).map(read).boxed()
+    }
+}
+
+/// The lines of a stream of events. Each ends with a line feed, a carriage return, or both.
+#[derive(Debug, Default)]
+struct Lines {
+    /// How many bytes the line has so far.
+    length: usize,
+    before: u8,
+}
+
+impl Lines {
+    /// Whether this byte ends a line that is empty.
+    fn ends_empty(&mut self, byte: u8) -> bool {
+        let before = std::mem::replace(&mut self.before, byte);
+        match byte {
+            b'\n' if before == b'\r' => false,
+            b'\n' | b'\r' => std::mem::take(&mut self.length) == 0,
+            _ => {
+                self.length += 1;
+                false
+            }
+        }
     }
 }
 
@@ -389,6 +411,21 @@ impl StreamableHttpClient for WebClient {
         match (response.status(), kind(&response)) {
             (StatusCode::OK, EVENTS) => Ok(Arc::clone(&self.0).events(response.into_body(), None)),
             _ => Err(Failure::ServerDoesNotSupportSse),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_line_ends_an_event_whichever_way_lines_end() {
+        for end in ["\n", "\r", "\r\n"] {
+            let text = format!("data: a{end}data: b{end}{end}:{end}{end}{end}");
+            let mut lines = Lines::default();
+            let empty = text.bytes().filter(|byte| lines.ends_empty(*byte)).count();
+            assert_eq!(empty, 3, "{text:?}");
         }
     }
 }

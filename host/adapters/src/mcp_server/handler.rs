@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::call::call;
+use super::visits::Asked;
 use super::{Offer, Offering, answer, artifact, changes, manifest};
 
 /// How many tools, skills or resources are listed at once.
@@ -96,7 +97,8 @@ impl ServerHandler for Handler {
         let offer = offer.ok_or_else(unknown)?;
         let level = *self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let arguments = request.arguments.unwrap_or_default();
-        let result = call(&self.offering, &offer, arguments, &context, level, &self.gone).await;
+        let gone = Asked::gone(&context.extensions).unwrap_or(&self.gone);
+        let result = call(&self.offering, &offer, arguments, &context, level, gone).await;
         Ok(CallToolResponse::Complete(result))
     }
 

@@ -15,8 +15,10 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ringfence_core::contract::parse;
 use ringfence_core::ids::Digest;
+use rmcp::model::RequestId;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -24,10 +26,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::Offering;
 use super::handler::Handler;
+use super::visits::{Visit, Visits};
 use crate::secrets::Secrets;
 
 /// The only path there is.
 const PATH: &str = "/mcp";
+
+/// What says in which session a message comes.
+const SESSION: &str = "mcp-session-id";
 
 /// The longest message, in bytes.
 const MAX_MESSAGE: usize = 4 << 20;
@@ -58,6 +64,8 @@ type Answer = Response<BoxBody<Bytes, Infallible>>;
 struct Room {
     service: StreamableHttpService<Handler, LocalSessionManager>,
     sessions: Arc<LocalSessionManager>,
+    /// What goes on in them.
+    visits: Visits,
     /// Held while a session begins, so that they are counted one after another.
     beginning: tokio::sync::Mutex<()>,
 }
@@ -93,7 +101,8 @@ impl HttpServer {
             let ended = over.clone();
             let handler = move || Ok(Handler::new(Arc::clone(&offering), ended.clone()));
             let service = StreamableHttpService::new(handler, Arc::clone(&sessions), settings);
-            let room = Room { service, sessions, beginning: tokio::sync::Mutex::default() };
+            let visits = Visits::until(over.clone());
+            let room = Room { service, sessions, visits, beginning: tokio::sync::Mutex::default() };
             if rooms.insert(digest, room).is_some() {
                 return Err("two clients have the same token".into());
             }
@@ -188,7 +197,7 @@ async fn answer(rooms: &HashMap<Digest, Room>, request: Request<Incoming>) -> An
             .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ringfence\""));
         return refused;
     };
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let body = tokio::time::timeout(PATIENCE, Limited::new(body, MAX_MESSAGE).collect()).await;
     let body = match body {
         Ok(Ok(body)) => body.to_bytes(),
@@ -199,16 +208,29 @@ async fn answer(rooms: &HashMap<Digest, Room>, request: Request<Incoming>) -> An
         Ok(Err(_)) => return refuse(StatusCode::BAD_REQUEST, "the message was broken off"),
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the message took too long to come"),
     };
-    let whole = Request::from_parts(head, Full::new(body.clone()));
-    if whole.method() != Method::POST {
-        return room.service.handle(whole).await;
-    }
-    match std::str::from_utf8(&body).map_err(|why| why.to_string()).and_then(parse) {
-        Err(why) => {
-            let error = json!({ "code": -32700, "message": format!("this is no message: {why}") });
-            let text = json!({ "jsonrpc": "2.0", "id": null, "error": error }).to_string();
-            json_answer(StatusCode::BAD_REQUEST, text)
+    let session = head.headers.get(SESSION).and_then(|name| name.to_str().ok()).map(str::to_owned);
+    if head.method != Method::POST {
+        if let (&Method::DELETE, Some(session)) = (&head.method, &session) {
+            room.visits.end(session);
         }
+        return room.service.handle(Request::from_parts(head, Full::new(body))).await;
+    }
+    let read = std::str::from_utf8(&body).map_err(|why| why.to_string()).and_then(parse);
+    if let (Ok(message), Some(session)) = (&read, session)
+        && let Some(visit) = room.visit(&session).await
+        && message["method"].is_string()
+        && let Ok(id) = RequestId::deserialize(&message["id"])
+    {
+        // It goes with the request until that is answered.
+        let Some(asked) = visit.ask(id) else {
+            let why = format!("the id {} is that of a request that is not answered yet", message["id"]);
+            return no_message(-32600, &why);
+        };
+        head.extensions.insert(asked);
+    }
+    let whole = Request::from_parts(head, Full::new(body));
+    match read {
+        Err(why) => no_message(-32700, &format!("this is no message: {why}")),
         Ok(message) if message["method"] == "initialize" => {
             let _one_after_another = room.beginning.lock().await;
             if room.sessions.sessions.read().await.len() < MAX_SESSIONS {
@@ -220,6 +242,15 @@ async fn answer(rooms: &HashMap<Digest, Room>, request: Request<Incoming>) -> An
             refused
         }
         Ok(_) => room.service.handle(whole).await,
+    }
+}
+
+impl Room {
+    /// What goes on in the session of this name, if there is one.
+    async fn visit(&self, session: &str) -> Option<Arc<Visit>> {
+        let sessions = self.sessions.sessions.read().await;
+        let is_open = |name: &str| sessions.contains_key(name);
+        is_open(session).then(|| self.visits.of(session, is_open))
     }
 }
 
@@ -238,6 +269,13 @@ fn turn_away(status: StatusCode, why: &str) -> Answer {
 
 fn refuse(status: StatusCode, why: &str) -> Answer {
     json_answer(status, json!({ "error": Value::from(why) }).to_string())
+}
+
+/// Refuses what comes in the place of a message, as the protocol says it.
+fn no_message(code: i32, why: &str) -> Answer {
+    let error = json!({ "code": code, "message": why });
+    let text = json!({ "jsonrpc": "2.0", "id": null, "error": error }).to_string();
+    json_answer(StatusCode::BAD_REQUEST, text)
 }
 
 fn json_answer(status: StatusCode, text: String) -> Answer {

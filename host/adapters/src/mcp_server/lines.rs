@@ -168,3 +168,28 @@ impl<R, W> Lines<R, W> {
         Ok(message)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn so_many_requests_wait_for_their_answers_and_no_more() {
+        let gone = CancellationToken::new();
+        let mut lines = Lines {
+            input: FramedRead::new(tokio::io::empty(), LinesCodec::new()),
+            output: LineWriter::new(tokio::io::sink(), PATIENCE, || {}),
+            asked: HashSet::new(),
+            gone,
+        };
+        let mut ask = |message: String| lines.ask(read(&message)?);
+        let ping = |id: usize| format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"ping\"}}");
+        assert!((0..MAX_ASKED).all(|id| ask(ping(id)).is_ok()));
+        let (error, id) = ask(ping(MAX_ASKED)).expect_err("one more");
+        assert!(error.message.contains("10000 requests"), "{error:?}");
+        assert_eq!(id, Some(RequestId::Number(i64::try_from(MAX_ASKED).expect("it fits"))));
+        let cancelled =
+            "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":7}}";
+        assert!(ask(cancelled.into()).is_ok() && ask(ping(MAX_ASKED)).is_ok(), "there is room for one again");
+    }
+}

@@ -23,6 +23,7 @@ mod offer;
     reason = "the lines of a skill reach clients of 2025-11-25 and before as the protocol had it then"
 )]
 mod telling;
+mod visits;
 
 use std::sync::Arc;
 

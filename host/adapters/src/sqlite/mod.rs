@@ -232,13 +232,7 @@ impl BlobStore for SqliteStore {
     }
 
     fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
-        let bytes: Option<Vec<u8>> = {
-            let connection = self.reader();
-            let mut statement =
-                connection.prepare_cached("SELECT bytes FROM blobs WHERE hash = ?").map_err(store_error)?;
-            let found = statement.query_row([&digest.as_bytes()[..]], |row| row.get(0));
-            found.optional().map_err(store_error)?
-        };
+        let bytes = rows::blob(&self.reader(), digest)?;
         if bytes.as_ref().is_some_and(|bytes| Digest::of(bytes) != *digest) {
             return Err(StoreError::Damaged(format!("blob {digest} has other bytes than were put")));
         }

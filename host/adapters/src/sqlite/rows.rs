@@ -1,5 +1,7 @@
 //! Records as rows, and back.
 
+use std::sync::Arc;
+
 use ringfence_core::audit::{Event, Head, Record, TraceId};
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::ring::Ring;
@@ -50,7 +52,7 @@ pub(super) fn last(connection: &Connection, stream: &StreamName) -> Result<Optio
     let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
     let mut rows = statement.query([stream.as_str()]).map_err(store_error)?;
     let row = rows.next().map_err(store_error)?;
-    row.map(|row| event(stream, row)).transpose()
+    row.map(|row| event(stream, row, None)).transpose()
 }
 
 /// Adds a record that was checked to follow the head.
@@ -91,11 +93,18 @@ pub(super) fn insert_blob(connection: &Connection, hash: &Digest, bytes: &[u8]) 
     Ok(())
 }
 
-/// What a record is made of, but for its stream. A large payload lies in the blob store.
+/// Bytes that are kept under their hash.
+pub(super) fn blob(connection: &Connection, hash: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut statement =
+        connection.prepare_cached("SELECT bytes FROM blobs WHERE hash = ?").map_err(store_error)?;
+    let row = statement.query_row([&hash.as_bytes()[..]], |row| row.get(0));
+    row.optional().map_err(store_error)
+}
+
+/// What a record is made of, but for its stream.
 macro_rules! columns {
     () => {
-        "sequence, kind, time, actor, ring, trace, payload_hash, previous, hash,
-         coalesce(payload, (SELECT bytes FROM blobs WHERE blobs.hash = events.payload_hash))"
+        "sequence, kind, time, actor, ring, trace, payload_hash, previous, hash, payload"
     };
 }
 
@@ -116,7 +125,7 @@ pub(super) fn read(
     let mut rows = statement.query(params![stream.as_str(), from, at_most(limit)]).map_err(store_error)?;
     let mut records = Vec::new();
     while let Some(row) = rows.next().map_err(store_error)? {
-        records.push(record(stream, row)?);
+        records.push(record(connection, stream, row, records.last())?);
     }
     Ok(records)
 }
@@ -143,7 +152,7 @@ pub(super) fn walk(
             Some(before) if before.event.stream.as_str() == name => before.event.stream.clone(),
             _ => stream_name(name)?,
         };
-        records.push(record(&stream, row)?);
+        records.push(record(connection, &stream, row, records.last())?);
     }
     Ok(records)
 }
@@ -167,8 +176,20 @@ fn at_most(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
-fn record(stream: &StreamName, row: &Row<'_>) -> Result<Record, StoreError> {
-    Ok(Record { event: event(stream, row)?, payload: row.get(9).map_err(store_error)? })
+/// A row as a record. What it has in common with the one before it shares with that.
+fn record(
+    connection: &Connection,
+    stream: &StreamName,
+    row: &Row<'_>,
+    before: Option<&Record>,
+) -> Result<Record, StoreError> {
+    let event = event(stream, row, before.map(|before| &before.event.actor))?;
+    let payload = match row.get(9).map_err(store_error)? {
+        // A large one lies in the blob store.
+        None => blob(connection, &event.payload_hash)?,
+        inline => inline,
+    };
+    Ok(Record { event, payload })
 }
 
 /// The last streams in order that begin with a prefix and stand before a name. One look-up for each.
@@ -208,9 +229,10 @@ pub(super) fn stream_name(name: &str) -> Result<StreamName, StoreError> {
     name.parse().map_err(|why| StoreError::Damaged(format!("a stream's name: {why}")))
 }
 
-fn event(stream: &StreamName, row: &Row<'_>) -> Result<Event, StoreError> {
+fn event(stream: &StreamName, row: &Row<'_>, likely: Option<&Arc<str>>) -> Result<Event, StoreError> {
     let bytes = |index| row.get_ref(index)?.as_blob().map_err(rusqlite::Error::from);
     let digest_at = |index, what| digest(bytes(index).map_err(store_error)?, what);
+    let actor = row.get_ref(3).and_then(|actor| Ok(actor.as_str()?)).map_err(store_error)?;
     let ring: Option<u8> = row.get(4).map_err(store_error)?;
     let ring = ring.map(|number| Ring::from_number(number).ok_or_else(|| malformed("ring")));
     let trace = bytes(5).map_err(store_error)?.try_into().map_err(|_| malformed("trace"))?;
@@ -219,7 +241,7 @@ fn event(stream: &StreamName, row: &Row<'_>) -> Result<Event, StoreError> {
         sequence: from_column(row.get(0).map_err(store_error)?, "sequence")?,
         kind: row.get(1).map_err(store_error)?,
         time: Timestamp(from_column(row.get(2).map_err(store_error)?, "time")?),
-        actor: row.get(3).map_err(store_error)?,
+        actor: likely.filter(|likely| ***likely == *actor).map_or_else(|| actor.into(), Arc::clone),
         ring: ring.transpose()?,
         trace: TraceId(u128::from_be_bytes(trace)),
         payload_hash: digest_at(6, "payload hash")?,

@@ -4,11 +4,41 @@
 use serde_json::{Value, json};
 
 use super::program::{Intent, Program};
-use crate::gate::ToolDescription;
+use crate::contract::Violation;
+use crate::gate::{ToolAnswer, ToolDescription, ToolPart};
+use crate::refusal::Refusal;
 
-/// What is recorded with each attempt: a host that words any of this otherwise, here, in a correction or in an observation, has
-/// another one.
+/// What is recorded with each attempt: a host that words any of this otherwise has another one.
 pub(super) const VERSION: &str = "agent-prompt-1";
+
+/// The most bytes of an answer that the model sees.
+const MOST: usize = 16 << 10;
+
+/// What can be wrong with an answer that is JSON of the right schema, or is none for this reason.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Misfit {
+    /// It ends before it is whole.
+    TooLong,
+    /// It is about nothing that there is.
+    NoIntent,
+    /// It wants a tool and names none.
+    NoTool,
+    /// What the tool is to be used with is no object.
+    NoObject,
+}
+
+impl Misfit {
+    /// As any other violation.
+    pub(super) fn violation(self) -> Violation {
+        let (path, rule, message) = match self {
+            Self::TooLong => ("", "length", "the answer is too long"),
+            Self::NoIntent => ("/intent", "enum", "there is no such intent"),
+            Self::NoTool => ("/requested_tool", "required", "a tool_request names its tool"),
+            Self::NoObject => ("/requested_tool/arguments", "type", "it is no object"),
+        };
+        Violation { path: path.into(), rule: rule.into(), message: message.into() }
+    }
+}
 
 /// The rules of the conversation.
 pub(super) fn system(program: &Program, tools: &[ToolDescription]) -> String {
@@ -61,6 +91,52 @@ pub(super) fn schema(program: &Program) -> Value {
     })
 }
 
+/// What is wrong with an answer that has not its form.
+pub(super) fn correction(violations: &[Violation]) -> String {
+    format!("That is wrong: {}. Answer again, with the whole JSON object.", listed(violations))
+}
+
+/// What was wrong with what the attempt before gave.
+pub(super) fn not_accepted(violations: &[Violation]) -> String {
+    format!("What you answered to that before was not accepted: {}.", listed(violations))
+}
+
+/// Violations in a sentence.
+pub(super) fn listed(violations: &[Violation]) -> String {
+    let each = violations.iter().map(|one| format!("at {:?}, {}: {}", one.path, one.rule, one.message));
+    each.collect::<Vec<_>>().join("; ")
+}
+
+/// What came of a tool that was wanted; more than the model may see is cut.
+pub(super) fn observation(name: &str, answer: Result<Value, Refusal>) -> String {
+    let told = match answer {
+        Ok(answer) => json!({ "tool": name, "answer": answer }),
+        Err(refusal) => json!({ "tool": name, "error": refusal.to_string() }),
+    };
+    let mut text = told.to_string();
+    if text.len() > MOST {
+        text.truncate(text.floor_char_boundary(MOST));
+        text.push('…');
+    }
+    text
+}
+
+/// What the model sees of a tool's answer.
+pub(super) fn shown(answer: ToolAnswer) -> Value {
+    let ToolAnswer { content, structured, is_error } = answer;
+    let texts = content.into_iter().map(|part| match part {
+        ToolPart::Text(text) => Value::String(text),
+        ToolPart::Other(other) => json!({ "other": other.len() }),
+    });
+    let structured: Option<Value> = structured.and_then(|text| text.parse().ok());
+    json!({ "content": texts.collect::<Vec<_>>(), "structured": structured, "is_error": is_error })
+}
+
+/// Why a turn gets nothing of what it wants that its intent does not name.
+pub(super) fn outside(intent: &Intent, wanted: &str) -> String {
+    format!("intent `{}` has no tool `{wanted}`", intent.name)
+}
+
 fn offers(program: &Program) -> bool {
     program.intents.iter().any(|intent| names(intent).next().is_some())
 }
@@ -86,9 +162,15 @@ fn offered<'a>(
 mod tests {
     use super::*;
     use crate::ids::Digest;
+    use crate::refusal::RefusalKind;
 
-    #[test]
-    fn a_prompt_with_other_words_has_another_version() {
+    /// Where these are other words, `VERSION` is to be another one too.
+    fn assert_words(said: &str, hash: &str) {
+        let found = Digest::of(said.as_bytes()).to_string();
+        assert_eq!((VERSION, &found[..12]), ("agent-prompt-1", hash));
+    }
+
+    fn program() -> Program {
         let program = json!({
             "ringfence-agent": 1, "name": "clerk", "version": "1.0.0", "description": "Sends things.",
             "instructions": "You send things.", "model": null, "max-tokens": null, "max-turns": 3, "max-corrections": 1,
@@ -97,17 +179,49 @@ mod tests {
                 { "name": "send", "description": "Sending.", "tools": ["shop/order"], "skills": [] },
             ],
         });
-        let program: Program = serde_json::from_value(program).expect("a program");
+        serde_json::from_value(program).expect("a program")
+    }
+
+    #[test]
+    fn a_prompt_with_other_words_has_another_version() {
+        let program = program();
         let tool = ToolDescription {
             name: "shop/order".into(),
             description: "Orders.".into(),
             input_schema: "{}".into(),
         };
-        let told = system(&program, &[tool]) + &schema(&program).to_string();
-        // Where this is another hash, `VERSION` is to be another one too.
-        assert_eq!(
-            (VERSION, &Digest::of(told.as_bytes()).to_string()[..12]),
-            ("agent-prompt-1", "d4b458c1db2e")
-        );
+        assert_words(&(system(&program, &[tool]) + &schema(&program).to_string()), "d4b458c1db2e");
+    }
+
+    #[test]
+    fn a_correction_with_other_words_has_another_version() {
+        let one = |path: &str, rule: &str, message: &str| Violation {
+            path: path.into(),
+            rule: rule.into(),
+            message: message.into(),
+        };
+        let violations = [one("/a", "enum", "it is none of these"), one("", "json", "it ends too soon")];
+        let own =
+            [Misfit::TooLong, Misfit::NoIntent, Misfit::NoTool, Misfit::NoObject].map(Misfit::violation);
+        let said = [correction(&violations), not_accepted(&violations), correction(&own)];
+        assert_words(&said.join("\n"), "245a8ada3419");
+    }
+
+    #[test]
+    fn an_observation_with_other_words_has_another_version() {
+        let refusal = Refusal::new(RefusalKind::Denied, outside(&program().intents[0], "shop/order"));
+        let answer = ToolAnswer {
+            content: vec![ToolPart::Text("Done.".into()), ToolPart::Other("{}".into())],
+            structured: Some("{\"order\":7}".into()),
+            is_error: false,
+        };
+        let long = Value::from("ä".repeat(MOST));
+        let said = [
+            observation("shop/order", Err(refusal)),
+            observation("shop/order", Ok(shown(answer))),
+            observation("shop/order", Ok(long)),
+        ];
+        assert!(said[2].len() <= MOST + '…'.len_utf8() && said[2].ends_with('…'));
+        assert_words(&said.join("\n"), "48fb0f6eb00b");
     }
 }

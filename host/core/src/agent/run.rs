@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::program::Program;
-use super::tools::{observe, outside_of_intent, told};
-use super::turn::{Turn, TurnStatus, execute_turn, said, told as violations_told};
+use super::prompt::{not_accepted, observation};
+use super::tools::{denied, observe, outside_of_intent};
+use super::turn::{Turn, TurnStatus, execute_turn, said};
 use crate::contract::Violation;
 use crate::gate::{AgentTurn, Gate, Stop, ToolList};
 use crate::model::{Message, Role};
@@ -61,17 +62,17 @@ async fn turns(
         asked.history.into_iter().map(|before| said(before.role, before.content)).collect();
     messages.push(said(Role::User, asked.message));
     if !violations.is_empty() {
-        let wrong =
-            format!("What you answered to that before was not accepted: {}.", violations_told(violations));
-        messages.push(said(Role::User, wrong));
+        messages.push(said(Role::User, not_accepted(violations)));
     }
     for number in 1..=program.max_turns {
         let turn = execute_turn(gate, program, &tools, &messages).await?;
         let refused = outside_of_intent(program, &turn);
         let record = serde_json::to_value(&turn).expect("a turn serialises");
-        gate.local(AgentTurn::new(number, record, refused.clone()))?;
+        // Who may have a tool that is used at once, the gate says then.
+        let denied = if asked.one_turn && refused.is_none() { denied(gate, program, &turn) } else { None };
+        let denied = gate.local(AgentTurn::new(number, record, refused.clone(), denied))?;
         if asked.one_turn || matches!(turn.status, TurnStatus::Reply | TurnStatus::Complete) {
-            return Ok(End::Output(output(turn, refused, number)));
+            return Ok(End::Output(output(turn, refused.or(denied), number)));
         }
         let Turn { status, intent, assistant_message, requested_tool, .. } = &turn;
         match status {
@@ -85,7 +86,7 @@ async fn turns(
                     (None, Some(intent)) => observe(gate, intent, wanted).await?,
                     (why, _) => {
                         let why = why.unwrap_or_else(|| "there is no such intent".into());
-                        told(&wanted.name, Err(Refusal::new(RefusalKind::Denied, why)))
+                        observation(&wanted.name, Err(Refusal::new(RefusalKind::Denied, why)))
                     }
                 };
                 let written = json!({

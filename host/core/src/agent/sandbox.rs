@@ -84,6 +84,7 @@ async fn drive(program: Arc<Program>, job: Job) -> Ran {
         let stop = stop.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Who waits may be gone already.
         let _ = stop.map(|stop| stop.send(()));
+        None
     }));
     gate.grant(fuel, memory);
     books.log().hand_over();

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::program::Program;
-use super::prompt;
+use super::prompt::{self, Misfit, correction, listed};
 use crate::contract::{Violation, parse};
 use crate::gate::{Gate, Stop, ToolDescription};
 use crate::ids::{ModelName, ProviderName};
@@ -105,10 +105,9 @@ pub async fn execute_turn(
                 });
             }
             Err(violations) => {
-                wrong = told(&violations);
                 question.messages.push(said(Role::Assistant, reply.content));
-                let again = format!("That is wrong: {wrong}. Answer again, with the whole JSON object.");
-                question.messages.push(said(Role::User, again));
+                question.messages.push(said(Role::User, correction(&violations)));
+                wrong = listed(&violations);
             }
         }
     }
@@ -122,38 +121,30 @@ pub(super) fn said(role: Role, content: impl Into<String>) -> Message {
 }
 
 fn read(program: &Program, reply: &Reply) -> Result<Written, Vec<Violation>> {
-    let wrong = |path: &str, rule: &str, message: String| {
-        Err(vec![Violation { path: path.into(), rule: rule.into(), message }])
+    let wrong = |rule: &str, message: String| {
+        Err(vec![Violation { path: String::new(), rule: rule.into(), message }])
     };
+    let misfit = |misfit: Misfit| Err(vec![misfit.violation()]);
     if matches!(reply.finish, Finish::Length | Finish::Cut) && parse(&reply.content).is_err() {
-        return wrong("", "length", "the answer is too long".into());
+        return misfit(Misfit::TooLong);
     }
     if !reply.violations.is_empty() {
         return Err(reply.violations.clone());
     }
     let value = match parse(&reply.content) {
         Ok(value) => value,
-        Err(why) => return wrong("", "json", why),
+        Err(why) => return wrong("json", why),
     };
     let written: Written = match serde_json::from_value(value) {
         Ok(written) => written,
-        Err(why) => return wrong("", "form", why.to_string()),
+        Err(why) => return wrong("form", why.to_string()),
     };
     if program.intent(&written.intent).is_none() {
-        return wrong("/intent", "enum", "there is no such intent".into());
+        return misfit(Misfit::NoIntent);
     }
     match (written.status, &written.requested_tool) {
-        (TurnStatus::ToolRequest, None) => {
-            wrong("/requested_tool", "required", "a tool_request names its tool".into())
-        }
-        (TurnStatus::ToolRequest, Some(tool)) if !tool.arguments.is_object() => {
-            wrong("/requested_tool/arguments", "type", "it is no object".into())
-        }
+        (TurnStatus::ToolRequest, None) => misfit(Misfit::NoTool),
+        (TurnStatus::ToolRequest, Some(tool)) if !tool.arguments.is_object() => misfit(Misfit::NoObject),
         _ => Ok(written),
     }
-}
-
-pub(super) fn told(violations: &[Violation]) -> String {
-    let each = violations.iter().map(|one| format!("at {:?}, {}: {}", one.path, one.rule, one.message));
-    each.collect::<Vec<_>>().join("; ")
 }

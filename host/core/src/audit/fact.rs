@@ -19,7 +19,7 @@ use crate::content::Content;
 use crate::context::BoundContext;
 use crate::contract::{Description, Violation, strict};
 use crate::error::Code;
-use crate::ids::{Agent, ContextName, Digest, SkillName, StreamName, TaskId, ToolName};
+use crate::ids::{Agent, ContextName, Digest, SessionName, SkillName, StreamName, TaskId, ToolName};
 use crate::limit::Amounts;
 use crate::ring::Ring;
 use crate::units::Timestamp;
@@ -49,6 +49,8 @@ pub enum Fact {
         only: Option<Powers>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         context: Option<ContextName>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session: Option<SessionName>,
     },
     /// What the task is given to read, with all that stands in it: nothing of it is read again.
     #[serde(rename = "context.bound")]
@@ -184,6 +186,10 @@ pub enum Fact {
     /// What was left out of the record because the limit on log bytes was reached.
     #[serde(rename = "output.swallowed")]
     Swallowed { bytes: u64 },
+    /// The host failed within the engine that ran the attempt. It was replaced, and what still ran in it goes on to its end; or
+    /// it was not, and runs on, because too many that failed before are still at work or no other one could be started.
+    #[serde(rename = "engine.failed")]
+    EngineFailed { reason: String, replaced: bool },
     /// An attempt is over.
     #[serde(rename = "attempt.ended")]
     AttemptEnded {
@@ -191,7 +197,7 @@ pub enum Fact {
         fuel: u64,
         memory: u64,
         end: AttemptEnd,
-        /// What the task has used so far, where another attempt may follow.
+        /// What the task has used so far; nothing in old records where no other attempt could follow.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         used: Option<Amounts>,
     },
@@ -353,6 +359,8 @@ pub enum AttemptEnd {
     Invalid { output: String, violations: Vec<Violation> },
     /// It gave an output that one of those who judge it could not judge.
     Unjudged { output: String, validator: String, message: String },
+    /// It gave an output for which this one of those who judge it had too little left: of this, the skill had used the larger part.
+    Starved { output: String, validator: String, limit: LimitHit },
     /// The skill asked for another attempt.
     Retry { message: String },
     /// The skill gave up.
@@ -402,6 +410,7 @@ impl Fact {
             Self::Printed { .. } => "output.printed",
             Self::TaskWaiting { .. } => "task.waiting",
             Self::Swallowed { .. } => "output.swallowed",
+            Self::EngineFailed { .. } => "engine.failed",
             Self::AttemptEnded { .. } => "attempt.ended",
             Self::TaskEnded { .. } => "task.ended",
             Self::SkillLoaded { .. } => "skill.loaded",

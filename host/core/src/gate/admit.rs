@@ -6,7 +6,7 @@ use super::approve::Approved;
 use super::journal::Next;
 use super::once::is_harmless;
 use super::permit::Minted;
-use super::{Again, Call, Gate, Permit, Stop, TrapReason, Unresolved, Wait, with_its_step};
+use super::{Again, Call, Divergence, Gate, Permit, Stop, TrapReason, Unresolved, Wait, with_its_step};
 use crate::audit::{Answered, Arguments, CallFact, Fact};
 use crate::controls::{Guard, is_on};
 use crate::error::Code;
@@ -42,6 +42,12 @@ impl Gate {
                 before = repeated;
                 (Some((wanted, approved)), None)
             }
+            Next::Lost { repeated } => {
+                let own = self.pay_again(&call, &fact, repeated + 1, reservation)?;
+                self.books.with_ledger(|ledger| ledger.refund(own));
+                let why = format!("`{}` ended the run when it was recorded", C::NAME);
+                return Err(TrapReason::Diverged(Divergence { number: fact.number, why }).into());
+            }
             Next::Asked(asked) => (None, Some(*asked)),
             Next::Live => (None, None),
         };
@@ -70,7 +76,7 @@ impl Gate {
         // Begun in this attempt or in one before, and nobody saw its end.
         let unknown = begun.is_some() || key.as_ref().is_some_and(|key| self.books.is_unknown(key));
         let wanted = begun.is_some_and(|(wanted, _)| wanted);
-        if unknown && !wanted && !may_be_repeated(&call, &verdict) {
+        if unknown && !wanted && !may_be_repeated(&call, &verdict) && is_on(Guard::Once) {
             if begun.is_none() {
                 used.iter().for_each(|used| self.books.log().append(used));
                 self.books.log().append(&Fact::CallBegun { call: fact });
@@ -175,6 +181,17 @@ impl Gate {
         match decide(&ask, &self.authority) {
             Verdict::Ask(through, _) if !is_on(Guard::Approval) => Verdict::Allow(through),
             verdict => verdict,
+        }
+    }
+
+    /// Why a call would be denied if it were made now. It is not made, and nothing is written down.
+    pub(crate) fn denial<C: Call>(&mut self, call: &C) -> Option<String> {
+        if let Err(why) = call.check() {
+            return Some(why);
+        }
+        match self.verdict(call) {
+            Verdict::Deny(denial) => Some(denial.why),
+            Verdict::Allow(_) | Verdict::Ask(..) => None,
         }
     }
 

@@ -1,17 +1,19 @@
 //! What a task's attempts share and what outlives them: the ledger, the log, the switch.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use super::Call;
 use super::approve::Running;
 use super::once::{Effects, Key};
+use super::{Call, SkillsAnswer};
 use crate::artifact::Artifact;
 use crate::audit::{Answered, Fact};
 use crate::context::BoundContext;
 use crate::governance::{Cost, Denial, Exhausted, Ledger, Reservation, StopSwitch};
+use crate::ids::TaskId;
 use crate::limit::{Amounts, Limit};
 use crate::stores::{StoreError, StreamWriter};
 use crate::system::Clock;
@@ -46,6 +48,8 @@ struct Pages {
     denial: Option<(&'static str, Denial)>,
     provider_failed: bool,
     effects: Effects,
+    /// The tasks that judged what earlier attempts gave, and came to a verdict.
+    judges: HashSet<TaskId>,
     /// How many events of printed text are in the log already, of an attempt that is run again from its beginning.
     printed_before: usize,
     artifacts: Vec<Artifact>,
@@ -69,6 +73,7 @@ impl Books {
             denial: None,
             provider_failed: false,
             effects: Effects::default(),
+            judges: HashSet::new(),
             printed_before: 0,
             artifacts: Vec::new(),
             context: None,
@@ -167,7 +172,9 @@ impl Books {
             Fact::CallEnded { answer: Answered::Answer(answer), .. } => Some(answer),
             _ => None,
         });
-        // No other call is answered with anything like it.
+        // No other call is answered with anything like these.
+        let judges = ended.clone().filter_map(|answer| serde_json::from_value(answer.clone()).ok());
+        judges.for_each(|answer| self.note_judge(&answer));
         let artifacts = ended.filter_map(|answer| serde_json::from_value::<Artifact>(answer.clone()).ok());
         artifacts.for_each(|artifact| self.note_artifact(artifact));
         if let Some(task) = self.log.stream().as_task() {
@@ -217,6 +224,17 @@ impl Books {
 
     pub(super) fn note_effect(&self, key: Key, answer: &Value) {
         self.lock().effects.note(key, answer.clone());
+    }
+
+    /// The tasks that came to a verdict so far.
+    pub(crate) fn judges(&self) -> HashSet<TaskId> {
+        self.lock().judges.clone()
+    }
+
+    pub(crate) fn note_judge(&self, answer: &SkillsAnswer) {
+        if answer.output.is_ok() {
+            self.lock().judges.insert(answer.task.clone());
+        }
     }
 
     /// Says what the task was given to read.

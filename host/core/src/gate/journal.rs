@@ -45,6 +45,8 @@ pub enum RecordedEnd {
     Stopped,
     /// Nobody saw its end.
     Unknown,
+    /// Nobody saw its end, and it ended the run when it was to be made again: there was no room to pay for both.
+    Lost,
     /// It has not begun: people were asked to approve it.
     Asked(Box<Asked>),
 }
@@ -78,6 +80,8 @@ pub(super) enum Next<A> {
     /// It began, and nobody saw its end. Whether a person wants it to be made again, whether it was approved, and how often it
     /// was made again already.
     Begun { wanted: bool, approved: bool, repeated: u32 },
+    /// It began, nobody saw its end, and there was no room to make it again, which was done so often before.
+    Lost { repeated: u32 },
     /// People were asked to approve it.
     Asked(Box<Asked>),
     /// Nothing: from here on the attempt is live.
@@ -137,12 +141,20 @@ impl Journal {
                 }
                 _ => continue,
             };
-            if let Some(before) = place.get(&call.number).and_then(|index: &usize| calls.get_mut(*index))
-                && let RecordedEnd::Asked(asked) = &before.end
-            {
-                // What people were asked about begins, or is refused.
-                *before = Recorded { call: call.clone(), end, approved: asked.used, repeated: 0 };
-                continue;
+            if let Some(before) = place.get(&call.number).and_then(|index: &usize| calls.get_mut(*index)) {
+                match (&before.end, &end) {
+                    // What people were asked about begins, or is refused.
+                    (RecordedEnd::Asked(asked), _) => {
+                        *before = Recorded { call: call.clone(), end, approved: asked.used, repeated: 0 };
+                        continue;
+                    }
+                    // However many hosts came so far and no further.
+                    (RecordedEnd::Unknown | RecordedEnd::Lost, RecordedEnd::Stopped) => {
+                        before.end = RecordedEnd::Lost;
+                        continue;
+                    }
+                    _ => {}
+                }
             }
             if matches!(end, RecordedEnd::Asked(_)) {
                 asked = Some(calls.len());
@@ -167,6 +179,15 @@ impl Journal {
         let (judging, own) = std::mem::take(&mut self.calls).into_iter().partition(is_judging);
         self.calls = own;
         Self { calls: judging, after: self.after, repeat: self.repeat, sleeping_since: None }
+    }
+
+    /// What the calls that are left were answered, one after the other; none where one was not.
+    pub(crate) fn answers<A: DeserializeOwned>(&self) -> Vec<Option<A>> {
+        let answer = |recorded: &Recorded| match &recorded.end {
+            RecordedEnd::Answer(value) => serde_json::from_value(value.clone()).ok(),
+            _ => None,
+        };
+        self.calls.iter().map(answer).collect()
     }
 
     /// When the sleep began that was answered last, if it was not over when the record ends.
@@ -210,10 +231,11 @@ impl Journal {
             RecordedEnd::Stopped => {
                 Err(differs(format!("`{}` ended the run when it was recorded", made.call)))
             }
-            RecordedEnd::Unknown if self.after == After::Live => {
+            RecordedEnd::Unknown | RecordedEnd::Lost if self.after == After::Live => {
                 let wanted = self.repeat == Some(made.number);
                 Ok(Next::Begun { wanted, approved: recorded.approved, repeated })
             }
+            RecordedEnd::Lost => Ok(Next::Lost { repeated }),
             RecordedEnd::Asked(asked) if self.after == After::Live => Ok(Next::Asked(asked)),
             RecordedEnd::Asked(_) => Err(differs(format!("`{}` waited for an approval", made.call))),
             RecordedEnd::Unknown => Err(differs(format!("nobody saw how `{}` ended", made.call))),
@@ -221,14 +243,19 @@ impl Journal {
     }
 
     /// Whether no call is left but one that ended the run.
-    pub(super) fn check_empty(&self) -> Result<(), Divergence> {
+    pub(super) fn check_over(&self) -> Result<(), Divergence> {
         match self.calls.front() {
-            Some(left) if left.end != RecordedEnd::Stopped => Err(Divergence {
-                number: left.call.number,
-                why: format!("`{}` was recorded and did not come", left.call.call),
-            }),
-            _ => Ok(()),
+            Some(left) if left.end == RecordedEnd::Stopped => Ok(()),
+            _ => self.check_empty(),
         }
+    }
+
+    /// Whether no call is left at all.
+    pub(crate) fn check_empty(&self) -> Result<(), Divergence> {
+        self.calls.front().map_or(Ok(()), |left| {
+            let why = format!("`{}` was recorded and did not come", left.call.call);
+            Err(Divergence { number: left.call.number, why })
+        })
     }
 }
 
@@ -296,6 +323,21 @@ mod tests {
         assert!(matches!(next(&facts, &made), Ok(Next::Ended { recorded: Ok(_), repeated: 1 })));
         let replayed = Journal::from_facts(&facts).next::<Value>(&made);
         assert!(matches!(replayed, Ok(Next::Ended { repeated: 1, .. })), "a repetition pays the same");
+    }
+
+    #[test]
+    fn a_call_that_there_is_no_room_to_make_again_is_one_call_that_ended_the_run() {
+        let made = call(1, "ask", 7);
+        let begun = Fact::CallBegun { call: made.clone() };
+        let stopped = || Fact::CallStopped { call: made.clone(), reason: "no tokens are left".into() };
+        // A second host that came so far was lost too.
+        let facts = [begun, Fact::CallRepeated { number: 1 }, stopped(), stopped()];
+        assert_eq!(Journal::from_facts(&facts).calls().len(), 1);
+        let live = next(&facts, &made);
+        assert!(matches!(live, Ok(Next::Begun { wanted: false, approved: false, repeated: 1 })));
+        let mut replayed = Journal::from_facts(&facts);
+        assert!(matches!(replayed.next::<Value>(&made), Ok(Next::Lost { repeated: 1 })));
+        assert!(replayed.check_empty().is_ok());
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub struct Gate {
     /// What its errands used and its engine has not taken off yet.
     owed: u64,
     /// When this process took it up.
-    began: Timestamp,
+    began: Duration,
     /// What is answered from the record while several calls are let in at once.
     put_off: Option<Vec<(Reservation, Amounts)>>,
 }
@@ -97,7 +97,7 @@ impl Gate {
     }
 
     fn behind(books: Arc<Books>, authority: Arc<Authority>, outside: Arc<Outside>, inputs: Inputs) -> Self {
-        let began = books.clock().now();
+        let began = books.clock().monotonic();
         Self {
             books,
             authority,
@@ -178,7 +178,8 @@ impl Gate {
 
     /// How much of the task's time is left, in milliseconds.
     fn wall_left(&self) -> u64 {
-        let passed = self.books.clock().now().0.saturating_sub(self.began.0) / 1_000;
+        let passed = self.books.clock().monotonic().saturating_sub(self.began).as_millis();
+        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
         self.books.with_ledger(|ledger| ledger.left(Limit::WallMs)).saturating_sub(passed)
     }
 
@@ -223,7 +224,7 @@ impl Gate {
                 call.repeat(&mut self.inputs);
                 return self.repeat(&call, reservation, recorded);
             }
-            Next::Begun { .. } | Next::Asked(_) => {
+            Next::Begun { .. } | Next::Lost { .. } | Next::Asked(_) => {
                 return Err(Unresolved { number: fact.number, name: C::NAME, wait: Wait::Word }.into());
             }
             Next::Live => {}
@@ -280,12 +281,20 @@ impl Gate {
         Ok(())
     }
 
+    /// Whether a record has any call left.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub(crate) fn check_none_left(&self) -> Result<(), Divergence> {
+        self.journal.as_ref().map_or(Ok(()), Journal::check_empty)
+    }
+
     /// Whether a record has calls left that the attempt did not make again.
     ///
     /// # Errors
     /// The first of them.
     pub fn check_all_repeated(&self) -> Result<(), Divergence> {
-        self.journal.as_ref().map_or(Ok(()), Journal::check_empty)
+        self.journal.as_ref().map_or(Ok(()), Journal::check_over)
     }
 }
 

@@ -124,7 +124,7 @@ impl<C: Call> Permit<C> {
             if let Err(error) = books.flush().await {
                 return Err(Settled(Err(Stop::Trap(TrapReason::LogFailed(error)))));
             }
-        } else if C::SPENDS || C::CAPABILITY == Capability::Tool {
+        } else if C::SPENDS || matches!(C::CAPABILITY, Capability::Http | Capability::Tool) {
             // On its way to the disk while it is carried out.
             self.0.books.log().hand_over();
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::Waker;
 
 use semver::Version;
 
@@ -31,17 +32,22 @@ pub struct StopSwitch {
     hook: Mutex<Option<Hook>>,
 }
 
-type Hook = Arc<dyn Fn() + Send + Sync>;
+/// What an engine does to end a run, and whom to wake then.
+type Hook = Arc<dyn Fn() -> Option<Waker> + Send + Sync>;
 
 impl StopSwitch {
     /// Stops the run. Only the first reason counts; false if there was one before.
     pub fn stop(&self, reason: StopReason) -> bool {
+        let (first, waiting) = self.end(reason);
+        wake(waiting);
+        first
+    }
+
+    /// The same, and who waits for the run is told later.
+    fn end(&self, reason: StopReason) -> (bool, Option<Waker>) {
         let first = self.reason.set(reason).is_ok();
         let hook = self.lock().clone().filter(|_| is_on(Guard::Kill));
-        if let Some(hook) = hook {
-            hook();
-        }
-        first
+        (first, hook.and_then(|hook| hook()))
     }
 
     /// Why it was stopped, if it was.
@@ -54,7 +60,7 @@ impl StopSwitch {
     pub fn attach(&self, hook: Hook) {
         *self.lock() = Some(Arc::clone(&hook));
         if self.reason().is_some() {
-            hook();
+            wake(hook());
         }
     }
 
@@ -65,6 +71,12 @@ impl StopSwitch {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Hook>> {
         self.hook.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn wake(waiting: Option<Waker>) {
+    if let Some(waiting) = waiting {
+        waiting.wake();
     }
 }
 
@@ -124,6 +136,12 @@ struct Running {
     switch: Arc<StopSwitch>,
 }
 
+impl Running {
+    fn switch(&self) -> Arc<StopSwitch> {
+        Arc::clone(&self.switch)
+    }
+}
+
 /// Everything that runs in this process.
 #[derive(Debug, Default)]
 pub struct Switches(Mutex<HashMap<TaskId, Running>>);
@@ -148,18 +166,26 @@ impl Switches {
     pub fn kill(&self, target: &KillTarget, by: &str) -> usize {
         let aimed: Vec<Arc<StopSwitch>> = {
             let board = self.lock();
-            let hit = |(task, running): &(&TaskId, &Running)| match target {
-                KillTarget::Task(aimed) => *task == aimed,
-                KillTarget::Skill(aimed) => running.skill.as_ref().is_some_and(|(name, _)| name == aimed),
-                KillTarget::Version(name, version) => {
-                    running.skill.as_ref().is_some_and(|(n, v)| n == name && v == version)
-                }
-                KillTarget::All => true,
+            let of = |hit: &dyn Fn(&Running) -> bool| {
+                board.values().filter(|running| hit(running)).map(Running::switch).collect()
             };
-            board.iter().filter(hit).map(|(_, running)| Arc::clone(&running.switch)).collect()
+            match target {
+                KillTarget::Task(aimed) => board.get(aimed).map(Running::switch).into_iter().collect(),
+                KillTarget::Skill(aimed) => {
+                    of(&|running| running.skill.as_ref().is_some_and(|(name, _)| name == aimed))
+                }
+                KillTarget::Version(name, version) => {
+                    of(&|running| running.skill.as_ref().is_some_and(|(n, v)| n == name && v == version))
+                }
+                KillTarget::All => of(&|_| true),
+            }
         };
-        let stopped = aimed.iter().filter(|switch| switch.stop(StopReason::Killed { by: by.to_owned() }));
-        stopped.count()
+        // All are over before the first who waits is woken, and may take this core.
+        let end = |switch: &Arc<StopSwitch>| switch.end(StopReason::Killed { by: by.to_owned() });
+        let ended: Vec<_> = aimed.iter().map(end).collect();
+        let stopped = ended.iter().filter(|(first, _)| *first).count();
+        ended.into_iter().for_each(|(_, waiting)| wake(waiting));
+        stopped
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<TaskId, Running>> {
@@ -220,7 +246,10 @@ mod tests {
         switch.stop(StopReason::Killed { by: "eve".into() });
         let ended = Arc::new(std::sync::atomic::AtomicBool::new(false));
         let seen = Arc::clone(&ended);
-        switch.attach(Arc::new(move || seen.store(true, std::sync::atomic::Ordering::SeqCst)));
+        switch.attach(Arc::new(move || {
+            seen.store(true, std::sync::atomic::Ordering::SeqCst);
+            None
+        }));
         assert!(ended.load(std::sync::atomic::Ordering::SeqCst));
     }
 }

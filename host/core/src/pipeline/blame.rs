@@ -33,6 +33,7 @@ pub(super) const fn blame(failing: Failing<'_>) -> Option<Blame> {
             | AttemptEnd::Retry { .. }
             | AttemptEnd::Stop { .. }
             | AttemptEnd::Trapped { .. }
+            | AttemptEnd::Starved { .. }
             | AttemptEnd::Exhausted { .. } => Some(Blame::Skill),
             // The operator ended it; nothing is proved against the skill.
             // Who judges is the operator's choice.
@@ -171,6 +172,9 @@ mod tests {
         assert_eq!(never(Limit::BytesIn, 1), Some(Blame::Caller));
         assert_eq!(never(Limit::WallMs, 1), Some(Blame::Host));
         assert_eq!(never(Limit::WallMs, 2), Some(Blame::Skill));
+        let (output, validator) = (String::new(), "judge@1.0.0".to_owned());
+        let starved = AttemptEnd::Starved { output, validator, limit: hit(Limit::Fuel) };
+        assert_eq!(attempt(&starved, 1, false), Some(Blame::Skill), "it left too little");
     }
 
     #[test]

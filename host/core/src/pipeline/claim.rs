@@ -8,7 +8,7 @@ use crate::audit::{Fact, Head, TraceId};
 use crate::capability::Powers;
 use crate::gate::Books;
 use crate::governance::{Authority, Ledger, OnBoard, Seat};
-use crate::ids::{Agent, ContextName, Digest, SkillName, StreamName, TaskId};
+use crate::ids::{Agent, ContextName, Digest, SessionName, SkillName, StreamName, TaskId};
 use crate::limit::Amounts;
 use crate::ring::Ring;
 use crate::stores::StreamWriter;
@@ -30,6 +30,8 @@ pub struct Order {
     pub only: Option<Powers>,
     /// What it is given to read, by the name that the operator gave it.
     pub context: Option<ContextName>,
+    /// What the caller says that it belongs to: a label, which nothing depends on.
+    pub session: Option<SessionName>,
     /// How much it may use.
     pub limits: Amounts,
     /// How often the skill may correct its output.
@@ -140,6 +142,7 @@ impl Order {
             parent,
             only: self.only,
             context: self.context.clone(),
+            session: self.session.clone(),
         }
     }
 }

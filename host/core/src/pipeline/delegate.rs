@@ -123,6 +123,8 @@ pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) ->
         only: C::TO_JUDGE.then_some(Powers::NONE),
         // What the asking one was given is its own: it says in the input what the other shall know.
         context: None,
+        // It is that of the task within which it is.
+        session: None,
         limits: lent(&underway),
         max_corrections: if C::TO_JUDGE { 0 } else { CORRECTIONS },
     };
@@ -140,7 +142,10 @@ pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) ->
         Ok(None) => (claim(host, order, Some(asking)), None),
         Ok(Some(Resumed::Open(claimed, history))) => (claimed, Some(history)),
         Ok(Some(Resumed::Ended(outcome))) => {
-            let answer = SkillsAnswer { task, output: output_of(&outcome), used: amounts(&outcome.used) };
+            // What an earlier attempt was judged by was paid then.
+            let is_paid = C::TO_JUDGE && underway.books().judges().contains(&task);
+            let used = if is_paid { Amounts::NONE } else { amounts(&outcome.used) };
+            let answer = SkillsAnswer { task, output: output_of(&outcome), used, limit: outcome.limit };
             return underway.settle(Ok(answer));
         }
         Ok(Some(Resumed::Waits(approval))) => return underway.suspend(Some(approval)),
@@ -156,15 +161,16 @@ pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) ->
         return underway.suspend(emitted.waits_for);
     }
     let used = books.with_ledger(|ledger| ledger.used_in_all());
-    let output = output_of(&emitted.outcome);
-    underway.settle(Ok(SkillsAnswer { task, output, used }))
+    let (output, limit) = (output_of(&emitted.outcome), emitted.outcome.limit);
+    underway.settle(Ok(SkillsAnswer { task, output, used, limit }))
 }
 
 /// What a task within another one used that had ended before this process came to it.
-fn amounts(used: &Used) -> Amounts {
+pub(super) fn amounts(used: &Used) -> Amounts {
     Amounts::NONE
         .with(Limit::Fuel, used.fuel)
         .with(Limit::Steps, used.steps)
+        .with(Limit::WallMs, used.wall_ms)
         .with(Limit::BytesIn, used.bytes_in)
         .with(Limit::BytesOut, used.bytes_out)
         .with(Limit::Tokens, used.tokens)
@@ -186,9 +192,10 @@ fn lent<C: Errand>(underway: &Underway<C>) -> Amounts {
 }
 
 /// What the skill that asked is told.
-fn output_of(outcome: &Outcome) -> Result<String, Refusal> {
-    if let Some(output) = &outcome.output {
-        return Ok(output.to_string());
+pub(super) fn output_of(outcome: &Outcome) -> Result<String, Refusal> {
+    if outcome.status == Status::Completed {
+        // Read from a record, `null` is no output.
+        return Ok(outcome.output.as_ref().map_or_else(|| "null".into(), ToString::to_string));
     }
     let Some(error) = &outcome.error else {
         return Err(Refusal::new(RefusalKind::Failed, "it gave no output"));

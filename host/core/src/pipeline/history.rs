@@ -120,12 +120,14 @@ impl History {
             parent,
             only,
             context,
+            session,
         } = fact
         else {
             return None;
         };
         let task = task.clone();
-        let order = Order { task, skill, input, agent, ring, only, context, limits, max_corrections };
+        let order =
+            Order { task, skill, input, agent, ring, only, context, session, limits, max_corrections };
         Some(Self {
             order,
             parent,
@@ -147,10 +149,12 @@ impl History {
     }
 
     fn take(&mut self, fact: Fact, time: Timestamp) {
+        let left = self.order.limits[Limit::WallMs].saturating_sub(self.worked_ms());
         if let Some(open) = &mut self.open {
             let since = Duration::from_micros(time.0.saturating_sub(open.latest.0));
-            // Nobody worked on it until one of these came.
-            if !is_awaited(&fact) {
+            // Nobody worked on it until one of these came. And no host works for longer than the task has left, by a clock
+            // that does not jump: where the events' clock says so, it did.
+            if !is_awaited(&fact) && since <= Duration::from_millis(left) {
                 open.worked += since;
             }
             open.latest = time;

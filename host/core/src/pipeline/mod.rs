@@ -16,6 +16,7 @@ mod resolve;
 mod resume;
 mod validate;
 mod validators;
+mod verdicts;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ pub use delegate::Delegation;
 pub use emit::Emitted;
 pub use replay::{Replayed, replay};
 pub use resume::{MAX_CLAIMS, Submitted};
+pub use verdicts::Others;
 
 use crate::context::ContextSources;
 use crate::contract::Validator;

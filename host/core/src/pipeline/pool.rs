@@ -99,6 +99,7 @@ impl<'a> Stopped<'a> {
             let told = told.lock().unwrap_or_else(PoisonError::into_inner).take();
             // Nobody waits any more if it cannot be told.
             told.map(|told| told.send(()));
+            None
         }));
         Self { switch, set }
     }

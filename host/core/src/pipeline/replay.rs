@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use super::execute::charge_request;
 use super::validate::charge_output;
-use super::validators::{Case, Verdict, hear};
+use super::verdicts::{self, Bench, Others, judged_again};
 use crate::audit::{AttemptEnd, Decision, Fact, LimitHit, TraceId};
-use crate::contract::BY_VALIDATOR;
 use crate::gate::{Books, Gate, Inputs, Journal, TrapReason};
 use crate::governance::{Authority, Cost, Exhausted, Ledger, StopSwitch};
 use crate::ids::{Agent, Digest, StreamName, TaskId};
@@ -36,7 +35,8 @@ struct Recorded {
     validators: Vec<String>,
 }
 
-/// Repeats a task from its facts. `scratch` takes the events that the repetition leaves; it is not the task's log.
+/// Repeats a task from its facts. `scratch` takes the events that the repetition leaves; it is not the task's log. `others`: the
+/// records of those who judged what it gave.
 ///
 /// # Errors
 /// Where run and record part, in a sentence that names the attempt and the call.
@@ -46,6 +46,7 @@ pub async fn replay(
     scratch: Arc<dyn EventLog>,
     task: &TaskId,
     facts: &[Fact],
+    others: &Others<'_>,
 ) -> Result<Replayed, String> {
     let first_end = facts.iter().position(|fact| matches!(fact, Fact::TaskEnded { .. }));
     let mut recorded = Recorded::from_facts(&facts[..first_end.unwrap_or(facts.len())], facts)?;
@@ -72,7 +73,7 @@ pub async fn replay(
             // Its hosts were lost, and a person had the task begun anew: it has no end to compare with.
             Fact::AttemptStarted { .. } if !has_end(&facts[index + 1..]) => {}
             Fact::AttemptStarted { .. } => {
-                let fuel = repeat_attempt(sandbox, &books, &recorded, &facts[index..]).await?;
+                let fuel = repeat_attempt(sandbox, &books, &recorded, &facts[index..], others).await?;
                 replayed.attempts += 1;
                 replayed.fuel += fuel;
             }
@@ -123,6 +124,7 @@ async fn repeat_attempt(
     books: &Arc<Books>,
     recorded: &Recorded,
     facts: &[Fact],
+    others: &Others<'_>,
 ) -> Result<u64, String> {
     let Some(Fact::AttemptStarted { attempt, seed, start, fuel, memory, engine, violations }) = facts.first()
     else {
@@ -189,17 +191,13 @@ async fn repeat_attempt(
         ledger.settle(fuel_reserved, &Amounts::NONE.with(Limit::Fuel, ran.fuel.0));
         charged(ledger, ran.end)
     });
-    let (end, verdict) = match end {
-        End::Output(text) if was_judged(recorded_end) => {
-            let mut gate =
-                Gate::judging(Arc::clone(books), Arc::clone(&recorded.authority), ran.fuel, Some(judging));
-            judged_again(&mut gate, recorded, text).await
-        }
-        end => (end, None),
-    };
+    let Recorded { authority, validators, input, .. } = recorded;
+    let bench = Bench { books, authority, validators, input, others };
+    let judged = judged_again(&bench, end, recorded_end, ran.fuel, judging).await;
+    let (end, verdict) = judged.map_err(|why| format!("attempt {attempt}: {why}"))?;
     compare(*attempt, recorded_end, &end)?;
     if let Some(verdict) = verdict {
-        compare_verdict(*attempt, recorded_end, &verdict)?;
+        verdicts::compare(*attempt, recorded_end, &verdict)?;
     }
     if ran.fuel.0 != *fuel_used {
         return Err(format!("attempt {attempt} used {} fuel; {fuel_used} was recorded", ran.fuel));
@@ -228,41 +226,6 @@ fn charged(ledger: &mut Ledger, end: End) -> End {
     }
 }
 
-/// Whether its output came to those who judge: what broke its schema or a rule did not.
-fn was_judged(end: &AttemptEnd) -> bool {
-    match end {
-        AttemptEnd::Invalid { violations, .. } => {
-            violations.iter().any(|violation| violation.rule.starts_with(BY_VALIDATOR))
-        }
-        _ => true,
-    }
-}
-
-/// Has an output judged once more, from what the record says of those who judged it.
-async fn judged_again(gate: &mut Gate, recorded: &Recorded, text: String) -> (End, Option<Verdict>) {
-    let Ok(output) = crate::contract::parse(&text) else { return (End::Output(text), None) };
-    let case = Case { validators: &recorded.validators, output: &output, input: &recorded.input };
-    match hear(gate, &case, None).await {
-        Ok(verdict) => (End::Output(text), Some(verdict)),
-        Err(reason) => (End::Ended(reason), None),
-    }
-}
-
-fn compare_verdict(attempt: u32, recorded: &AttemptEnd, verdict: &Verdict) -> Result<(), String> {
-    let same = match (recorded, verdict) {
-        (AttemptEnd::Valid { .. }, Verdict::Violations(found)) => found.is_empty(),
-        (AttemptEnd::Invalid { violations, .. }, Verdict::Violations(found)) => found == violations,
-        (AttemptEnd::Unjudged { validator, message, .. }, Verdict::None { validator: by, message: why }) => {
-            validator == by && message == why
-        }
-        _ => false,
-    };
-    if same {
-        return Ok(());
-    }
-    Err(format!("the validators of attempt {attempt} come to {verdict:?}; {recorded:?} was recorded"))
-}
-
 /// Whether a person, a clock or the machine ended it.
 fn ended_from_outside(end: &AttemptEnd) -> Option<&'static str> {
     match end {
@@ -281,9 +244,12 @@ fn compare(attempt: u32, recorded: &AttemptEnd, end: &End) -> Result<(), String>
         (AttemptEnd::Valid { output }, End::Output(text)) => {
             crate::contract::parse(text).is_ok_and(|value| value == *output)
         }
-        (AttemptEnd::Invalid { output, .. } | AttemptEnd::Unjudged { output, .. }, End::Output(text)) => {
-            output == text || output.split("… (").next().is_some_and(|cut| text.starts_with(cut))
-        }
+        (
+            AttemptEnd::Invalid { output, .. }
+            | AttemptEnd::Unjudged { output, .. }
+            | AttemptEnd::Starved { output, .. },
+            End::Output(text),
+        ) => output == text || output.split("… (").next().is_some_and(|cut| text.starts_with(cut)),
         (AttemptEnd::Retry { message }, End::Retry(again))
         | (AttemptEnd::Stop { message }, End::Stop(again)) => {
             again.starts_with(message.split("… (").next().unwrap_or(message))

@@ -61,7 +61,7 @@ impl Host {
             return Ok(Submitted::Known);
         }
         Err(Error::new(Code::R0430, format!("there is a task `{}`, and it is another one", order.task))
-            .because("skill, input, caller, ring, limits, powers and corrections must all be the same")
+            .because("skill, input, caller, ring, limits, powers, corrections, context and session must all be the same")
             .hint("leave the id out, or choose another"))
     }
 
@@ -96,6 +96,8 @@ impl Host {
         again: Again,
         asking: Asking,
     ) -> Result<Option<Resumed>, Error> {
+        // What an earlier attempt here had from it may still be on its way to the disk, before what asks now.
+        asking.books.flush().await?;
         let records = self.log.read(&StreamName::task(&order.task), 1, usize::MAX)?;
         if records.is_empty() {
             return Ok(None);

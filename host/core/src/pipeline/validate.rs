@@ -45,8 +45,8 @@ pub(super) async fn validate(host: &Host, executed: Executed) -> Judged {
         end => ended(&resolved, end),
     };
     let attempt = resolved.attempts;
-    let goes_on = matches!(end, AttemptEnd::Invalid { .. } | AttemptEnd::Retry { .. });
-    let used = goes_on.then(|| resolved.claimed.books.with_ledger(|ledger| ledger.used_in_all()));
+    // Whoever goes on behind this, if only to write down the task's end, goes on with it.
+    let used = Some(resolved.claimed.books.with_ledger(|ledger| ledger.used_in_all()));
     let ended = Fact::AttemptEnded { attempt, fuel, memory, end, used };
     resolved.claimed.books.log().append(&ended);
     let Fact::AttemptEnded { end, .. } = ended else { unreachable!("it is what was made two lines before") };
@@ -75,10 +75,18 @@ fn failed(resolved: Resolved, end: &AttemptEnd, failing: Failing<'_>) -> Over {
     let name = &resolved.skill.contract.name;
     let failed = |code, what: &str| Error::new(code, format!("skill `{name}` {what}"));
     let (status, error) = match end {
-        AttemptEnd::Exhausted { limit } | AttemptEnd::NotAdmitted { limit } => {
+        AttemptEnd::Exhausted { limit }
+        | AttemptEnd::NotAdmitted { limit }
+        | AttemptEnd::Starved { limit, .. } => {
             let error = failed(Code::R0201, &format!("reached its limit of {}", limit.name))
                 .because(format!("{} of {} used", limit.used, limit.allowed))
                 .hint(if is_own(&resolved, limit.name) { raise_own(limit.name) } else { raise(limit.name) });
+            let error = match end {
+                AttemptEnd::Starved { validator, .. } => {
+                    error.because(format!("what was left was too little for its validator `{validator}`"))
+                }
+                _ => error,
+            };
             return Over::resolved(resolved).with_error(Status::Stopped, error, failing).with_limit(*limit);
         }
         AttemptEnd::Killed { by } => {
@@ -206,6 +214,10 @@ async fn judge_output(
                             validator,
                             message,
                         };
+                    }
+                    Ok(Verdict::Starved { validator, limit }) => {
+                        let output = cut(text, MAX_SHOWN_OUTPUT);
+                        return AttemptEnd::Starved { output, validator, limit };
                     }
                     Err(reason) => return ended(resolved, End::Ended(reason)),
                 }

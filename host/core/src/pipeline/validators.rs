@@ -12,12 +12,13 @@ use super::claim::Claimed;
 use super::delegate::run_within;
 use super::pool::Stopped;
 use super::resolve::Resolved;
+use crate::audit::LimitHit;
 use crate::contract::{RuleSet, Schema, Violation, parse, read_verdict, violation};
 use crate::controls::{Guard, is_on};
 use crate::error::Error;
 use crate::gate::{Gate, Journal, Permit, Settled, SkillsValidate, Stop, TrapReason};
 use crate::governance::Exhausted;
-use crate::limit::Limit;
+use crate::limit::{Amounts, Limit};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::registry::Registry;
 use crate::units::Fuel;
@@ -29,6 +30,8 @@ pub(super) enum Verdict {
     Violations(Vec<Violation>),
     /// Nothing: this one did not judge.
     None { validator: String, message: String },
+    /// Nothing: the skill had used of this what this one would have needed.
+    Starved { validator: String, limit: LimitHit },
 }
 
 /// What is to be judged, and by whom.
@@ -80,8 +83,9 @@ pub(super) async fn hear(
     live: Option<(&Host, &Claimed)>,
 ) -> Result<Verdict, TrapReason> {
     let mut found = Vec::new();
-    let input = parse(case.input).unwrap_or_default();
-    let input = json!({ "output": case.output, "input": input }).to_string();
+    let input = case_text(case.output, case.input);
+    // What those who were asked before the next one used.
+    let mut others = Amounts::NONE;
     for validator in case.validators {
         let wall_ms = live.map_or(Ok(u64::MAX), |(_, claimed)| time_left(claimed))?;
         let (fuel, memory) =
@@ -89,11 +93,22 @@ pub(super) async fn hear(
         let call = SkillsValidate::new(validator.clone(), input.clone(), fuel, memory, wall_ms);
         let none = |why: String| Verdict::None { validator: validator.clone(), message: why };
         let answered = gate.pass(call, |permit, _| run(live.map(|(host, _)| host), permit)).await;
-        let output = match answered {
-            Ok(answer) => answer.output,
-            Err(Stop::Tell(refusal)) => Err(refusal),
+        let (output, hit) = match answered {
+            Ok(answer) => {
+                let starved = answer.limit.and_then(|hit| starved(gate, hit, &others));
+                gate.books().note_judge(&answer);
+                for limit in SHARED {
+                    others[limit] = others[limit].saturating_add(answer.used[limit]);
+                }
+                (answer.output, starved)
+            }
+            Err(Stop::Tell(refusal)) => (Err(refusal), None),
             Err(Stop::Trap(reason)) => return Err(reason),
         };
+        if let Some(limit) = hit {
+            gate.check_none_left()?;
+            return Ok(Verdict::Starved { validator: validator.clone(), limit });
+        }
         let read = match output {
             Ok(answer) => read_verdict(validator, &answer)
                 .map_err(|why| format!("it gave no list of violations: {why}")),
@@ -106,14 +121,32 @@ pub(super) async fn hear(
         match read {
             Ok(violations) => found.extend(violations),
             Err(why) => {
-                gate.check_all_repeated()?;
+                gate.check_none_left()?;
                 return Ok(none(why));
             }
         }
     }
-    gate.check_all_repeated()?;
+    gate.check_none_left()?;
     found.truncate(Schema::MAX_VIOLATIONS);
     Ok(Verdict::Violations(found))
+}
+
+/// What is to be judged, as those who judge get it.
+pub(super) fn case_text(output: &Value, input: &str) -> String {
+    let input = parse(input).unwrap_or_default();
+    json!({ "output": output, "input": input }).to_string()
+}
+
+/// What a task and those who judge it use up together, each getting all that is left of it.
+const SHARED: [Limit; 2] = [Limit::Fuel, Limit::WallMs];
+
+/// How much the task had used of what one who judges came to the end of, if it is to blame for that: where the larger part was used
+/// before anybody judged. `others`: what those who judged before this one used.
+fn starved(gate: &Gate, hit: LimitHit, others: &Amounts) -> Option<LimitHit> {
+    let name = Some(hit.name).filter(|name| SHARED.contains(name))?;
+    let allowed = gate.books().with_ledger(|ledger| ledger.allowed(name));
+    let used = allowed.saturating_sub(hit.allowed).saturating_sub(others[name]);
+    (used > allowed - used).then_some(LimitHit { name, used, allowed })
 }
 
 /// How much of its wall time a task has left, in milliseconds.

@@ -29,6 +29,7 @@ async fn submit(store: &Arc<SqliteStore>, task: &str) {
         parent: None,
         only: None,
         context: None,
+        session: None,
     });
     assert_eq!(writer.flush().await, Ok(()));
     writer.append(&Fact::TaskWaiting { ahead: 1 });

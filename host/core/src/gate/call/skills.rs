@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Call;
+use crate::audit::LimitHit;
 use crate::capability::Capability;
 use crate::governance::{Cost, Scope};
 use crate::ids::{Digest, TaskId};
@@ -99,6 +100,9 @@ pub struct SkillsAnswer {
     pub output: Result<String, Refusal>,
     /// What it used, its own errands included.
     pub used: Amounts,
+    /// The limit that ended it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitHit>,
 }
 
 impl Call for SkillsRun {

@@ -1,0 +1,203 @@
+//! Hosts that are lost at an exact event of a task, and another that goes on from there.
+
+use std::sync::{Arc, Mutex};
+
+use futures::executor::block_on;
+use futures::future::BoxFuture;
+use ringfence_adapters::behind::{Before, Behind};
+use ringfence_core::audit::{Fact, Record, Status};
+use ringfence_core::error::Code;
+use ringfence_core::ids::{Digest, TaskId};
+use ringfence_core::limit::Limit;
+use ringfence_core::pipeline::{Emitted, Host, Order};
+use ringfence_core::ring::Ring;
+use ringfence_core::sandbox::{Ceilings, Job, Ran, Sandbox};
+use ringfence_core::stores::{EventLog, Receipt};
+use serde_json::json;
+
+use crate::agents;
+use crate::harness::{World, limited};
+use crate::models;
+use crate::servers::{ModelServer, stream_openai};
+use crate::validators::{ended, giving, how, judged_badly, judges, replays};
+
+/// A log that takes so many more events of tasks, and then says of all that they went well.
+struct Dying {
+    log: Arc<dyn EventLog>,
+    left: Mutex<usize>,
+}
+
+impl Before for Dying {
+    fn other(&self) -> &dyn EventLog {
+        &*self.log
+    }
+
+    fn append(&self, mut records: Vec<Record>) -> Receipt {
+        let mut left = self.left.lock().unwrap();
+        records.truncate(*left);
+        *left -= records.len();
+        if records.is_empty() {
+            return Receipt::settled(Ok(()));
+        }
+        // On record when this returns: whoever goes on finds it.
+        Receipt::settled(block_on(self.log.append(records).durable()))
+    }
+}
+
+/// A host like that of a world, which is lost after so many events.
+fn dying(world: &World, events: usize) -> Host {
+    let host = Host::clone(&world.running.host);
+    let log = Dying { log: Arc::clone(&host.log), left: Mutex::new(events) };
+    Host { id: "the lost one".into(), log: Arc::new(Behind(log)), ..host }
+}
+
+/// What becomes of an order whose first host is this one.
+fn gone_on_with(world: &World, lost: &Host, order: Order) -> Emitted {
+    let task = order.task.clone();
+    // What it believes is lost with it.
+    drop(world.wait(lost.run(order)));
+    let emitted = world.wait(world.running.host.resume(&task)).unwrap();
+    world.wait(emitted.durable()).unwrap();
+    emitted
+}
+
+fn count(world: &World, task: &TaskId, kind: &str) -> usize {
+    world.facts(task).iter().filter(|fact| fact.kind() == kind).count()
+}
+
+/// Between a verdict and the end of its attempt too.
+#[test]
+fn wherever_a_host_is_lost_each_verdict_is_had_once_and_paid_once() {
+    let world = judged_badly();
+    let order = giving(&world, &how("faults"), &how("accepts"));
+    let whole = world.run(world.again(&order));
+    let all = judges(&world, &whole.task).into_iter().chain([whole.task.clone()]);
+    let events: usize = all.map(|task| world.facts(&task).len()).sum();
+    assert!(events > 20, "{events}");
+    let used = |emitted: &Emitted| (emitted.outcome.used.fuel, emitted.outcome.used.steps);
+    for lost_after in 1..events {
+        let emitted = gone_on_with(&world, &dying(&world, lost_after), world.again(&order));
+        assert_eq!(emitted.outcome.output, Some(how("accepts")), "{lost_after}: {:?}", emitted.outcome);
+        assert_eq!(used(&emitted), used(&whole), "{lost_after}");
+        let judges = judges(&world, &emitted.task);
+        assert_eq!((judges.len(), count(&world, &emitted.task, "call.ended")), (2, 2), "{lost_after}");
+        for judge in &judges {
+            let ends = (count(&world, judge, "attempt.ended"), count(&world, judge, "task.ended"));
+            assert_eq!(ends, (1, 1), "{lost_after}: it judged once");
+            assert_eq!(ended(&world, judge).status, Status::Completed);
+        }
+        replays(&world, &emitted);
+    }
+    world.assert_unharmed();
+}
+
+/// An agent's own file says less than its caller, in whichever process: also after a question that was lost.
+#[test]
+fn wherever_a_host_is_lost_an_agents_own_limits_count_on() {
+    let outside = agents::wants("talk", "word-count", json!({ "text": "a b c" }));
+    let server = agents::scripted(vec![outside]);
+    let world = agents::world(&server);
+    agents::load(&world, &agents::narrowed("ring = 2\n[limits]\ntokens = 4000")).unwrap();
+    let order = Order { ring: Ring::Standard, ..world.order("helper", r#"{"message":"x"}"#) };
+    let whole = world.run(world.again(&order));
+    let events = world.facts(&whole.task).len();
+    assert!(events > 10 && world.running.config.limits[Limit::Tokens] > 8_000, "{events}");
+    for lost_after in 1..events {
+        let emitted = gone_on_with(&world, &dying(&world, lost_after), world.again(&order));
+        let hit = emitted.outcome.limit.unwrap_or_else(|| panic!("{lost_after}: {:?}", emitted.outcome));
+        assert_eq!((hit.name, hit.allowed), (Limit::Tokens, 4_000), "{lost_after}");
+        assert!(emitted.outcome.used.tokens <= 4_000, "{lost_after}: {:?}", emitted.outcome.used);
+        let hint = emitted.outcome.error.as_ref().and_then(|error| error.hint.clone()).unwrap();
+        assert!(hint.contains("its own file allows no more"), "{lost_after}: {hint}");
+        agents::assert_replays(&world, &emitted);
+    }
+    world.assert_unharmed();
+}
+
+/// A host whose agents are told what they do in other words.
+struct Elder(Arc<dyn Sandbox>);
+
+impl Sandbox for Elder {
+    fn run(&self, job: Job) -> BoxFuture<'_, Ran> {
+        self.0.run(job)
+    }
+
+    fn ceilings(&self, component: &Digest) -> Result<Ceilings, String> {
+        self.0.ceilings(component)
+    }
+
+    fn fingerprint(&self) -> &Arc<str> {
+        self.0.fingerprint()
+    }
+
+    fn fingerprint_of(&self, _: &Digest) -> Arc<str> {
+        "agent-prompt-0".into()
+    }
+}
+
+#[test]
+fn an_agent_that_another_host_told_in_other_words_is_not_gone_on_with() {
+    let server = agents::scripted(vec![agents::turn("complete", "talk", "Hello.")]);
+    let world = agents::world(&server);
+    let order = Order { ring: Ring::Standard, ..world.order("helper", r#"{"message":"x"}"#) };
+    let whole = world.run(world.again(&order));
+    let answered = world.facts(&whole.task).iter().position(|fact| fact.kind() == "call.ended").unwrap() + 1;
+    let same = gone_on_with(&world, &dying(&world, answered), world.again(&order));
+    assert_eq!(same.outcome.status, Status::Completed, "told in the same words it goes on");
+    let lost = dying(&world, answered);
+    let lost = Host { sandbox: Arc::new(Elder(Arc::clone(&lost.sandbox))), ..lost };
+    let task = order.task.clone();
+    drop(world.wait(lost.run(order)));
+    let asked = server.bodies().len();
+    let emitted = world.wait(world.running.host.resume(&task)).unwrap();
+    let error = emitted.outcome.error.as_ref().unwrap_or_else(|| panic!("{:?}", emitted.outcome));
+    assert_eq!((emitted.outcome.status, error.code), (Status::Failed, Code::R0505));
+    let causes = error.causes.join("; ");
+    assert!(causes.contains("agent-prompt-0, and this is agent-prompt-1"), "{causes}");
+    assert_eq!(server.bodies().len(), asked, "no model was asked");
+    world.assert_unharmed();
+}
+
+/// It is paid, there is nothing left to ask it again with, and its record says just that.
+#[test]
+fn a_question_whose_answer_was_lost_and_for_which_no_room_is_left_ends_at_its_limit_and_replays() {
+    let server = ModelServer::start(|_, _, stream| {
+        stream_openai(stream, &["here"], "stop", &json!({ "prompt_tokens": 5, "completion_tokens": 3 }));
+    });
+    let world = World::with_policy(&models::policy("openai", &server.origin(), ""));
+    let order = limited(
+        models::order(&world, &json!([{ "prompt": "x" }, { "prompt": "y" }])),
+        &[(Limit::Tokens, 120)],
+    );
+    let whole = world.run(world.again(&order));
+    assert_eq!(whole.outcome.status, Status::Completed, "there is room for both: {:?}", whole.outcome);
+    let begun = world.facts(&whole.task).iter().position(|fact| fact.kind() == "call.begun").unwrap() + 1;
+    // Whoever goes on is lost too, as soon as it has found that there is no room.
+    for once_more in [false, true] {
+        let (asked, order) = (server.bodies().len(), world.again(&order));
+        let emitted = if once_more {
+            let task = order.task.clone();
+            drop(world.wait(dying(&world, begun).run(order)));
+            let found = dying(&world, 2);
+            drop(world.wait(found.resume(&task)).unwrap());
+            assert_eq!(count(&world, &task, "call.stopped"), 1);
+            let emitted = world.wait(world.running.host.resume(&task)).unwrap();
+            world.wait(emitted.durable()).unwrap();
+            emitted
+        } else {
+            gone_on_with(&world, &dying(&world, begun), order)
+        };
+        let hit = emitted.outcome.limit.unwrap_or_else(|| panic!("{:?}", emitted.outcome));
+        assert_eq!((emitted.outcome.status, hit.name), (Status::Stopped, Limit::Tokens));
+        // The lost one believed that it went on.
+        assert_eq!(server.bodies().len(), asked + 2, "it was not asked again");
+        let facts = world.facts(&emitted.task);
+        assert!(
+            facts
+                .iter()
+                .any(|fact| matches!(fact, Fact::CallStopped { call, .. } if call.call == "model.complete"))
+        );
+        world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap();
+    }
+    world.assert_unharmed();
+}

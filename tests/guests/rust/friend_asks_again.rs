@@ -1,0 +1,23 @@
+//! Asks another skill the same so many times, one after the other, and says how often it was answered.
+
+use ringfence_sdk::prelude::*;
+use ringfence_sdk::skills::Request;
+
+/// What to ask of whom.
+#[data]
+pub struct Question {
+    /// `name` or `name@version`.
+    skill: String,
+    /// The input, as JSON.
+    input: String,
+    /// How often.
+    times: u32,
+}
+
+/// Asks another the same again and again.
+#[skill]
+fn friend_asks_again(question: Question, skills: Skills) -> Result<usize> {
+    let request = Request { skill: question.skill, input: question.input.parse().unwrap_or_default() };
+    let answered = (0..question.times).flat_map(|_| skills.run_many(vec![request.clone()])).flatten();
+    Ok(answered.count())
+}
