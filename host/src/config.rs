@@ -26,7 +26,7 @@ use ringfence_core::artifact::MediaRange;
 use ringfence_core::context::Origin;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::CrowdLimits;
-use ringfence_core::ids::Digest;
+use ringfence_core::ids::{Digest, TenantName};
 use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::pipeline::Policy;
 use serde::Deserialize;
@@ -49,6 +49,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// Where the store, the cache and the keys are.
     pub data: PathBuf,
+    /// Whose store it is, if the file says so.
+    pub tenant: Option<TenantName>,
     /// What a task may use where nothing else is said.
     pub limits: Amounts,
     /// How often a skill may correct its output.
@@ -97,6 +99,7 @@ pub struct Places {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct File {
     data: Option<PathBuf>,
+    tenant: Option<TenantName>,
     #[serde(default)]
     limits: Limits,
     #[serde(default)]
@@ -253,6 +256,7 @@ impl Config {
             media_types: media_types.map_err(|why| in_key("artifacts.media-types", why))?,
             file,
             data,
+            tenant: parsed.tenant.clone(),
             limits: amounts,
             max_corrections: limits.max_corrections.unwrap_or(2),
             slots,

@@ -111,7 +111,7 @@ impl<'a> Reader<'a> {
             "subject": task.as_ref().map_or(event.stream.as_str(), TaskId::as_str),
             "datacontenttype": "application/json",
             "data": payload.unwrap_or(Value::Null),
-            "tenant": "default",
+            "tenant": self.store.tenant,
             "actor": &*event.actor,
             "traceid": event.trace,
             "sequence": event.sequence,

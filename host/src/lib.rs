@@ -33,6 +33,7 @@ mod show;
 mod signing;
 pub mod store;
 mod tasks;
+mod tenant;
 mod text;
 pub mod tools;
 pub mod wiring;

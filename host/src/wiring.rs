@@ -19,6 +19,7 @@ use ringfence_core::agent::WithAgents;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::Outside;
 use ringfence_core::governance::{Crowd, CrowdLimits, Policies, Switches};
+use ringfence_core::ids::TenantName;
 use ringfence_core::pipeline::{Delegation, Host};
 use ringfence_core::registry::Registry;
 use ringfence_core::stores::{BlobStore, EventLog, PayloadPurge, StateStore, StoreError, WorkQueue};
@@ -31,12 +32,15 @@ use crate::follower::Follower;
 use crate::heart::Heart;
 use crate::machine;
 use crate::policy_file::Taking;
+use crate::tenant;
 
 /// The store, opened: enough to look at things, not to run any.
 #[derive(Clone)]
 pub struct Store {
     /// The data folder.
     pub data: PathBuf,
+    /// Whose it is.
+    pub tenant: TenantName,
     /// The log.
     pub log: Arc<dyn EventLog>,
     /// Payloads and components.
@@ -75,7 +79,7 @@ pub struct Running {
 /// Opens the store of a configuration, and makes it where there is none yet.
 ///
 /// # Errors
-/// `R0412` and `R0501` to `R0503`.
+/// `R0412`, `R0467` and `R0501` to `R0503`.
 pub fn open(config: &Config) -> Result<Store, Error> {
     make_private_folder(&config.data)?;
     let sqlite =
@@ -84,8 +88,10 @@ pub fn open(config: &Config) -> Result<Store, Error> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let registry =
         Registry::open(Arc::clone(&log), Arc::clone(&clock)).map_err(|why| in_store(why, config))?;
+    let tenant = tenant::of(&*log, &*clock, config.tenant.as_ref())?;
     Ok(Store {
         data: config.data.clone(),
+        tenant,
         log,
         blobs: Arc::clone(&sqlite) as _,
         purge: Arc::clone(&sqlite) as _,

@@ -99,6 +99,7 @@ codes! {
     R0464 = Refused, "an approval by somebody who does not count";
     R0465 = Asked, "no such client";
     R0466 = Refused, "an address that tokens must not travel to";
+    R0467 = Asked, "the store is another tenant's";
     R0501 = Failed, "the store cannot be written";
     R0502 = Failed, "the store is damaged";
     R0503 = Failed, "the store is locked";

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Why a text is not a name of the kind asked for.
@@ -106,6 +107,10 @@ name!(
     Agent, "an agent name", check_words
 );
 name!(
+    /// Whose store it is: who shares nothing with others, and has a store, a policy and limits of its own.
+    TenantName, "a tenant name", check_words
+);
+name!(
     /// The name of a context package.
     ContextName, "a context name", check_words
 );
@@ -139,7 +144,7 @@ name!(
 );
 name!(
     /// A sequence of events with one writer: `task/<id>`, `registry`, `control`, `memory/<agent>`,
-    /// `artifacts/<agent>`, `checkpoints`, `tools`.
+    /// `artifacts/<agent>`, `checkpoints`, `tools`, `tenant`.
     StreamName, "a stream name", check_stream
 );
 
@@ -198,6 +203,12 @@ impl StreamName {
     #[must_use]
     pub fn tools() -> Self {
         Self("tools".into())
+    }
+
+    /// The stream that says whose store it is.
+    #[must_use]
+    pub fn tenant() -> Self {
+        Self("tenant".into())
     }
 
     /// The stream of kills and, later, of everything else that people order.
@@ -266,7 +277,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(blake3::Hash::from_bytes(self.0).to_hex().as_str())
+        f.write_str(HEXLOWER.encode_mut_str(&self.0, &mut [0; 64]))
     }
 }
 
@@ -290,7 +301,7 @@ impl FromStr for Digest {
 
 impl Serialize for Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(blake3::Hash::from_bytes(self.0).to_hex().as_str())
+        serializer.serialize_str(HEXLOWER.encode_mut_str(&self.0, &mut [0; 64]))
     }
 }
 

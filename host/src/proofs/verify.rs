@@ -12,7 +12,7 @@ use super::{alarm, altered, checkpoints};
 use crate::wiring::Store;
 
 /// How many events are read at once.
-const PAGE: usize = 1024;
+const PAGE: usize = 256;
 
 /// What is held against the log from outside.
 #[derive(Debug, Clone, Default)]

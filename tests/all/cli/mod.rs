@@ -33,6 +33,7 @@ mod shells;
 mod signing;
 mod soak;
 mod store;
+mod tenants;
 mod tool_calls;
 mod tools;
 

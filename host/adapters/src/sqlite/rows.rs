@@ -157,19 +157,27 @@ pub(super) fn walk(
     Ok(records)
 }
 
-/// The streams of the events that stand at about equal distances.
+/// How many places of the feed are looked at for each part.
+const SAMPLES: usize = 32;
+
+/// The streams that part a sample of the events, taken at equal distances in the order in which they were committed.
 pub(super) fn parts(connection: &Connection, many: usize) -> Result<Vec<StreamName>, StoreError> {
-    let count = connection.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0));
-    let count = count.map_err(store_error)?;
-    let many = i64::try_from(many.max(1)).unwrap_or(i64::MAX);
-    let sql = "SELECT stream FROM events ORDER BY stream, sequence LIMIT 1 OFFSET ?";
+    let last = connection.query_row("SELECT max(position) FROM feed", [], |row| row.get::<_, Option<i64>>(0));
+    let last = last.map_err(store_error)?.unwrap_or(0);
+    let samples = i64::try_from(many * SAMPLES).unwrap_or(i64::MAX).min(last).max(1);
+    let sql = "SELECT stream FROM feed WHERE position >= ? ORDER BY position LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
     let mut names = Vec::new();
-    for part in 1..many.min(count) {
-        let name = connection.query_row(sql, [count / many * part], |row| row.get::<_, String>(0));
-        names.push(stream_name(&name.map_err(store_error)?)?);
+    for sample in 1..=samples {
+        let at = statement.query_row([last / samples * sample], |row| row.get::<_, String>(0));
+        // It is an index: whatever it holds, all streams lie in one of the parts.
+        names.extend(at.optional().map_err(store_error)?.and_then(|name| name.parse().ok()));
     }
-    names.dedup();
-    Ok(names)
+    names.sort_unstable();
+    let mut borders: Vec<_> =
+        (1..many).filter_map(|part| names.get(names.len() * part / many)).cloned().collect();
+    borders.dedup();
+    Ok(borders)
 }
 
 fn at_most(limit: usize) -> i64 {

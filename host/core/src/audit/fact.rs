@@ -19,7 +19,9 @@ use crate::content::Content;
 use crate::context::BoundContext;
 use crate::contract::{Description, Violation, strict};
 use crate::error::Code;
-use crate::ids::{Agent, ContextName, Digest, SessionName, SkillName, StreamName, TaskId, ToolName};
+use crate::ids::{
+    Agent, ContextName, Digest, SessionName, SkillName, StreamName, TaskId, TenantName, ToolName,
+};
 use crate::limit::Amounts;
 use crate::ring::Ring;
 use crate::units::Timestamp;
@@ -190,6 +192,9 @@ pub enum Fact {
     /// it was not, and runs on, because too many that failed before are still at work or no other one could be started.
     #[serde(rename = "engine.failed")]
     EngineFailed { reason: String, replaced: bool },
+    /// The store is this tenant's from here on.
+    #[serde(rename = "tenant.named")]
+    TenantNamed { tenant: TenantName },
     /// An attempt is over.
     #[serde(rename = "attempt.ended")]
     AttemptEnded {
@@ -411,6 +416,7 @@ impl Fact {
             Self::TaskWaiting { .. } => "task.waiting",
             Self::Swallowed { .. } => "output.swallowed",
             Self::EngineFailed { .. } => "engine.failed",
+            Self::TenantNamed { .. } => "tenant.named",
             Self::AttemptEnded { .. } => "attempt.ended",
             Self::TaskEnded { .. } => "task.ended",
             Self::SkillLoaded { .. } => "skill.loaded",

@@ -5,12 +5,15 @@ use serde::Serialize;
 use serde::ser::{self, SerializeMap};
 use serde_json::Error;
 
+/// How many bytes the payload of a call has at the most, but for a few.
+const USUAL: usize = 320;
+
 /// Writes a value as JSON.
 ///
 /// # Errors
 /// For a map whose keys are not text.
 pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, Error> {
-    let mut writer = Writer { out: Vec::with_capacity(512), raw: false };
+    let mut writer = Writer { out: Vec::with_capacity(USUAL), raw: false };
     value.serialize(&mut writer)?;
     Ok(writer.out)
 }
@@ -33,13 +36,13 @@ impl Writer {
         if !is_plain(text.as_bytes()) {
             return serde_json::to_writer(&mut self.out, text);
         }
-        self.out.reserve(text.len() + 2);
         self.plain(text);
         Ok(())
     }
 
     /// A text in which nothing is escaped.
     fn plain(&mut self, text: &str) {
+        self.out.reserve(text.len() + 2);
         self.out.push(b'"');
         self.out.extend_from_slice(text.as_bytes());
         self.out.push(b'"');

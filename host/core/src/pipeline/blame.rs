@@ -124,6 +124,7 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0464
         | Code::R0465
         | Code::R0466
+        | Code::R0467
         | Code::R0530
         | Code::R0531
         | Code::R0532
