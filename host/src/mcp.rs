@@ -8,7 +8,7 @@ use ringfence_core::artifact::Artifact;
 use ringfence_core::audit::Fact;
 use ringfence_core::error::Error;
 use ringfence_core::governance::KillTarget;
-use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::ids::{SessionName, StreamName, TaskId};
 use ringfence_core::pipeline::Order;
 use ringfence_core::stores::EventLog;
 use serde_json::{Value, json};
@@ -107,7 +107,7 @@ impl Offering for Clerk {
         Ok(skill.and_then(|skill| self.offer_of(&skill).ok()))
     }
 
-    fn begin(&self, offer: &Offer, input: String) -> Begun {
+    fn begin(&self, offer: &Offer, input: String, session: Option<SessionName>) -> Begun {
         let running = Arc::clone(&self.running);
         let task = running.store.entropy.task_id();
         let order = Order {
@@ -118,7 +118,7 @@ impl Offering for Clerk {
             ring: self.client.ring,
             only: None,
             context: None,
-            session: None,
+            session,
             limits: running.config.limits,
             max_corrections: running.config.max_corrections,
         };

@@ -9,7 +9,7 @@ use clap::Args;
 use ringfence_adapters::mcp_server::{HttpServer, Offering, Served, serve_lines};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::KillTarget;
-use ringfence_core::ids::Agent;
+use ringfence_core::ids::{Agent, SessionName};
 use ringfence_core::limit::Limit;
 use ringfence_core::ring::Ring;
 use serde_json::json;
@@ -55,8 +55,9 @@ impl Mcp {
             Over::Lines(client) => {
                 let clerk = Arc::new(Clerk::new(Arc::clone(&running), client.clone(), at_work.clone()));
                 announce(&clerk, &client)?;
+                let session = SessionName::of_client(running.id()).map_err(app::bug)?;
                 tokio::select! {
-                    () = serve_lines(clerk, tokio::io::stdin(), tokio::io::stdout()) => {}
+                    () = serve_lines(clerk, session, tokio::io::stdin(), tokio::io::stdout()) => {}
                     () = stop => {}
                 }
             }

@@ -7,6 +7,7 @@ mod conformance;
 mod frames;
 mod http;
 mod results;
+mod sessions;
 mod stopping;
 
 use crate::cli::Operator;

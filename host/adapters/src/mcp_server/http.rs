@@ -99,7 +99,7 @@ impl HttpServer {
             let sessions = Arc::new(sessions);
             let settings = settings(hosts, &over);
             let ended = over.clone();
-            let handler = move || Ok(Handler::new(Arc::clone(&offering), ended.clone()));
+            let handler = move || Ok(Handler::new(Arc::clone(&offering), None, ended.clone()));
             let service = StreamableHttpService::new(handler, Arc::clone(&sessions), settings);
             let visits = Visits::until(over.clone());
             let room = Room { service, sessions, visits, beginning: tokio::sync::Mutex::default() };
