@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringfence::mcp::Clerk;
-use ringfence_adapters::mcp_server::{HttpServer, Offering, Served};
+use ringfence_adapters::mcp_server::{HttpServer, Served};
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
@@ -122,7 +122,7 @@ impl Server {
     }
 
     /// It still serves.
-    fn serves(&self) {
+    pub(super) fn serves(&self) {
         let session = self.session(EDITOR);
         let said = self.say(EDITOR, Some(&session), &hello());
         assert_eq!(said.2["result"]["content"][0]["text"], "Hello, Ada!", "{said:?}");
@@ -143,7 +143,7 @@ fn introduction() -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": who })
 }
 
-fn call(tool: &str, arguments: &Value) -> Value {
+pub(super) fn call(tool: &str, arguments: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": { "name": tool, "arguments": arguments } })
 }
 
@@ -461,12 +461,13 @@ fn a_session_in_which_nothing_is_said_for_long_is_over() {
     let world = World::with_policy(&(secret + "[[client]]\nname = \"editor\"\ntoken = \"editor\"\n"));
     let config = &world.running.config;
     let clients = config.mcp.clients.iter().map(|client| {
-        let clerk = Clerk::new(Arc::clone(&world.running), client.clone(), TaskTracker::new());
-        Served { token: client.token.clone().unwrap(), offering: Arc::new(clerk) as Arc<dyn Offering> }
+        let name = client.agent.clone();
+        let clerk = Clerk::new(Arc::clone(&world.running), name.clone(), None, TaskTracker::new());
+        Served { client: name, token: client.token().unwrap().unwrap(), offering: Arc::new(clerk) }
     });
     let (here, idle) = (([127, 0, 0, 1], 0).into(), Duration::from_secs(2));
-    let secrets = config.secrets().unwrap();
-    let bound = world.wait(HttpServer::bind(here, clients.collect(), &secrets, &[], idle)).unwrap();
+    let bound = world.wait(HttpServer::bind(here, &[], idle)).unwrap();
+    bound.door().admit(clients.collect());
     let server = Server { child: None, port: bound.address().unwrap().port() };
     let serving = world.spawn(bound.serve(std::future::pending()));
     let (busy, silent) = (server.session(EDITOR), server.session(EDITOR));

@@ -6,6 +6,7 @@ mod clients;
 mod conformance;
 mod frames;
 mod http;
+mod reload;
 mod results;
 mod sessions;
 mod stopping;

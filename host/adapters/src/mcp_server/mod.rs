@@ -9,6 +9,7 @@ mod artifact;
 )]
 mod call;
 mod changes;
+mod door;
 #[expect(
     deprecated,
     reason = "the lines of a skill reach clients of 2025-11-25 and before as the protocol had it then"
@@ -35,7 +36,8 @@ use ringfence_core::pipeline::Emitted;
 use ringfence_core::stores::EventLog;
 use serde_json::Value;
 
-pub use http::{HttpServer, Served};
+pub use door::{Door, Served, known_by};
+pub use http::HttpServer;
 pub use lines::serve_lines;
 pub use offer::Offer;
 
