@@ -8,7 +8,7 @@ use ringfence_core::agent::{Intent, Program, SkillUse};
 use ringfence_core::audit::{Answered, Fact};
 use ringfence_core::contract::Contract;
 use ringfence_core::error::{Code, Error};
-use ringfence_core::ids::{Agent, Digest, SkillName, TaskId};
+use ringfence_core::ids::{Agent, Digest, SessionName, SkillName, TaskId};
 use ringfence_core::limit::Limit;
 use ringfence_core::registry::{LoadResult, Loaded};
 use ringfence_core::ring::Ring;
@@ -147,6 +147,8 @@ pub struct Ended {
     pub agent: Agent,
     /// In which ring.
     pub ring: Ring,
+    /// What it belonged to, by its operator's name.
+    pub session: Option<SessionName>,
     /// The input of the next one: what was said, and a message more.
     pub input: Value,
 }
@@ -163,10 +165,12 @@ pub fn after(store: &Store, task: &TaskId, message: &str) -> Result<Ended, Error
             .hint("a task that waits for a person goes on by itself once that is decided: ringfence inbox")
     };
     let order = facts.iter().find_map(|fact| match fact {
-        Fact::TaskAccepted { skill, input, agent, ring, .. } => Some((skill, input, agent, ring)),
+        Fact::TaskAccepted { skill, input, agent, ring, session, .. } => {
+            Some((skill, input, agent, ring, session))
+        }
         _ => None,
     });
-    let (skill, input, agent, ring) = order.ok_or_else(|| no_run("its order is gone"))?;
+    let (skill, input, agent, ring, session) = order.ok_or_else(|| no_run("its order is gone"))?;
     let said = facts.iter().rev().find_map(|fact| match fact {
         Fact::TaskEnded { outcome } => outcome.output.as_ref()?["assistant_message"].as_str(),
         _ => None,
@@ -177,7 +181,9 @@ pub fn after(store: &Store, task: &TaskId, message: &str) -> Result<Ended, Error
     history.push(json!({ "role": "user", "content": input["message"] }));
     history.push(json!({ "role": "assistant", "content": said }));
     let input = json!({ "message": message, "history": history });
-    Ok(Ended { skill: skill.to_string(), agent: agent.clone(), ring: *ring, input })
+    // What goes on here goes on outside of a client's session.
+    let session = session.clone().filter(|session| !session.is_a_clients());
+    Ok(Ended { skill: skill.to_string(), agent: agent.clone(), ring: *ring, session, input })
 }
 
 /// The turns of a run, as they were recorded.

@@ -13,6 +13,7 @@ use ringfence_core::stores::{StoreError, read_facts};
 use ringfence_core::units::Timestamp;
 use semver::Version;
 
+use crate::proofs;
 use crate::wiring::Store;
 
 /// The streams of all artifacts begin so.
@@ -41,6 +42,8 @@ pub struct ArtifactLine {
     pub saved: Timestamp,
     /// As which event of its caller's stream of artifacts.
     pub sequence: u64,
+    /// Whether its bytes were purged with its task.
+    pub purged: bool,
 }
 
 /// Which artifacts are meant.
@@ -85,7 +88,22 @@ pub fn list(store: &Store, wanted: &Wanted, most: usize) -> Result<Vec<ArtifactL
     }
     found.sort_by_key(latest);
     found.truncate(most);
+    mark(store, &mut found)?;
     Ok(found)
+}
+
+/// Marks those whose bytes were purged. What has its task's payloads was not.
+fn mark(store: &Store, lines: &mut [ArtifactLine]) -> Result<(), Error> {
+    let mut is_any = false;
+    for line in lines.iter() {
+        let second = store.log.read(&StreamName::task(&line.task), 2, 1)?;
+        is_any |= second.first().is_some_and(|record| record.payload.is_none());
+    }
+    if is_any {
+        let purged = proofs::purged_with_artifacts(store)?;
+        lines.iter_mut().for_each(|line| line.purged = purged.contains(&line.task));
+    }
+    Ok(())
 }
 
 /// Sorts the latest to the front.
@@ -114,7 +132,16 @@ fn collect(
             let Some(Fact::ArtifactSaved { task, skill, artifact, .. }) = fact else { continue };
             let event = &record.event;
             let (ring, saved, sequence) = (event.ring, event.time, event.sequence);
-            let line = ArtifactLine { artifact, task, skill, agent: agent.clone(), ring, saved, sequence };
+            let line = ArtifactLine {
+                artifact,
+                task,
+                skill,
+                agent: agent.clone(),
+                ring,
+                saved,
+                sequence,
+                purged: false,
+            };
             if left > 0 && fits(&line) {
                 left -= 1;
                 found.push(line);
@@ -152,7 +179,8 @@ pub fn find(store: &Store, reference: &str) -> Result<Vec<ArtifactLine>, Error> 
         for stream in store.log.streams(STREAMS)? {
             collect(store, &stream, usize::MAX, fits, &mut found)?;
         }
-        found.sort_by_key(latest);
+        mark(store, &mut found)?;
+        found.sort_by_key(|line| (line.purged, latest(line)));
         found
     };
     let hashes: BTreeMap<Digest, &ArtifactLine> =
@@ -181,6 +209,11 @@ pub fn read(store: &Store, line: &ArtifactLine) -> Result<Vec<u8>, Error> {
         let hint = "restore a backup of the store, or run the task's skill again";
         Error::new(Code::R0509, message).because(why).hint(hint)
     };
+    if line.purged {
+        let Artifact { name, .. } = &line.artifact;
+        let message = format!("the bytes of artifact `{name}` of task {} were purged", line.task);
+        return Err(Error::new(Code::R0509, message).hint("see by whom: ringfence audit log control"));
+    }
     let Artifact { bytes: size, hash, .. } = line.artifact;
     match store.blobs.get(&hash) {
         Ok(Some(bytes)) if bytes.len() as u64 == size && Digest::of(&bytes) == hash => Ok(bytes),
@@ -194,12 +227,8 @@ pub fn read(store: &Store, line: &ArtifactLine) -> Result<Vec<u8>, Error> {
 /// Who ordered a task, if there is such a task.
 fn caller_of(store: &Store, task: &TaskId) -> Result<Option<Agent>, Error> {
     let first = store.log.read(&StreamName::task(task), 1, 1)?;
-    let payload = first.first().and_then(|record| record.payload.as_deref());
-    let fact = payload.and_then(|payload| serde_json::from_slice(payload).ok());
-    Ok(match fact {
-        Some(Fact::TaskAccepted { agent, .. }) => Some(agent),
-        _ => None,
-    })
+    // Its first event is its caller's, and says so when its payload is gone.
+    Ok(first.first().and_then(|record| record.event.actor.parse().ok()))
 }
 
 /// Which version a task ran, if its stream still says so.

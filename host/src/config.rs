@@ -243,6 +243,7 @@ impl Config {
             .with(Limit::Tokens, limits.tokens.unwrap_or(100_000))
             .with(Limit::MicroUsd, limits.micro_usd.unwrap_or(0));
         let slots = parsed.engine.slots.unwrap_or(1_000);
+        let secrets = web::sources(&parsed.secret, folder).map_err(&wrong)?;
         let rule_files = rules::read_all(&parsed.rule_file, folder)?;
         let kept = ArtifactQuota::default();
         let artifacts = ArtifactQuota {
@@ -269,9 +270,9 @@ impl Config {
             checkpoint_every: audit::checkpoint_every(&parsed.audit).map_err(&wrong)?,
             http: web::settings(&parsed.http, folder).map_err(|why| wrong(format!("[http] {why}")))?,
             servers: tools::servers(&parsed.server, &parsed.secret, folder).map_err(&wrong)?,
-            mcp: mcp::settings(&parsed.mcp, &parsed.client, &parsed.secret).map_err(&wrong)?,
+            mcp: mcp::settings(&parsed.mcp, &parsed.client, &secrets).map_err(&wrong)?,
             providers: models::providers(&parsed.provider, &parsed.secret).map_err(&wrong)?,
-            secrets: web::sources(&parsed.secret, folder).map_err(&wrong)?,
+            secrets,
         };
         config.check_engine().map_err(&wrong)?;
         config.check_folders().map_err(&wrong)?;
@@ -327,14 +328,19 @@ impl Config {
         own.chain(keys.as_deref()).map(policy::resolved).collect()
     }
 
-    /// Reads the secrets of the policy file. No part of them is in any error.
+    /// Reads the secrets of the policy file. No part of them is in any error. A client's token that cannot be used is left out: over
+    /// HTTP that client is not served, and nobody else needs it.
     ///
     /// # Errors
     /// `R0404` with the name of one that cannot be read or used.
     pub fn secrets(&self) -> Result<Secrets, Error> {
         let place = self.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
         let wrong = |why: String| broken(&place).because(why);
-        let read = self.secrets.iter().map(SecretSource::read).collect::<Result<_, _>>();
+        let is_needed = |source: &&SecretSource| {
+            let is_its = |client: &Client| client.token.as_ref() == Some(*source);
+            !self.mcp.clients.iter().any(is_its) || source.is_usable()
+        };
+        let read = self.secrets.iter().filter(is_needed).map(SecretSource::read).collect::<Result<_, _>>();
         Secrets::new(read.map_err(wrong)?).map_err(wrong)
     }
 

@@ -24,6 +24,8 @@ pub(crate) struct Filter {
     pub(crate) kinds: Vec<String>,
     /// Of this task and those within it.
     pub(crate) task: Option<TaskId>,
+    /// Of the tasks of this session and those within them.
+    pub(crate) session: Option<SessionName>,
 }
 
 /// Goes through the events from a cursor on.
@@ -84,6 +86,14 @@ impl<'a> Reader<'a> {
         if !self.filter.kinds.is_empty() && !self.filter.kinds.iter().any(begins) {
             return Ok(false);
         }
+        if let Some(session) = self.filter.session.clone() {
+            let task = task_of(record);
+            if task.map(|task| self.outermost(&task)).transpose()?.and_then(|(_, found)| found)
+                != Some(session)
+            {
+                return Ok(false);
+            }
+        }
         let Some(wanted) = self.filter.task.clone() else { return Ok(true) };
         let mut task = task_of(record);
         while let Some(one) = task {
@@ -125,14 +135,10 @@ impl<'a> Reader<'a> {
             shown["ring"] = ring.number().into();
         }
         if let Some(task) = task {
-            let (mut outermost, mut origin) = (task.clone(), self.origin(&task)?);
-            while let Some(asker) = origin.asker {
-                origin = self.origin(&asker)?;
-                outermost = asker;
-            }
+            let (outermost, session) = self.outermost(&task)?;
             shown["task"] = task.as_str().into();
             shown["correlationid"] = outermost.as_str().into();
-            if let Some(session) = origin.session {
+            if let Some(session) = session {
                 shown["session"] = session.as_str().into();
             }
         }
@@ -148,6 +154,16 @@ impl<'a> Reader<'a> {
         let hash = first.first().map(|(_, record)| record.event.hash.to_string()).unwrap_or_default();
         let source = format!("urn:ringfence:store:{}", hash.get(..32).unwrap_or_default());
         Ok(self.source.insert(source).clone())
+    }
+
+    /// The outermost task that a task follows from, and the session of that one.
+    fn outermost(&mut self, task: &TaskId) -> Result<(TaskId, Option<SessionName>), Error> {
+        let (mut outermost, mut origin) = (task.clone(), self.origin(task)?);
+        while let Some(asker) = origin.asker {
+            origin = self.origin(&asker)?;
+            outermost = asker;
+        }
+        Ok((outermost, origin.session))
     }
 
     /// Where a task comes from, as its first event says.

@@ -13,6 +13,7 @@ pub mod artifacts;
 mod build;
 mod carried;
 pub mod cli;
+pub mod clients;
 pub mod config;
 mod demo;
 mod doctor;

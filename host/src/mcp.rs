@@ -8,8 +8,9 @@ use ringfence_core::artifact::Artifact;
 use ringfence_core::audit::Fact;
 use ringfence_core::error::Error;
 use ringfence_core::governance::KillTarget;
-use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::ids::{Agent, SessionName, StreamName, TaskId};
 use ringfence_core::pipeline::Order;
+use ringfence_core::ring::Ring;
 use ringfence_core::stores::EventLog;
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
@@ -23,27 +24,42 @@ use crate::wiring::Running;
 /// One client, served by this host.
 pub struct Clerk {
     running: Arc<Running>,
-    client: Client,
+    name: Agent,
+    undeclared: Option<Client>,
     at_work: TaskTracker,
 }
 
 impl Clerk {
-    /// Serves this client; what it begins is counted among what is at work. Where that is closed, nothing begins any more.
+    /// Serves the client of this name, as the policy file declares it at each request; where it does not, as `undeclared`, or not at all.
+    /// What it begins is counted among what is at work. Where that is closed, nothing begins any more.
     #[must_use]
-    pub const fn new(running: Arc<Running>, client: Client, at_work: TaskTracker) -> Self {
-        Self { running, client, at_work }
+    pub const fn new(
+        running: Arc<Running>,
+        name: Agent,
+        undeclared: Option<Client>,
+        at_work: TaskTracker,
+    ) -> Self {
+        Self { running, name, undeclared, at_work }
+    }
+
+    /// Who it is now.
+    #[must_use]
+    pub fn client(&self) -> Option<Client> {
+        self.running.clients.client(&self.name).or_else(|| self.undeclared.clone())
     }
 
     /// What is not offered of all that is meant for this client, and why.
     #[must_use]
     pub fn withheld(&self) -> Vec<(String, String)> {
-        let withheld = |skill: OfferedSkill| Some((skill.tool.clone(), self.offer_of(&skill).err()?));
-        self.meant().into_iter().filter_map(withheld).collect()
+        let Some(client) = self.client() else { return Vec::new() };
+        let why = |skill: &OfferedSkill| self.offer_of(skill, client.ring).err();
+        let withheld = |skill: OfferedSkill| Some((skill.tool.clone(), why(&skill)?));
+        self.meant(&client).into_iter().filter_map(withheld).collect()
     }
 
     /// What is meant for this client, offered or not.
-    fn meant(&self) -> Vec<OfferedSkill> {
-        if let Some(skills) = &self.client.skills {
+    fn meant(&self, client: &Client) -> Vec<OfferedSkill> {
+        if let Some(skills) = &client.skills {
             return skills.clone();
         }
         let loaded = self.running.store.registry.list();
@@ -52,28 +68,27 @@ impl Clerk {
     }
 
     /// The tool of a skill, if it is loaded and its caller's ring has all that it imports: others would be refused.
-    fn offer_of(&self, skill: &OfferedSkill) -> Result<Offer, String> {
+    fn offer_of(&self, skill: &OfferedSkill, ring: Ring) -> Result<Offer, String> {
         let loaded = self.running.store.registry.find(&skill.reference).map_err(|why| why.message)?;
-        let lacks = loaded.powers.without(self.client.ring.powers());
+        let lacks = loaded.powers.without(ring.powers());
         if let Some(power) = lacks.iter().next() {
-            return Err(format!("it imports `{power}`, which ring {} has not", self.client.ring));
+            return Err(format!("it imports `{power}`, which ring {ring} has not"));
         }
-        Ok(Offer { tool: skill.tool.clone(), reference: skill.reference.as_str().into(), loaded })
+        Ok(Offer { tool: skill.tool.clone(), reference: skill.reference.as_str().into(), loaded, ring })
     }
 
     /// Whether a task ran for this client, in a ring that is no more privileged than its own.
     fn is_own(&self, task: &TaskId) -> Result<bool, Error> {
+        let Some(client) = self.client() else { return Ok(false) };
         let first = self.running.store.log.read(&StreamName::task(task), 1, 1)?;
         Ok(match first.first().and_then(fact) {
-            Some(Fact::TaskAccepted { agent, ring, .. }) => {
-                agent == self.client.agent && self.client.ring.reaches(ring)
-            }
+            Some(Fact::TaskAccepted { agent, ring, .. }) => agent == self.name && client.ring.reaches(ring),
             _ => false,
         })
     }
 
     fn kill_task(&self, task: &TaskId) {
-        let by = format!("client {}, which waits for it no more", self.client.agent);
+        let by = format!("client {}, which waits for it no more", self.name);
         self.running.host.switches.kill(&KillTarget::Task(task.clone()), &by);
     }
 }
@@ -95,30 +110,32 @@ fn go_on_when_decided(running: &Arc<Running>, at_work: &TaskTracker, task: TaskI
 
 impl Offering for Clerk {
     fn offers(&self) -> Result<Vec<Offer>, Error> {
-        Ok(self.meant().iter().filter_map(|skill| self.offer_of(skill).ok()).collect())
+        let Some(client) = self.client() else { return Ok(Vec::new()) };
+        Ok(self.meant(&client).iter().filter_map(|skill| self.offer_of(skill, client.ring).ok()).collect())
     }
 
     fn offer(&self, tool: &str) -> Result<Option<Offer>, Error> {
-        let skill = match &self.client.skills {
+        let Some(client) = self.client() else { return Ok(None) };
+        let skill = match &client.skills {
             Some(skills) => skills.iter().find(|skill| skill.tool == tool).cloned(),
             // By its name alone: a tool's name says nothing of versions.
             None => (!tool.contains('@')).then(|| OfferedSkill::named(tool)),
         };
-        Ok(skill.and_then(|skill| self.offer_of(&skill).ok()))
+        Ok(skill.and_then(|skill| self.offer_of(&skill, client.ring).ok()))
     }
 
-    fn begin(&self, offer: &Offer, input: String) -> Begun {
+    fn begin(&self, offer: &Offer, input: String, session: Option<SessionName>) -> Begun {
         let running = Arc::clone(&self.running);
         let task = running.store.entropy.task_id();
         let order = Order {
             task: task.clone(),
             skill: Arc::clone(&offer.reference),
             input: input.into(),
-            agent: self.client.agent.clone(),
-            ring: self.client.ring,
+            agent: self.name.clone(),
+            ring: offer.ring,
             only: None,
             context: None,
-            session: None,
+            session,
             limits: running.config.limits,
             max_corrections: running.config.max_corrections,
         };

@@ -15,6 +15,7 @@ use ringfence_core::ring::Ring;
 use ringfence_core::stores::{Envelope, EventLog, StoreError, append_shared};
 use ringfence_core::system::Clock;
 
+use crate::clients::Clients;
 use crate::config::{Config, SecretSource};
 
 /// How often the file is looked at.
@@ -44,6 +45,8 @@ pub(crate) struct Taking {
     pub(crate) secrets: Vec<SecretSource>,
     /// What is in force.
     pub(crate) policies: Arc<Policies>,
+    /// Who may run skills over the Model Context Protocol.
+    pub(crate) clients: Arc<Clients>,
     /// Where it is written down.
     pub(crate) log: Arc<dyn EventLog>,
     /// Time.
@@ -147,6 +150,7 @@ impl Taking {
         match self.check(&text) {
             Ok(config) => {
                 self.policies.take(config.policy);
+                self.clients.take(config.mcp.clients);
                 tracing::info!(%file, policy = %to, "the policy file was taken");
                 self.record(&Fact::PolicyChanged { file: self.place(), from: held, to }, since);
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ringfence_core::audit::{ApprovalId, CallFact, Decided, Fact, Outcome, Record};
 use ringfence_core::error::Error;
 use ringfence_core::gate::{Call, SkillsRun, SkillsValidate};
-use ringfence_core::ids::{Agent, StreamName, TaskId};
+use ringfence_core::ids::{Agent, SessionName, StreamName, TaskId};
 use ringfence_core::stores::WorkState;
 use ringfence_core::units::Timestamp;
 
@@ -24,6 +24,8 @@ pub struct TaskLine {
     pub agent: Agent,
     /// For which other task, if for one.
     pub parent: Option<TaskId>,
+    /// What it belongs to, or the outermost task that it follows from.
+    pub session: Option<SessionName>,
     /// When.
     pub accepted: Timestamp,
     /// How it stands.
@@ -57,6 +59,22 @@ const PAGE: usize = 1_000;
 /// # Errors
 /// The store's.
 pub fn tasks(store: &Store, most: usize) -> Result<Vec<TaskLine>, Error> {
+    latest(store, most, |_| true)
+}
+
+/// The tasks of a session and those within them, the latest first, at most `most`. All that came later are looked at.
+///
+/// # Errors
+/// The store's.
+pub fn of_session(store: &Store, session: &SessionName, most: usize) -> Result<Vec<TaskLine>, Error> {
+    latest(store, most, |line| line.session.as_ref() == Some(session))
+}
+
+fn latest(
+    store: &Store,
+    most: usize,
+    is_asked_for: impl Fn(&TaskLine) -> bool,
+) -> Result<Vec<TaskLine>, Error> {
     let mut lines = Vec::new();
     let mut before = None;
     while lines.len() < most {
@@ -64,7 +82,7 @@ pub fn tasks(store: &Store, most: usize) -> Result<Vec<TaskLine>, Error> {
         let Some(last) = page.last() else { break };
         before = Some(last.clone());
         for stream in &page {
-            lines.extend(task_line(store, stream)?);
+            lines.extend(task_line(store, stream)?.filter(&is_asked_for));
         }
     }
     Ok(lines)
@@ -178,12 +196,16 @@ fn task_line(store: &Store, stream: &StreamName) -> Result<Option<TaskLine>, Err
             skill: "".into(),
             agent,
             parent: None,
+            session: None,
             accepted,
             state: TaskState::Purged,
         };
         return Ok(agent.map(line));
     }
-    let Some(Fact::TaskAccepted { skill, agent, parent, .. }) = fact(&first) else { return Ok(None) };
+    let Some(Fact::TaskAccepted { skill, agent, parent, session, .. }) = fact(&first) else {
+        return Ok(None);
+    };
+    let session = session_of(store, session, parent.clone())?;
     let head = store.log.head(stream)?;
     let last = store.log.read(stream, head.sequence, 1)?;
     let state = match last.first().and_then(fact) {
@@ -198,7 +220,24 @@ fn task_line(store: &Store, stream: &StreamName) -> Result<Option<TaskLine>, Err
             (state, _) => state,
         },
     };
-    Ok(Some(TaskLine { task, skill, agent, parent, accepted, state }))
+    Ok(Some(TaskLine { task, skill, agent, parent, session, accepted, state }))
+}
+
+/// The session of a task, or of the outermost one that it follows from.
+fn session_of(
+    store: &Store,
+    own: Option<SessionName>,
+    asker: Option<TaskId>,
+) -> Result<Option<SessionName>, Error> {
+    let (mut session, mut asker) = (own, asker);
+    while let Some(task) = asker {
+        let first = store.log.read(&StreamName::task(&task), 1, 1)?;
+        (session, asker) = match first.first().and_then(fact) {
+            Some(Fact::TaskAccepted { session, parent, .. }) => (session, parent),
+            _ => (None, None),
+        };
+    }
+    Ok(session)
 }
 
 /// How a task stands that is not over, or one within it: as the outermost does.

@@ -27,6 +27,7 @@ use ringfence_core::system::{Clock, Entropy};
 use ringfence_engine::{Compiler, Settings, WasmSandbox};
 
 use crate::alive::{Alive, Entering};
+use crate::clients::Clients;
 use crate::config::Config;
 use crate::follower::Follower;
 use crate::heart::Heart;
@@ -71,6 +72,8 @@ pub struct Running {
     pub host: Arc<Host>,
     /// What runs skills for others, on that host.
     pub delegation: Arc<Delegation>,
+    /// Who may run skills over the Model Context Protocol.
+    pub clients: Arc<Clients>,
     alive: Alive,
     _follower: Follower,
     _heart: Heart,
@@ -172,17 +175,29 @@ pub fn start_with(
         crowd: Crowd::new(CrowdLimits { runs: config.crowd.runs.min(slots as usize), ..config.crowd }),
     });
     delegation.serve(&host);
+    let clients = Arc::new(Clients::new(config.mcp.clients.clone()));
     let taking = config.file.clone().map(|file| Taking {
         file,
         data: store.data.clone(),
         secrets: config.secret_sources().to_vec(),
         policies: Arc::clone(&host.policies),
+        clients: Arc::clone(&clients),
         log: Arc::clone(&store.log),
         clock: Arc::clone(&store.clock),
     });
     let follower = Follower::start(&store.log, &store.registry, switches, taking)?;
     let heart = Heart::start(Arc::clone(&store.queue), host.id.to_string())?;
-    Ok(Running { store, config, sandbox, host, delegation, alive, _follower: follower, _heart: heart })
+    Ok(Running {
+        store,
+        config,
+        sandbox,
+        host,
+        delegation,
+        clients,
+        alive,
+        _follower: follower,
+        _heart: heart,
+    })
 }
 
 fn artifacts(config: &Config, store: &Store) -> ArtifactsOverLog {

@@ -170,6 +170,25 @@ impl ToolName {
     }
 }
 
+impl SessionName {
+    /// How the names begin of what clients of the Model Context Protocol have; no operator gives such a name.
+    const CLIENTS: &str = "mcp-";
+
+    /// The session of a client that the protocol has under this id.
+    ///
+    /// # Errors
+    /// That the id is no part of a name.
+    pub fn of_client(id: &str) -> Result<Self, BadName> {
+        [Self::CLIENTS, id].concat().parse()
+    }
+
+    /// Whether it is such a client's.
+    #[must_use]
+    pub fn is_a_clients(&self) -> bool {
+        self.0.starts_with(Self::CLIENTS)
+    }
+}
+
 fn check_stream(text: &str, kind: &'static str) -> Result<(), BadName> {
     text.split('/').try_for_each(|part| check_words(part, kind))
 }

@@ -6,12 +6,12 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use ringfence_core::contract::parse;
 use ringfence_core::error::{Code, Error};
-use ringfence_core::ids::TaskId;
+use ringfence_core::ids::{SessionName, TaskId};
 use ringfence_core::pipeline::Order;
 use ringfence_core::registry::LoadResult;
 use serde_json::{Value, json};
 
-use super::order::{Ordered, read_input};
+use super::order::{Ordered, own_session, read_input};
 use super::{Global, operator, run};
 use crate::agents::{self, Ended};
 use crate::show;
@@ -57,6 +57,9 @@ enum Verb {
         /// What it is asked now
         #[arg(long, short)]
         message: String,
+        /// What it belongs to, by a name of your own, if not to what that run belonged to
+        #[arg(long, value_name = "NAME", value_parser = own_session)]
+        session: Option<SessionName>,
     },
     /// Show what was said, planned and asked for in a run, turn by turn
     Show {
@@ -98,9 +101,10 @@ impl Agent {
                 let order = ordered.order(&running.config, running.store.entropy.task_id(), input)?;
                 run::carry_out(global, &running, order, false).await
             }
-            Verb::Resume { task, message } => {
+            Verb::Resume { task, message, session: named } => {
                 let running = global.start()?;
-                let Ended { skill, agent, ring, input } = agents::after(&running.store, &task, &message)?;
+                let Ended { skill, agent, ring, session, input } =
+                    agents::after(&running.store, &task, &message)?;
                 let order = Order {
                     task: running.store.entropy.task_id(),
                     skill: skill.into(),
@@ -109,7 +113,7 @@ impl Agent {
                     ring,
                     only: None,
                     context: None,
-                    session: None,
+                    session: named.or(session),
                     limits: running.config.limits,
                     max_corrections: running.config.max_corrections,
                 };

@@ -71,13 +71,14 @@ fn list(store: &Store, wanted: &Wanted, most: usize, as_json: bool) -> Result<()
         let ArtifactLine { artifact, task, agent, .. } = line;
         let hash = artifact.hash.to_string();
         show::data(format_args!(
-            "{}  {}  {:>10}  {:<24} {:<24} {task}  {}  {agent}",
+            "{}  {}  {:>10}  {:<24} {:<24} {task}  {}  {agent}{}",
             &hash[..12],
             time(line.saved),
             artifact.bytes,
             plain_line(artifact.name.as_str()),
             plain_line(artifact.media_type.as_str()),
             by(store, line),
+            if line.purged { "  purged" } else { "" },
         ))?;
     }
     Ok(())
@@ -96,6 +97,9 @@ fn to_json(store: &Store, line: &ArtifactLine) -> Value {
     shown["version"] = json!(artifacts::version_of(store, &line.task));
     shown["agent"] = json!(line.agent);
     shown["saved"] = time(line.saved).into();
+    if line.purged {
+        shown["purged"] = true.into();
+    }
     shown
 }
 
@@ -104,7 +108,8 @@ fn show_origin(store: &Store, reference: &str, as_json: bool) -> Result<(), Erro
     // Found lines have the same bytes.
     artifacts::read(store, &lines[0])?;
     let mut origins = Vec::new();
-    for line in &lines {
+    // Of those that were purged, nothing says what ran.
+    for line in lines.iter().filter(|line| !line.purged) {
         let origin = artifacts::trace(store, line)?;
         let mut shown = to_json(store, line);
         shown["version"] = json!(origin.version);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use ringfence_core::audit::Record;
 use ringfence_core::error::{Code, Error};
-use ringfence_core::ids::TaskId;
+use ringfence_core::ids::{SessionName, TaskId};
 
 use super::audit::shown_payload;
 use super::work::told_to_stop;
@@ -41,6 +41,9 @@ pub(super) struct Events {
     /// Only events of this task and those within it
     #[arg(long, value_name = "TASK")]
     task: Option<TaskId>,
+    /// Only events of the tasks of this session and those within them
+    #[arg(long, value_name = "NAME")]
+    session: Option<SessionName>,
     /// How many at the most
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     most: u64,
@@ -75,7 +78,7 @@ impl Events {
     }
 
     fn read(self, store: &Store, as_json: bool, over: &AtomicBool) -> Result<(), Error> {
-        let filter = Filter { kinds: self.kinds, task: self.task };
+        let filter = Filter { kinds: self.kinds, task: self.task, session: self.session };
         let mut reader = Reader::behind(store, self.from, filter);
         let mut left = self.most;
         while left > 0 && !over.load(Ordering::Relaxed) {

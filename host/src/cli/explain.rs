@@ -4,24 +4,29 @@ mod print;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Args;
+use ringfence_adapters::mcp_server::Offering;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::Agent;
 use ringfence_core::ring::Ring;
+use tokio_util::task::TaskTracker;
 
 use super::{Global, progress};
 use crate::build::Project;
-use crate::explain::{Caller, Subject, explain};
+use crate::explain::{Caller, Explained, Subject, explain};
+use crate::mcp::Clerk;
 use crate::show;
 use crate::text::plain_line;
+use crate::wiring::Running;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A name that is loaded is that skill; `./name`, `name.wasm` or a name that is not loaded is a file or a folder.
 
 With --json: {name, version, description, digest, bytes, loaded, compile: {cached, ms}, imports,
-caller: {agent, ring, ceiling, effective_ring}, own: {ring, limits}, validators, may_run, needs_ring, advice,
+caller: {agent, ring, ceiling, effective_ring, tools}, own: {ring, limits}, validators, may_run, needs_ring, advice,
 powers: [{power, stand: free | granted | ungranted | forbidden, needs_ring, why}],
 grants: [{ring, caller, skill, files: [{name, folder, access, quota, max_files}],
 http: [{url, methods, approved_methods, denied_methods, effect, networks, headers, max_bytes}]}],
@@ -35,13 +40,15 @@ pub(super) struct Explain {
     /// On behalf of which caller
     #[arg(long = "as", value_name = "AGENT", default_value = "local")]
     agent: Agent,
+    /// On behalf of which [[client]] of the policy file: with its name and its ring, and as which of its tools
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["agent", "ring"])]
+    client: Option<Agent>,
 }
 
 impl Explain {
     pub(super) async fn run(self, global: &Global) -> Result<ExitCode, Error> {
-        let ring =
-            Ring::from_number(self.ring).ok_or_else(|| Error::new(Code::R0414, "there is no such ring"))?;
-        let running = global.start()?;
+        let running = Arc::new(global.start()?);
+        let caller = self.caller(&running)?;
         let path = PathBuf::from(&self.skill);
         let known = running.store.registry.find(&self.skill);
         let subject = if says_path(&self.skill) || (known.is_err() && path.exists()) {
@@ -50,16 +57,35 @@ impl Explain {
             Subject::Loaded(self.skill.clone())
         };
         let bar = progress(format!("looking at {}", plain_line(&self.skill)));
-        let explained = explain(&running, subject, Caller { agent: self.agent, ring }).await;
+        let explained = explain(&running, subject, caller).await;
         bar.finish_and_clear();
         let explained = explained?;
+        let tools = self.client.map(|client| tools(&running, client, &explained)).transpose()?;
         if global.json {
-            show::data(print::to_json(&explained))?;
+            show::data(print::to_json(&explained, tools.as_deref()))?;
         } else {
-            show::data(print::text(&explained)?)?;
+            show::data(print::text(&explained, tools.as_deref())?)?;
         }
         Ok(ExitCode::SUCCESS)
     }
+
+    fn caller(&self, running: &Running) -> Result<Caller, Error> {
+        if let Some(name) = &self.client {
+            let config = &running.config;
+            let client = config.mcp.client(name, config.file.as_deref())?;
+            return Ok(Caller { agent: name.clone(), ring: client.ring });
+        }
+        let ring =
+            Ring::from_number(self.ring).ok_or_else(|| Error::new(Code::R0414, "there is no such ring"))?;
+        Ok(Caller { agent: self.agent.clone(), ring })
+    }
+}
+
+/// What the client calls it by, as `ringfence mcp` would offer it.
+fn tools(running: &Arc<Running>, client: Agent, explained: &Explained) -> Result<Vec<String>, Error> {
+    let clerk = Clerk::new(Arc::clone(running), client, None, TaskTracker::new());
+    let offers = clerk.offers()?.into_iter().filter(|offer| offer.loaded.component == explained.digest);
+    Ok(offers.map(|offer| offer.tool).collect())
 }
 
 /// Whether a word can only be meant as a path: no name of a skill has these.

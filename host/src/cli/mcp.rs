@@ -1,23 +1,26 @@
 //! `ringfence mcp`
 
+mod admission;
+
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use ringfence_adapters::mcp_server::{HttpServer, Offering, Served, serve_lines};
+use ringfence_adapters::mcp_server::{HttpServer, Offering, serve_lines};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::KillTarget;
-use ringfence_core::ids::Agent;
+use ringfence_core::ids::{Agent, SessionName};
 use ringfence_core::limit::Limit;
-use ringfence_core::ring::Ring;
 use serde_json::json;
 use tokio_util::task::TaskTracker;
 
+use self::admission::{Admission, follow};
 use super::Global;
 use super::work::told_to_stop;
-use crate::config::{Client, Config, McpSettings};
+use crate::config::{Client, Config};
 use crate::mcp::Clerk;
 use crate::text::plain_line;
 use crate::wiring::Running;
@@ -46,30 +49,39 @@ impl Mcp {
         let stop = told_to_stop();
         let config = global.config()?;
         let served = match self.http {
-            Some(address) => Over::Http(address, clients_with_token(&config.mcp, address)?),
+            Some(address) => Over::Http(address, clients_with_token(&config, address)?),
             None => Over::Lines(self.client(&config)?),
         };
         let running = Arc::new(global.start()?);
         let at_work = TaskTracker::new();
         match served {
             Over::Lines(client) => {
-                let clerk = Arc::new(Clerk::new(Arc::clone(&running), client.clone(), at_work.clone()));
-                announce(&clerk, &client)?;
+                let Asking { name, undeclared } = client;
+                let clerk = Clerk::new(Arc::clone(&running), name.clone(), undeclared, at_work.clone());
+                let clerk = Arc::new(clerk);
+                announce(&clerk, &name)?;
+                let session = SessionName::of_client(running.id()).map_err(app::bug)?;
                 tokio::select! {
-                    () = serve_lines(clerk, tokio::io::stdin(), tokio::io::stdout()) => {}
+                    () = serve_lines(Arc::clone(&clerk) as _, session, tokio::io::stdin(), tokio::io::stdout()) => {}
+                    failed = announce_changes(&running, &clerk, &name) => return failed.map(|never| match never {}),
                     () = stop => {}
                 }
             }
-            Over::Http(address, clients) => {
-                let server = listen(&running, address, &clients, &at_work).await?;
-                let at = server.address().map_err(|why| cannot_listen(address, &why.to_string()))?;
+            Over::Http(address, admission) => {
+                let server = listen(&running, address).await?;
+                admission.admit(server.door(), &running, &at_work)?;
+                let at = server.address().map_err(|why| cannot_listen(address, &why))?;
                 let url = format!("http://{at}/mcp");
                 if global.json {
                     show::data(json!({ "url": url }))?;
                 } else {
                     show::note(format_args!("serving at {url}"));
                 }
-                server.serve(stop).await;
+                let door = Arc::clone(server.door());
+                tokio::select! {
+                    () = server.serve(stop) => {}
+                    failed = follow(admission, door, Arc::clone(&running), at_work.clone()) => return failed.map(|never| match never {}),
+                }
             }
         }
         // Closed first: what begins from here on kills itself, what began before is on the board.
@@ -79,27 +91,21 @@ impl Mcp {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn client(&self, config: &Config) -> Result<Client, Error> {
+    fn client(&self, config: &Config) -> Result<Asking, Error> {
         let nameless = || NAMELESS.parse().map_err(app::bug);
-        let name = self.client.clone().map_or_else(nameless, Ok)?;
-        let declared = &config.mcp.clients;
-        if let Some(client) = declared.iter().find(|client| client.agent == name) {
-            return Ok(client.clone());
-        }
+        let name: Agent = self.client.clone().map_or_else(nameless, Ok)?;
         if self.client.is_none() {
-            return Ok(Client { agent: name, ring: Ring::Sandboxed, token: None, skills: None });
+            return Ok(Asking { undeclared: Some(Client::undeclared(name.clone())), name });
         }
-        let names: Vec<&str> = declared.iter().map(|client| client.agent.as_str()).collect();
-        let why = match &config.file {
-            None => "there is no policy file here or in a folder above".to_owned(),
-            Some(file) if names.is_empty() => format!("{} declares none", file.display()),
-            Some(file) => format!("{} declares {}", file.display(), names.join(", ")),
-        };
-        let hint = format!(
-            "declare it, or name the policy file that does with --config:\n[[client]]\nname = \"{name}\"\nring = 3"
-        );
-        Err(Error::new(Code::R0465, format!("there is no client `{name}`")).because(why).hint(hint))
+        config.mcp.client(&name, config.file.as_deref())?;
+        Ok(Asking { name, undeclared: None })
     }
+}
+
+/// Who starts this process and is served by it.
+struct Asking {
+    name: Agent,
+    undeclared: Option<Client>,
 }
 
 /// The client that nobody has named.
@@ -113,65 +119,58 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 /// Says what a client is offered and what not: whoever looks at what a server says sees why a tool is missing.
-fn announce(clerk: &Clerk, client: &Client) -> Result<(), Error> {
+fn announce(clerk: &Clerk, name: &Agent) -> Result<(), Error> {
+    let Some(Client { ring, .. }) = clerk.client() else {
+        show::note(format_args!("client {name} is declared no more: 0 tools"));
+        return Ok(());
+    };
     let offered = clerk.offers()?.len();
     let tools = if offered == 1 { "tool" } else { "tools" };
-    show::note(format_args!("client {} in ring {}: {offered} {tools}", client.agent, client.ring));
+    show::note(format_args!("client {name} in ring {ring}: {offered} {tools}"));
     for (tool, why) in clerk.withheld() {
         show::note(format_args!("  without `{}`: {}", plain_line(&tool), plain_line(&why)));
     }
     Ok(())
 }
 
-/// How clients are served.
-enum Over {
-    Lines(Client),
-    Http(SocketAddr, Vec<Client>),
+/// Says it again whenever the policy file says something else of clients.
+async fn announce_changes(running: &Running, clerk: &Clerk, name: &Agent) -> Result<Infallible, Error> {
+    let mut changes = running.clients.changes();
+    loop {
+        changes.changed().await.map_err(app::bug)?;
+        announce(clerk, name)?;
+    }
 }
 
-fn clients_with_token(settings: &McpSettings, address: SocketAddr) -> Result<Vec<Client>, Error> {
+/// How clients are served.
+enum Over {
+    Lines(Asking),
+    Http(SocketAddr, Admission),
+}
+
+fn clients_with_token(config: &Config, address: SocketAddr) -> Result<Admission, Error> {
     if !address.ip().is_loopback() {
         return Err(Error::new(Code::R0466, format!("{address} is not of this machine alone"))
             .because("tokens would travel in the clear")
             .hint("listen on 127.0.0.1 and put a proxy before it that speaks TLS; name its host in ringfence.toml: [mcp] hosts = [\"skills.example.com\"]"));
     }
-    let clients: Vec<Client> =
-        settings.clients.iter().filter(|client| client.token.is_some()).cloned().collect();
-    if clients.is_empty() {
-        return Err(Error::new(Code::R0465, "no client could prove who it is")
-            .because("the policy file has no [[client]] with a token")
-            .hint("declare one in ringfence.toml:\n[secret.editor]\nfile = \"editor.token\"\n\n[[client]]\nname = \"editor\"\ntoken = \"editor\""));
-    }
-    Ok(clients)
+    let admission = Admission::read(&config.mcp.clients);
+    admission.check()?;
+    Ok(admission)
 }
 
 /// How long a session lives in which nothing is said and nothing can be at work.
 const IDLE: Duration = Duration::from_secs(300);
 
-async fn listen(
-    running: &Arc<Running>,
-    address: SocketAddr,
-    clients: &[Client],
-    at_work: &TaskTracker,
-) -> Result<HttpServer, Error> {
-    let clerk = |client: &Client| Arc::new(Clerk::new(Arc::clone(running), client.clone(), at_work.clone()));
-    let clerks: Vec<_> = clients.iter().map(|client| (clerk(client), client)).collect();
-    let served = clerks.iter().filter_map(|(clerk, client)| {
-        let token = client.token.clone()?;
-        Some(Served { token, offering: Arc::clone(clerk) as Arc<dyn Offering> })
-    });
+async fn listen(running: &Running, address: SocketAddr) -> Result<HttpServer, Error> {
     let config = &running.config;
     // No call that is at work outlasts its session.
     let idle = Duration::from_millis(config.limits[Limit::WallMs]).saturating_add(IDLE);
-    let server =
-        HttpServer::bind(address, served.collect(), &config.secrets()?, &config.mcp.hosts, idle).await;
-    let server = server.map_err(|why| cannot_listen(address, &why))?;
-    clerks.iter().try_for_each(|(clerk, client)| announce(clerk, client))?;
-    Ok(server)
+    HttpServer::bind(address, &config.mcp.hosts, idle).await.map_err(|why| cannot_listen(address, &why))
 }
 
-fn cannot_listen(address: SocketAddr, why: &str) -> Error {
+fn cannot_listen(address: SocketAddr, why: &std::io::Error) -> Error {
     Error::new(Code::R0412, format!("nobody can be served at {address}"))
-        .because(why.to_owned())
-        .hint("where another process listens there, take another port, or 0 for any; a token is made with:\n(umask 077; openssl rand -hex 32 > editor.token)")
+        .because(why.to_string())
+        .hint("where another process listens there, take another port, or 0 for any")
 }

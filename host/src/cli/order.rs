@@ -53,8 +53,19 @@ pub(super) struct Ordered {
     #[arg(long, value_name = "NAME")]
     pub(super) context: Option<ContextName>,
     /// What it belongs to, by a name of your own: it stands in each of its events
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = own_session)]
     pub(super) session: Option<SessionName>,
+}
+
+/// A session that an operator names.
+pub(super) fn own_session(name: &str) -> Result<SessionName, String> {
+    let session: SessionName = name.parse().map_err(|why| format!("{why}"))?;
+    if session.is_a_clients() {
+        return Err(format!(
+            "{name:?} begins as the sessions of clients of `ringfence mcp` do: give another name"
+        ));
+    }
+    Ok(session)
 }
 
 fn capability(word: &str) -> Result<Capability, String> {

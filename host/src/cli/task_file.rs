@@ -9,7 +9,7 @@ use ringfence_core::pipeline::Order;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::order::{Ordered, read_input};
+use super::order::{Ordered, own_session, read_input};
 use crate::config::Config;
 use crate::quantity;
 
@@ -109,7 +109,7 @@ impl Entry {
                 .transpose()?,
             session: self
                 .session
-                .map(|name| name.parse().map_err(|why| format!("session: {why}")))
+                .map(|name| own_session(&name).map_err(|why| format!("session: {why}")))
                 .transpose()?,
         };
         if !(1..=3).contains(&ordered.ring) {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use ringfence_core::audit::Blame;
 use ringfence_core::error::{Code, Error};
-use ringfence_core::ids::TaskId;
+use ringfence_core::ids::{SessionName, TaskId};
 use serde_json::{Value, json};
 
 use super::run::shown_output;
@@ -21,6 +21,9 @@ pub(super) struct Tasks {
     /// Only those that run
     #[arg(long)]
     running: bool,
+    /// Only those of this session and those within them
+    #[arg(long, value_name = "NAME")]
+    session: Option<SessionName>,
     /// How many at the most
     #[arg(long, default_value_t = 50, value_name = "N")]
     most: usize,
@@ -29,12 +32,12 @@ pub(super) struct Tasks {
 impl Tasks {
     /// One task alone.
     pub(super) const fn one(task: TaskId) -> Self {
-        Self { task: Some(task), running: false, most: 1 }
+        Self { task: Some(task), running: false, session: None, most: 1 }
     }
 
     pub(super) fn run(self, global: &Global) -> Result<ExitCode, Error> {
         let store = global.store()?;
-        let lines = match &self.task {
+        let mut lines = match &self.task {
             Some(task) => {
                 let line = app::task(&store, task)?.ok_or_else(|| {
                     Error::new(Code::R0414, format!("there is no task `{task}`"))
@@ -44,8 +47,12 @@ impl Tasks {
                 is_asked_for.then_some(line).into_iter().collect()
             }
             None if self.running => app::running(&store)?,
-            None => app::tasks(&store, self.most)?,
+            None => match &self.session {
+                Some(session) => app::of_session(&store, session, self.most)?,
+                None => app::tasks(&store, self.most)?,
+            },
         };
+        lines.retain(|line| self.session.is_none() || line.session == self.session);
         if global.json {
             show::data(Value::from_iter(lines.iter().map(to_json)))?;
             return Ok(ExitCode::SUCCESS);
@@ -54,10 +61,11 @@ impl Tasks {
             let skill = if line.skill.is_empty() { "-".into() } else { plain_line(&line.skill) };
             let (accepted, state, blame) = (time(line.accepted), state(line), blame(line));
             let shown = format_args!(
-                "{}  {accepted}  {state:<10} {blame:<9} {skill:<20} {}{}",
+                "{}  {accepted}  {state:<10} {blame:<9} {skill:<20} {}{}{}",
                 line.task,
                 line.agent,
-                asked_by(line)
+                asked_by(line),
+                belongs_to(line)
             );
             show::data(shown)?;
             if self.task.is_some() {
@@ -111,6 +119,11 @@ fn asked_by(line: &TaskLine) -> String {
     line.parent.as_ref().map_or_else(String::new, |parent| format!("  for {parent}"))
 }
 
+/// To which session, if to one.
+fn belongs_to(line: &TaskLine) -> String {
+    line.session.as_ref().map_or_else(String::new, |session| format!("  in {session}"))
+}
+
 /// Whose fault it is, where a task did not complete.
 fn blame(line: &TaskLine) -> &'static str {
     match &line.state {
@@ -133,6 +146,7 @@ fn to_json(line: &TaskLine) -> Value {
         "skill": Some(&*line.skill).filter(|skill| !skill.is_empty()),
         "agent": line.agent,
         "parent": line.parent,
+        "session": line.session,
         "accepted": time(line.accepted),
         "status": state(line),
         "outcome": outcome,

@@ -1,14 +1,15 @@
 //! What the policy file says of clients of the Model Context Protocol: who they are, in which ring, and what they may run.
 
-use std::collections::BTreeMap;
+use std::path::Path;
 
-use ringfence_core::ids::Agent;
+use ringfence_core::error::{Code, Error};
+use ringfence_core::ids::{Agent, Digest};
 use ringfence_core::ring::Ring;
 use serde::Deserialize;
 use serde::de::Deserializer;
 
 use super::either::text_or_table;
-use super::web::SecretEntry;
+use super::web::SecretSource;
 
 /// The longest name of a tool.
 const MAX_NAME: usize = 64;
@@ -56,17 +57,55 @@ pub struct McpSettings {
     pub clients: Vec<Client>,
 }
 
+impl McpSettings {
+    /// The client of this name.
+    ///
+    /// # Errors
+    /// `R0465` with the names that the file declares.
+    pub fn client(&self, name: &Agent, file: Option<&Path>) -> Result<&Client, Error> {
+        if let Some(client) = self.clients.iter().find(|client| client.agent == *name) {
+            return Ok(client);
+        }
+        let names: Vec<&str> = self.clients.iter().map(|client| client.agent.as_str()).collect();
+        let why = match file {
+            None => "there is no policy file here or in a folder above".to_owned(),
+            Some(file) if names.is_empty() => format!("{} declares none", file.display()),
+            Some(file) => format!("{} declares {}", file.display(), names.join(", ")),
+        };
+        let hint = format!(
+            "declare it, or name the policy file that does with --config:\n[[client]]\nname = \"{name}\"\nring = 3"
+        );
+        Err(Error::new(Code::R0465, format!("there is no client `{name}`")).because(why).hint(hint))
+    }
+}
+
 /// A client.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Client {
     /// The caller that its tasks run for.
     pub agent: Agent,
     /// The ring that they run in.
     pub ring: Ring,
-    /// The name of the secret that it proves itself with over HTTP; without one it is served over stdio alone.
-    pub token: Option<String>,
     /// What it may run; everything that is loaded where nothing is said.
     pub skills: Option<Vec<OfferedSkill>>,
+    /// The secret that it proves itself with over HTTP; without one it is served over stdio alone.
+    pub(super) token: Option<SecretSource>,
+}
+
+impl Client {
+    /// One that the policy file says nothing of: it has ring 3 and may run everything, over stdio.
+    pub(crate) const fn undeclared(agent: Agent) -> Self {
+        Self { agent, ring: Ring::Sandboxed, skills: None, token: None }
+    }
+
+    /// The hash of its token, as it is now, if it has one.
+    ///
+    /// # Errors
+    /// Why it cannot be used.
+    #[must_use]
+    pub fn token(&self) -> Option<Result<Digest, String>> {
+        self.token.as_ref().map(SecretSource::token)
+    }
 }
 
 /// A skill that a client may run.
@@ -90,7 +129,7 @@ impl OfferedSkill {
 pub(super) fn settings(
     entry: &McpEntry,
     clients: &[ClientEntry],
-    secrets: &BTreeMap<String, SecretEntry>,
+    secrets: &[SecretSource],
 ) -> Result<McpSettings, String> {
     if let Some(host) = entry.hosts.iter().find(|host| host.is_empty() || host.contains(['/', '*', '@', ' ']))
     {
@@ -111,19 +150,18 @@ pub(super) fn settings(
     Ok(McpSettings { hosts: entry.hosts.clone(), clients: checked })
 }
 
-fn client(entry: &ClientEntry, secrets: &BTreeMap<String, SecretEntry>) -> Result<Client, String> {
+fn client(entry: &ClientEntry, secrets: &[SecretSource]) -> Result<Client, String> {
     let agent = entry.name.parse().map_err(|why| format!("{why}"))?;
     let ring = match entry.ring.unwrap_or(3) {
         number @ 1..=3 => Ring::from_number(number).ok_or("there is no such ring")?,
         other => return Err(format!("ring is {other}; a client has ring 1, 2 or 3")),
     };
-    if let Some(token) = &entry.token
-        && !secrets.contains_key(token)
-    {
-        return Err(format!("token: there is no [secret.{token}]"));
-    }
+    let token = entry.token.as_ref().map(|token| {
+        let source = secrets.iter().find(|secret| secret.name() == token).cloned();
+        source.ok_or_else(|| format!("token: there is no [secret.{token}]"))
+    });
     let skills = entry.skills.as_ref().map(|skills| offered(skills)).transpose()?;
-    Ok(Client { agent, ring, token: entry.token.clone(), skills })
+    Ok(Client { agent, ring, skills, token: token.transpose()? })
 }
 
 fn offered(entries: &[SkillEntry]) -> Result<Vec<OfferedSkill>, String> {

@@ -6,9 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ringfence_adapters::http_client::HttpSettings;
+use ringfence_adapters::mcp_server::known_by;
+use ringfence_adapters::secrets::Secrets;
 use ringfence_core::audit::ApprovalTerms;
 use ringfence_core::gate::check_header;
 use ringfence_core::governance::{AddedHeader, Method, UrlPattern, WebGrant};
+use ringfence_core::ids::Digest;
 use ringfence_core::ring::Effect;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -93,6 +96,17 @@ impl SecretSource {
             Self::File(_, path) => Some(path),
             Self::Env(..) => None,
         }
+    }
+
+    /// Reads what a client is known by that has it for a token.
+    pub(super) fn token(&self) -> Result<Digest, String> {
+        let secret = self.read()?;
+        known_by(&Secrets::new(vec![secret])?, self.name())
+    }
+
+    /// Whether it can be read and used.
+    pub(super) fn is_usable(&self) -> bool {
+        self.read().and_then(|secret| Secrets::new(vec![secret])).is_ok()
     }
 
     /// Reads it.

@@ -72,6 +72,7 @@ pub(crate) fn examine(places: &Places) -> Vec<Finding> {
     match Config::find(places) {
         Ok(config) => {
             findings.push(policy(&config));
+            findings.extend(clients(&config));
             findings.extend(context::examine(&config));
             findings.extend(of_data(&config.data));
             findings.extend(machine::limits(config.slots));
@@ -91,6 +92,17 @@ fn of_data(data: &Path) -> Vec<Finding> {
     findings.extend(cache::examine(data));
     findings.push(machine::clock(newest));
     findings
+}
+
+/// The clients whose tokens cannot be used.
+fn clients(config: &Config) -> Vec<Finding> {
+    let unknown = config.mcp.clients.iter().filter_map(|client| {
+        let why = client.token()?.err()?;
+        let says = format!("over HTTP, {} is not served: {why}", client.agent);
+        let advice = "make a token: (umask 077; openssl rand -hex 32 > editor.token)";
+        Some(Finding::warning("clients", says, advice))
+    });
+    unknown.collect()
 }
 
 fn policy(config: &Config) -> Finding {

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod export;
+mod kept;
 mod prove;
 mod purge;
 mod receipt;
@@ -14,6 +15,7 @@ use ringfence_core::ids::StreamName;
 
 pub use checkpoint::{checkpoint, checkpoint_after, continuation};
 pub use export::{Exported, export, import};
+pub(crate) use kept::purged_with_artifacts;
 pub use prove::prove;
 pub use purge::{Purge, Purged, clean, purge};
 pub use receipt::receipt;

@@ -1,15 +1,15 @@
-//! Removes the payloads of tasks that are over. Their events and hashes stay, and with them every proof.
-
-use std::collections::BTreeSet;
+//! Removes the payloads of tasks that are over, and the bytes of what they handed over. Their events and hashes stay, and with them
+//! every proof.
 
 use ringfence_core::audit::{Fact, TraceId};
 use ringfence_core::error::{Code, Error};
-use ringfence_core::ids::{Digest, StreamName, TaskId};
+use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::ring::Ring;
-use ringfence_core::stores::{Envelope, append_shared, read_facts};
+use ringfence_core::stores::{Envelope, append_shared};
 use ringfence_core::units::Timestamp;
 
 use super::fact;
+use super::kept::{Named, purged_with_artifacts};
 use super::retain::old;
 use super::verify::purges;
 use crate::wiring::Store;
@@ -41,16 +41,16 @@ pub async fn purge(store: &Store, what: &Purge, by: &str) -> Result<Purged, Erro
         Purge::Task(task) => with_errands(store, task)?,
         Purge::Before(time) => ended_before(store, *time)?,
     };
-    let done = purges(store)?;
+    let (done, with_artifacts) = (purges(store)?, purged_with_artifacts(store)?);
     for task in &tasks {
         let stream = StreamName::task(task);
         let until = store.log.head(&stream)?.sequence;
-        if done.iter().any(|(purged, to)| *purged == stream && *to >= until) {
-            continue;
+        let is_done = done.iter().any(|(purged, to)| *purged == stream && *to >= until);
+        if !is_done || !with_artifacts.contains(task) {
+            note(store, &stream, until, Artifacts::Gone, by).await?;
         }
-        note(store, &stream, until, by).await?;
     }
-    let payloads = store.purge.purge(&purges(store)?, &named(store)?)?;
+    let payloads = remove(store)?;
     Ok(Purged { tasks, payloads })
 }
 
@@ -59,14 +59,35 @@ pub async fn purge(store: &Store, what: &Purge, by: &str) -> Result<Purged, Erro
 /// # Errors
 /// Why some of it may still be there.
 pub fn clean(store: &Store) -> Result<(), Error> {
-    store.purge.purge(&purges(store)?, &named(store)?)?;
+    remove(store)?;
     Ok(())
 }
 
+fn remove(store: &Store) -> Result<u64, Error> {
+    let mut named = Named::default();
+    Ok(store.purge.purge(&purges(store)?, &mut || named.now(store))?)
+}
+
+/// What becomes of what a task handed over when its payloads go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Artifacts {
+    /// It stays.
+    Stay,
+    /// Its bytes go too.
+    Gone,
+}
+
 /// Writes down that a stream's payloads are to be gone.
-pub(super) async fn note(store: &Store, stream: &StreamName, until: u64, by: &str) -> Result<(), Error> {
+pub(super) async fn note(
+    store: &Store,
+    stream: &StreamName,
+    until: u64,
+    artifacts: Artifacts,
+    by: &str,
+) -> Result<(), Error> {
+    let artifacts = artifacts == Artifacts::Gone;
     let envelope = Envelope { actor: &by.into(), ring: Some(Ring::System), trace: TraceId::default() };
-    let order = || Ok::<_, Error>(Fact::PayloadsPurged { stream: stream.clone(), until });
+    let order = || Ok::<_, Error>(Fact::PayloadsPurged { stream: stream.clone(), until, artifacts });
     append_shared(&*store.log, &*store.clock, &StreamName::control(), envelope, order).await?;
     Ok(())
 }
@@ -118,21 +139,4 @@ fn ended_before(store: &Store, time: Timestamp) -> Result<Vec<TaskId>, Error> {
 pub(super) fn is_over(store: &Store, task: &TaskId) -> Result<bool, Error> {
     let last = store.log.last(&StreamName::task(task))?;
     Ok(last.is_some_and(|event| event.kind == "task.ended") && store.queue.work(task)?.is_none())
-}
-
-/// What is kept for another reason than that an event has it as its payload: components and artifacts.
-pub(super) fn named(store: &Store) -> Result<BTreeSet<Digest>, Error> {
-    let mut named = BTreeSet::new();
-    let mut streams = store.log.streams("artifacts/")?;
-    streams.push(StreamName::registry());
-    for stream in streams {
-        for (_, fact) in read_facts(&*store.log, &stream, 1)? {
-            match fact {
-                Fact::SkillLoaded { component, .. } => drop(named.insert(component)),
-                Fact::ArtifactSaved { artifact, .. } => drop(named.insert(artifact.hash)),
-                _ => {}
-            }
-        }
-    }
-    Ok(named)
 }

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use ringfence_core::audit::Fact;
 use ringfence_core::error::Error;
-use ringfence_core::ids::{Digest, StreamName, TaskId};
+use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::units::Timestamp;
 
 use super::fact;
-use super::purge::{is_over, named, note};
+use super::kept::Named;
+use super::purge::{Artifacts, is_over, note};
 use super::verify::purges;
 use crate::wiring::Store;
 
@@ -58,8 +59,10 @@ pub async fn retain(store: &Store, age: Duration, by: &str) -> Result<Retained, 
     if old.is_empty() && last.is_empty() {
         return Ok(done);
     }
-    let named = named(store)?;
-    done.payloads += release(store, last, purged, &named).await?;
+    let mut named = Named::default();
+    // Before anybody is held up: what comes later is little.
+    named.now(store)?;
+    done.payloads += release(store, last, purged, &mut named).await?;
     for some in old.chunks(AT_ONCE) {
         // Another process may be at it too.
         let mut purged = purges(store)?;
@@ -67,13 +70,13 @@ pub async fn retain(store: &Store, age: Duration, by: &str) -> Result<Retained, 
         for (task, events) in some {
             let one = (StreamName::task(task), *events);
             if !purged.contains(&one) {
-                note(store, &one.0, one.1, by).await?;
+                note(store, &one.0, one.1, Artifacts::Stay, by).await?;
                 done.tasks.push(task.clone());
                 now.push(one);
             }
         }
         purged.extend(now.iter().cloned());
-        done.payloads += release(store, now, purged, &named).await?;
+        done.payloads += release(store, now, purged, &mut named).await?;
     }
     Ok(done)
 }
@@ -82,11 +85,16 @@ async fn release(
     store: &Store,
     now: Vec<(StreamName, u64)>,
     purged: Vec<(StreamName, u64)>,
-    named: &BTreeSet<Digest>,
+    named: &mut Named,
 ) -> Result<u64, Error> {
-    let (purge, named) = (store.purge.clone(), named.clone());
-    let gone = tokio::task::spawn_blocking(move || purge.release(&now, &purged, &named)).await;
-    Ok(gone.map_err(crate::app::bug)??)
+    let (store, mut read) = (store.clone(), std::mem::take(named));
+    let work = move || {
+        let gone = store.purge.release(&now, &purged, &mut || read.now(&store))?;
+        Ok((gone, read))
+    };
+    let (gone, read) = crate::app::blocking(work).await?;
+    *named = read;
+    Ok(gone)
 }
 
 /// So long ago.

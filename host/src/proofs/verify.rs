@@ -72,7 +72,7 @@ pub fn verify(store: &Store, trust: &Trust) -> Result<Verified, Error> {
 pub(super) fn purges(store: &Store) -> Result<Vec<(StreamName, u64)>, StoreError> {
     let facts = read_facts(&*store.log, &StreamName::control(), 1)?;
     let purged = facts.into_iter().filter_map(|(_, fact)| match fact {
-        Fact::PayloadsPurged { stream, until } => Some((stream, until)),
+        Fact::PayloadsPurged { stream, until, .. } => Some((stream, until)),
         _ => None,
     });
     Ok(purged.collect())

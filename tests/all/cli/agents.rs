@@ -172,3 +172,29 @@ fn one_turn_is_a_verb_and_an_agents_own_ceilings_and_validators_are_explained() 
     operator.say(&["agent", "turn", "clerk", "--ring", "2", "--input", "[]"]).failed("R0402", 2);
     assert_eq!(operator.say(&["agent", "turn", "clerk", "--ring", "2"]).code, Some(2));
 }
+
+#[test]
+fn a_run_of_an_agent_and_what_goes_on_from_it_are_in_the_session_that_was_named() {
+    let model = sender("http://127.0.0.1:9/".into());
+    let operator = Operator::new();
+    operator.write("ringfence.toml", policy("openai", &model.origin(), "").replace("2048", "16384"));
+    operator.load("friend_asks_the_web");
+    operator.write("clerk.toml", AGENT);
+    operator.does(&["agent", "load", "clerk.toml"]);
+    let sessions = || {
+        let (tasks, _) = operator.json(&["tasks"]);
+        let own = tasks.as_array().unwrap().iter().filter(|task| task["skill"] == "clerk");
+        own.map(|task| (task["session"].clone(), task["task"].as_str().unwrap().to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let tuesday = ["clerk", "--ring", "2", "--message", "Order it.", "--session", "tuesday"];
+    operator.does(&[&["agent", "turn"], &tuesday[..]].concat());
+    assert_eq!(sessions()[0].0, "tuesday");
+    operator.does(&[&["agent", "run"], &tuesday[..]].concat());
+    let (session, run) = sessions()[0].clone();
+    assert_eq!(session, "tuesday");
+    operator.does(&["agent", "resume", &run, "--message", "And?"]);
+    assert_eq!(sessions()[0].0, "tuesday", "what goes on is in the same one");
+    operator.does(&["agent", "resume", &run, "--message", "And?", "--session", "friday"]);
+    assert_eq!(sessions()[0].0, "friday");
+}

@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use super::Operator;
+use super::receipts::is_on_disk;
 
 fn input(files: &[(&str, &str, &str)]) -> String {
     let file = |(name, media_type, text): &(&str, &str, &str)| json!({"name": name, "media_type": media_type, "text": text});
@@ -147,4 +148,52 @@ fn bytes_that_are_lost_or_altered_are_never_shown() {
         assert!(!operator.here().join("a.txt").exists());
         assert_eq!(operator.json(&["artifacts"]).0[0]["name"], "a.txt", "it is still listed");
     }
+}
+
+#[test]
+fn a_purge_takes_the_bytes_of_what_was_handed_over_unless_another_task_has_the_same() {
+    let operator = Operator::new();
+    operator.load("friend_hands_over");
+    let (own, shared) = ("only-this-task-4711".repeat(300), "two-tasks-have-this-0815".repeat(300));
+    let hands_over = |task: &str, agent: &str, files: &[(&str, &str, &str)]| {
+        let input = input(files);
+        let order = ["task", "submit", "friend-hands-over", "--id", task, "--as", agent, "--input", &input];
+        operator.does(&order);
+        operator.does(&["work", "--idle"]);
+    };
+    hands_over("t-a", "ada", &[("own.txt", "text/plain", &own), ("both.txt", "text/plain", &shared)]);
+    hands_over("t-b", "eve", &[("same.txt", "text/plain", &shared)]);
+    operator.does(&["audit", "checkpoint", "--output", "before.txt"]);
+    let get = |artifact: &str| operator.say(&["artifacts", "get", artifact, "--output", "-"]);
+    let hash = blake3::hash(shared.as_bytes()).to_hex().to_string();
+
+    operator.does(&["audit", "purge", "t-a"]);
+    assert!(!is_on_disk(&operator, &own[..400]), "no byte of it is left");
+    let (listed, _) = operator.json(&["artifacts", "--task", "t-a"]);
+    let marks: Vec<_> =
+        listed.as_array().unwrap().iter().map(|line| (&line["name"], &line["purged"])).collect();
+    assert_eq!(marks, [(&json!("both.txt"), &json!(true)), (&json!("own.txt"), &json!(true))]);
+    let shown = operator.does(&["artifacts", "--task", "t-a"]);
+    assert!(shown.lines().count() == 2 && shown.lines().all(|line| line.ends_with("  purged")), "{shown}");
+    assert_eq!(operator.json(&["artifacts", "--task", "t-b"]).0[0].get("purged"), None);
+    get("t-a/own.txt").failed("R0509", 1).saying("were purged");
+    get("t-a/both.txt").failed("R0509", 1).saying("were purged");
+    assert_eq!([get("t-b/same.txt").out, get(&hash).out], [shared.as_str(); 2], "another one's stay");
+    assert!(operator.does(&["artifacts", "show", &hash]).contains("t-b"));
+    operator.does(&["audit", "purge", "t-b"]);
+    assert!(!is_on_disk(&operator, &shared[..400]));
+    operator.does(&["audit", "verify", "--checkpoint", "before.txt"]);
+    operator.does(&["store", "fsck"]);
+
+    // What is handed over anew is there; and an age takes payloads alone.
+    hands_over("t-c", "ada", &[("own.txt", "text/plain", &own)]);
+    assert_eq!(get("t-c/own.txt").out, own);
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    operator.write("ringfence.toml", "[retention]\npayloads = \"1s\"\n");
+    assert_eq!(operator.json(&["store", "retain"]).0["tasks"], json!(["t-c"]));
+    assert_eq!(get("t-c/own.txt").out, own);
+    operator.does(&["audit", "purge", "t-c"]);
+    get("t-c/own.txt").failed("R0509", 1).saying("were purged");
+    assert!(!is_on_disk(&operator, &own[..400]));
+    operator.does(&["audit", "verify", "--checkpoint", "before.txt"]);
 }

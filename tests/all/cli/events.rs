@@ -293,10 +293,64 @@ fn a_session_stands_in_every_event_of_its_tasks_and_of_those_within_them_and_in_
     assert!(all.iter().any(|event| event["session"] == "friday"), "a run in the foreground");
     let (log, _) = operator.json(&["audit", "log", "task/t-none"]);
     assert_eq!(log[0]["payload"].get("session"), None, "no field, as before there were sessions: {log}");
+    assert_eq!(within_session(&operator, "tuesday"), ["t-one"]);
+    assert_eq!(within_session(&operator, "monday"), ["t-file"]);
     operator.does(&["audit", "verify"]);
     for task in ["t-one", "t-none"] {
         assert!(operator.does(&["task", "replay", task]).starts_with("the same"));
     }
+}
+
+/// The outermost tasks of a session, as its events and the list of tasks say alike.
+fn within_session(operator: &Operator, session: &str) -> Vec<String> {
+    let all = events(operator, &[]);
+    let own: Vec<_> = all.iter().filter(|event| event["session"] == session).cloned().collect();
+    assert_eq!(events(operator, &["--session", session]), own);
+    let ended: Vec<_> = own.iter().filter(|event| event["type"] == "ringfence.task.ended").cloned().collect();
+    assert_eq!(events(operator, &["--session", session, "--kind", "task.ended"]), ended);
+    let second = text(&own[1], "cursor");
+    assert_eq!(events(operator, &["--session", session, "--from", second, "--most", "2"]), own[2..4]);
+    let tasks: BTreeSet<_> = own.iter().map(|event| text(event, "task").to_owned()).collect();
+    let (listed, _) = operator.json(&["tasks", "--session", session]);
+    let listed = listed.as_array().unwrap();
+    assert!(listed.iter().all(|task| task["session"] == session), "{listed:?}");
+    let names: BTreeSet<_> = listed.iter().map(|task| text(task, "task").to_owned()).collect();
+    assert_eq!(names, tasks, "those within them too");
+    assert_eq!(operator.json(&["task", "list", "--session", session, "--most", "1"]).0, json!([listed[0]]));
+    assert_eq!(operator.json(&["tasks", "--session", session, "--running"]).0, json!([]));
+    let outermost: BTreeSet<_> = own.iter().map(|event| text(event, "correlationid").to_owned()).collect();
+    outermost.into_iter().collect()
+}
+
+#[test]
+fn who_follows_a_session_is_told_what_happens_in_it_and_nothing_else() {
+    let operator = Operator::new();
+    operator.load("hello");
+    let follower = Follower::start(&operator, &["--session", "tuesday", "--kind", "task.accepted"]);
+    for (task, session) in [("t-other", "monday"), ("t-own", "tuesday"), ("t-next", "tuesday")] {
+        operator.does(&["task", "submit", "hello", "--id", task, "--session", session, "--input", ADA]);
+    }
+    assert_eq!(
+        [follower.next(), follower.next()].map(|event| text(&event, "task").to_owned()),
+        ["t-own", "t-next"]
+    );
+}
+
+#[test]
+fn no_operator_names_a_session_as_those_of_clients_are_named() {
+    let operator = Operator::new();
+    operator.load("hello");
+    let submit = ["task", "submit", "hello", "--input", ADA, "--session", "mcp-1"];
+    operator.say(&submit).failed("R0414", 2).saying("give another name");
+    operator.say(&["run", "hello", "--session", "mcp-1"]).failed("R0414", 2);
+    operator.say(&["agent", "run", "helper", "--message", "x", "--session", "mcp-1"]).failed("R0414", 2);
+    operator.say(&["agent", "resume", "t-1", "--message", "x", "--session", "mcp-1"]).failed("R0414", 2);
+    operator.write("tasks.jsonl", r#"{"skill": "hello", "session": "mcp-1"}"#);
+    let said = operator.say(&["task", "submit", "--file", "tasks.jsonl"]);
+    assert!(!said.err.is_empty() && said.err.contains("give another name"), "{}", said.err);
+    assert!(operator.json(&["tasks"]).0.as_array().unwrap().is_empty());
+    operator.does(&["task", "submit", "hello", "--input", ADA, "--session", "mcpx"]);
+    assert_eq!(events(&operator, &["--session", "mcp-1"]), [Value::Null; 0], "one may ask for it");
 }
 
 #[test]

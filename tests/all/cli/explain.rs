@@ -119,7 +119,10 @@ fn a_ceiling_that_is_too_low_is_part_of_the_advice() {
     operator.load("notes");
     operator.write("ringfence.toml", "[[skill]]\nname = \"notes\"\nceiling = 3\n");
     let (explained, _) = operator.json(&["explain", "notes", "--ring", "2"]);
-    assert_eq!(explained["caller"], json!({"agent": "local", "ring": 2, "ceiling": 3, "effective_ring": 3}));
+    assert_eq!(
+        explained["caller"],
+        json!({"agent": "local", "ring": 2, "ceiling": 3, "effective_ring": 3, "tools": null})
+    );
     let advice = explained["advice"].as_str().unwrap();
     assert!(advice.contains("`ceiling = 2`") && !advice.contains("--ring"), "{advice}");
     let lines = explained["lines"][0]["lines"].as_str().unwrap();
@@ -222,4 +225,36 @@ fn a_name_that_is_loaded_is_that_skill_whatever_lies_here() {
     let (explained, _) = operator.json(&["explain", "hello"]);
     assert_eq!((&explained["may_run"], &explained["powers"]), (&json!(true), &json!([])));
     operator.say(&["explain", "./hello"]).failed("R0412", 2);
+}
+
+#[test]
+fn what_a_client_may_do_is_explained_with_its_ring_and_its_tools() {
+    let operator = Operator::new();
+    operator.load("hello");
+    operator.load("notes");
+    let clients = "[[client]]\nname = \"editor\"\nring = 2\nskills = [\"notes\", { skill = \"notes@0\", tool = \"jot\" }]\n\
+                   [[client]]\nname = \"guest\"\n\
+                   [[grant]]\ncaller = \"editor\"\nfiles = [{ folder = \"n\", access = \"read\" }]\n";
+    operator.write("ringfence.toml", clients);
+    let explained = |skill: &str, client: &str| operator.json(&["explain", skill, "--client", client]).0;
+    let notes = explained("notes", "editor");
+    let caller = json!({ "agent": "editor", "ring": 2, "ceiling": null, "effective_ring": 2, "tools": ["notes", "jot"] });
+    assert_eq!((&notes["caller"], &notes["may_run"]), (&caller, &json!(true)));
+    assert_eq!(notes["grants"].as_array().unwrap().len(), 1, "its own grants: {notes:#}");
+    assert_eq!(explained("hello", "editor")["caller"]["tools"], json!([]), "not among its skills");
+    let refused = explained("notes", "guest");
+    assert_eq!((&refused["caller"]["tools"], &refused["may_run"]), (&json!([]), &json!(false)));
+    assert_eq!(explained("hello", "guest")["caller"]["tools"], json!(["hello"]));
+    assert!(operator.does(&["explain", "notes", "--client", "editor"]).contains("offered as notes, jot\n"));
+    assert!(operator.does(&["explain", "hello", "--client", "editor"]).contains("offered as no tool"));
+    assert_eq!(
+        operator.json(&["explain", "hello", "--as", "editor"]).0["caller"]["ring"],
+        3,
+        "as any caller"
+    );
+    operator
+        .say(&["explain", "hello", "--client", "nobody"])
+        .failed("R0465", 2)
+        .saying("declares editor, guest");
+    operator.say(&["explain", "hello", "--client", "editor", "--ring", "1"]).failed("R0414", 2);
 }

@@ -103,7 +103,7 @@ fn a_task_that_is_not_over_has_no_receipt_and_is_not_purged() {
 }
 
 /// Whether any file of the data folder holds this text.
-fn is_on_disk(operator: &Operator, text: &str) -> bool {
+pub(super) fn is_on_disk(operator: &Operator, text: &str) -> bool {
     let files = fs::read_dir(&operator.data).unwrap().map(|entry| entry.unwrap().path());
     let mut files = files.filter(|path| path.is_file());
     files.any(|path| fs::read(path).unwrap().windows(text.len()).any(|window| window == text.as_bytes()))

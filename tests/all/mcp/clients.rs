@@ -57,7 +57,15 @@ fn what_one_client_was_handed_over_no_other_reads() {
     let mut above = Client::start(&operator, &["--client", "guest"]);
     let link = above.call("friend-hands-over-all-kinds", json!({}))["content"][5]["uri"].clone();
     assert!(above.ask("resources/read", json!({ "uri": link }))["result"].is_object());
-    assert_eq!(guest.ask("resources/read", json!({ "uri": link }))["error"]["code"], -32002);
+    operator.write("ringfence.toml", CLIENTS);
+    for _ in 0..600 {
+        let read = above.ask("resources/read", json!({ "uri": link }));
+        if read["error"]["code"] == -32002 {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("a less privileged ring reads it");
 }
 
 #[test]
@@ -78,14 +86,14 @@ fn clients_that_say_more_or_less_than_they_mean_are_refused() {
     operator.write("short", "short-secret");
     operator
         .write("ringfence.toml", "[secret.t]\nfile = \"short\"\n[[client]]\nname = \"a\"\ntoken = \"t\"\n");
-    operator.say(&["mcp", "--http", "localhost:0"]).failed("R0412", 2).saying("fewer than 16 bytes");
+    operator.say(&["mcp", "--http", "localhost:0"]).failed("R0465", 2).saying("fewer than 16 bytes");
     let twice = ["a", "b"].map(|name| {
         format!(
             "[secret.{name}]\nfile = \"editor.token\"\n[[client]]\nname = \"{name}\"\ntoken = \"{name}\"\n"
         )
     });
     operator.write("ringfence.toml", twice.concat());
-    operator.say(&["mcp", "--http", "localhost:0"]).failed("R0412", 2).saying("have the same token");
+    operator.say(&["mcp", "--http", "localhost:0"]).failed("R0465", 2).saying("the same token");
     for (file, says) in [
         ("[[client]]\nname = \"Ada B\"", "is not an agent name"),
         ("[[client]]\nname = \"a\"\nring = 0", "ring is 0"),

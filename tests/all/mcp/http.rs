@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ringfence::mcp::Clerk;
-use ringfence_adapters::mcp_server::{HttpServer, Offering, Served};
+use ringfence_adapters::mcp_server::{HttpServer, Served};
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
@@ -64,7 +64,13 @@ impl Server {
     }
 
     /// One request on a connection of its own: status, head and body of the answer.
-    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String, String) {
+    pub(super) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> (u16, String, String) {
         let mut stream = self.connect();
         let mut head = format!("{method} {path} HTTP/1.1\r\n");
         let given = |name: &str| headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name));
@@ -94,7 +100,7 @@ impl Server {
     }
 
     /// A message of a client; what it is answered, from an event stream too.
-    fn say(&self, token: &str, session: Option<&str>, message: &Value) -> (u16, String, Value) {
+    pub(super) fn say(&self, token: &str, session: Option<&str>, message: &Value) -> (u16, String, Value) {
         let bearer = format!("Bearer {token}");
         let mut headers = vec![("authorization", bearer.as_str())];
         headers.extend(session.map(|session| ("mcp-session-id", session)));
@@ -105,7 +111,7 @@ impl Server {
     }
 
     /// A session of a client.
-    fn session(&self, token: &str) -> String {
+    pub(super) fn session(&self, token: &str) -> String {
         let (status, head, answer) = self.say(token, None, &introduction());
         assert_eq!((status, &answer["result"]["serverInfo"]["name"]), (200, &json!("ringfence")), "{answer}");
         let line = head.lines().find_map(|line| line.strip_prefix("mcp-session-id: "));
@@ -116,7 +122,7 @@ impl Server {
     }
 
     /// It still serves.
-    fn serves(&self) {
+    pub(super) fn serves(&self) {
         let session = self.session(EDITOR);
         let said = self.say(EDITOR, Some(&session), &hello());
         assert_eq!(said.2["result"]["content"][0]["text"], "Hello, Ada!", "{said:?}");
@@ -137,12 +143,22 @@ fn introduction() -> Value {
     json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": who })
 }
 
-fn call(tool: &str, arguments: &Value) -> Value {
+pub(super) fn call(tool: &str, arguments: &Value) -> Value {
     json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": { "name": tool, "arguments": arguments } })
 }
 
-fn hello() -> Value {
+pub(super) fn hello() -> Value {
     call("hello", &json!({ "name": "Ada" }))
+}
+
+/// A message that stands alone, as the protocol of 2026-07-28 has them.
+pub(super) fn alone(mut message: Value) -> String {
+    message["params"]["_meta"] = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": { "name": "t", "version": "1" },
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    message.to_string()
 }
 
 #[test]
@@ -319,14 +335,6 @@ fn what_is_cancelled_over_http_is_killed() {
 fn a_request_that_stands_alone_is_answered_and_killed_when_it_is_broken_off() {
     let operator = operator(&["hello", "attack_spins"], &format!("{PATIENT}{CLIENTS}"));
     let server = Server::start(&operator);
-    let alone = |mut message: Value| {
-        message["params"]["_meta"] = json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientInfo": { "name": "t", "version": "1" },
-            "io.modelcontextprotocol/clientCapabilities": {},
-        });
-        message.to_string()
-    };
     let bearer = format!("Bearer {EDITOR}");
     let version = ("mcp-protocol-version", "2026-07-28");
     let method = ("mcp-method", "tools/call");
@@ -453,12 +461,13 @@ fn a_session_in_which_nothing_is_said_for_long_is_over() {
     let world = World::with_policy(&(secret + "[[client]]\nname = \"editor\"\ntoken = \"editor\"\n"));
     let config = &world.running.config;
     let clients = config.mcp.clients.iter().map(|client| {
-        let clerk = Clerk::new(Arc::clone(&world.running), client.clone(), TaskTracker::new());
-        Served { token: client.token.clone().unwrap(), offering: Arc::new(clerk) as Arc<dyn Offering> }
+        let name = client.agent.clone();
+        let clerk = Clerk::new(Arc::clone(&world.running), name.clone(), None, TaskTracker::new());
+        Served { client: name, token: client.token().unwrap().unwrap(), offering: Arc::new(clerk) }
     });
     let (here, idle) = (([127, 0, 0, 1], 0).into(), Duration::from_secs(2));
-    let secrets = config.secrets().unwrap();
-    let bound = world.wait(HttpServer::bind(here, clients.collect(), &secrets, &[], idle)).unwrap();
+    let bound = world.wait(HttpServer::bind(here, &[], idle)).unwrap();
+    bound.door().admit(clients.collect());
     let server = Server { child: None, port: bound.address().unwrap().port() };
     let serving = world.spawn(bound.serve(std::future::pending()));
     let (busy, silent) = (server.session(EDITOR), server.session(EDITOR));

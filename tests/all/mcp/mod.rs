@@ -6,7 +6,9 @@ mod clients;
 mod conformance;
 mod frames;
 mod http;
+mod reload;
 mod results;
+mod sessions;
 mod stopping;
 
 use crate::cli::Operator;

@@ -166,6 +166,6 @@ fn what_is_loaded_while_a_client_is_served_is_offered_to_it() {
 }
 
 /// Nothing else is said unasked here.
-fn is_told_of_a_change(client: &mut Client) {
+pub(super) fn is_told_of_a_change(client: &mut Client) {
     assert_eq!(client.next()["method"], "notifications/tools/list_changed");
 }

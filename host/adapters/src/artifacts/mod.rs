@@ -145,7 +145,11 @@ impl Shelf {
         };
         let appended = append_shared(&*self.log, &*self.clock, &stream, envelope, decide);
         match tokio::runtime::Handle::current().block_on(appended) {
-            Ok(_) => Ok(new.artifact.clone()),
+            Ok(_) => {
+                // Between bytes and event, others that had the same bytes may have been purged; from here on they are this one's too.
+                self.blobs.put(&new.bytes).map_err(|error| failed(&error))?;
+                Ok(new.artifact.clone())
+            }
             Err(End::Refused(refusal)) => Err(refusal),
             Err(End::Failed(error)) => Err(failed(&error)),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence_core::ids::TaskId;
+use ringfence_core::ids::{SessionName, TaskId};
 use rmcp::RoleServer;
 use rmcp::model::{CallToolResult, JsonObject, LoggingLevel};
 use rmcp::service::RequestContext;
@@ -15,16 +15,18 @@ use super::{Begun, Offer, Offering, answer, artifact};
 /// How long the last words of a task may take to reach its client.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Runs a tool for a client until it ends; it is killed when the client cancels it, or is `gone`.
+/// Runs a tool for a client until it ends; it is killed when the client cancels it, or is gone from its visit, which is
+/// the session that is named where there is one.
 pub(super) async fn call(
     offering: &Arc<dyn Offering>,
     offer: &Offer,
     arguments: JsonObject,
     context: &RequestContext<RoleServer>,
     level: Option<LoggingLevel>,
-    gone: &CancellationToken,
+    visit: (&CancellationToken, Option<SessionName>),
 ) -> CallToolResult {
-    let Begun { task, mut end } = offering.begin(offer, offer.input(arguments));
+    let (gone, session) = visit;
+    let Begun { task, mut end } = offering.begin(offer, offer.input(arguments), session);
     let mut at_work = AtWork { offering: &**offering, task: Some(task.clone()) };
     let mut telling = Telling::new(context, task.clone(), level, &**offering.log());
     let emitted = {

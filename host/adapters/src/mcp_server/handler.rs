@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ringfence_core::error::Error;
+use ringfence_core::ids::SessionName;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CompleteRequestMethod, CompleteRequestParams, CompleteResult,
     CustomRequest, CustomResult, ErrorCode, ErrorData, GetSkillRequestParams, GetSkillResult, Implementation,
@@ -34,14 +35,20 @@ pub(super) struct Handler {
     level: Mutex<Option<LoggingLevel>>,
     is_told: AtomicBool,
     listening: Arc<Semaphore>,
+    /// What is asked belongs to, where it comes in no session of its own.
+    session: Option<SessionName>,
     gone: CancellationToken,
 }
 
 impl Handler {
     /// Answers until the client is `gone`.
-    pub(super) fn new(offering: Arc<dyn Offering>, gone: CancellationToken) -> Self {
+    pub(super) fn new(
+        offering: Arc<dyn Offering>,
+        session: Option<SessionName>,
+        gone: CancellationToken,
+    ) -> Self {
         let listening = Arc::new(Semaphore::new(MAX_LISTENING));
-        Self { offering, level: Mutex::default(), is_told: AtomicBool::new(false), listening, gone }
+        Self { offering, level: Mutex::default(), is_told: AtomicBool::new(false), listening, session, gone }
     }
 
     /// Does on a thread of its own what may have to read much.
@@ -97,8 +104,9 @@ impl ServerHandler for Handler {
         let offer = offer.ok_or_else(unknown)?;
         let level = *self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let arguments = request.arguments.unwrap_or_default();
-        let gone = Asked::gone(&context.extensions).unwrap_or(&self.gone);
-        let result = call(&self.offering, &offer, arguments, &context, level, gone).await;
+        let visit = Asked::visit(&context.extensions).unwrap_or((&self.gone, &self.session));
+        let visit = (visit.0, visit.1.clone());
+        let result = call(&self.offering, &offer, arguments, &context, level, visit).await;
         Ok(CallToolResponse::Complete(result))
     }
 

@@ -1,6 +1,5 @@
 //! Clients behind HTTP: each proves who it is with a token, and has sessions of its own.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,20 +13,14 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use ringfence_core::contract::parse;
-use ringfence_core::ids::Digest;
 use rmcp::model::RequestId;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
-use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::Offering;
-use super::handler::Handler;
-use super::visits::{Visit, Visits};
-use crate::secrets::Secrets;
+use super::door::Door;
 
 /// The only path there is.
 const PATH: &str = "/mcp";
@@ -36,10 +29,7 @@ const PATH: &str = "/mcp";
 const SESSION: &str = "mcp-session-id";
 
 /// The longest message, in bytes.
-const MAX_MESSAGE: usize = 4 << 20;
-
-/// The fewest bytes of a token.
-const SHORTEST_TOKEN: usize = 16;
+pub(super) const MAX_MESSAGE: usize = 4 << 20;
 
 /// How many connections there may be at once.
 const MAX_CONNECTIONS: usize = 256;
@@ -50,65 +40,31 @@ const MAX_SESSIONS: usize = 64;
 /// How long a client may take to send a request's head, and how long to send its body.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A client that is served over HTTP.
-pub struct Served {
-    /// The name of the secret that is its token.
-    pub token: String,
-    /// What it is offered.
-    pub offering: Arc<dyn Offering>,
-}
-
 type Answer = Response<BoxBody<Bytes, Infallible>>;
-
-/// A client's own service, with its own sessions: nobody else's session is one there.
-struct Room {
-    service: StreamableHttpService<Handler, LocalSessionManager>,
-    sessions: Arc<LocalSessionManager>,
-    /// What goes on in them.
-    visits: Visits,
-    /// Held while a session begins, so that they are counted one after another.
-    beginning: tokio::sync::Mutex<()>,
-}
 
 /// Serves clients over HTTP.
 pub struct HttpServer {
     listener: TcpListener,
-    rooms: HashMap<Digest, Room>,
+    door: Arc<Door>,
     over: CancellationToken,
 }
 
 impl HttpServer {
-    /// Listens there. Beside loopback's own names, clients may know it under `hosts`. A session in which nothing is said for as long
-    /// as `idle` ends, and what runs in it.
+    /// Listens there, and lets nobody in yet. Beside loopback's own names, clients may know it under `hosts`. A session in which nothing
+    /// is said for as long as `idle` ends, and what runs in it.
     ///
     /// # Errors
-    /// What stands in the way.
-    pub async fn bind(
-        address: SocketAddr,
-        clients: Vec<Served>,
-        secrets: &Secrets,
-        hosts: &[String],
-        idle: Duration,
-    ) -> Result<Self, String> {
+    /// The system's.
+    pub async fn bind(address: SocketAddr, hosts: &[String], idle: Duration) -> std::io::Result<Self> {
         let over = CancellationToken::new();
-        let mut rooms = HashMap::new();
-        for Served { token, offering } in clients {
-            let digest = secrets.digest(&token, SHORTEST_TOKEN)?;
-            let mut sessions = LocalSessionManager::default();
-            sessions.session_config.keep_alive = Some(idle);
-            let sessions = Arc::new(sessions);
-            let settings = settings(hosts, &over);
-            let ended = over.clone();
-            let handler = move || Ok(Handler::new(Arc::clone(&offering), ended.clone()));
-            let service = StreamableHttpService::new(handler, Arc::clone(&sessions), settings);
-            let visits = Visits::until(over.clone());
-            let room = Room { service, sessions, visits, beginning: tokio::sync::Mutex::default() };
-            if rooms.insert(digest, room).is_some() {
-                return Err("two clients have the same token".into());
-            }
-        }
-        let listener = TcpListener::bind(address).await.map_err(|why| why.to_string())?;
-        Ok(Self { listener, rooms, over })
+        let door = Arc::new(Door::new(hosts, idle, over.clone()));
+        Ok(Self { listener: TcpListener::bind(address).await?, door, over })
+    }
+
+    /// Where clients are let in.
+    #[must_use]
+    pub const fn door(&self) -> &Arc<Door> {
+        &self.door
     }
 
     /// Where it listens.
@@ -121,8 +77,8 @@ impl HttpServer {
 
     /// Serves until that is over. Sessions and connections end with it.
     pub async fn serve(self, until: impl Future<Output = ()>) {
-        let Self { listener, rooms, over } = self;
-        let (rooms, places) = (Arc::new(rooms), Arc::new(Semaphore::new(MAX_CONNECTIONS)));
+        let Self { listener, door, over } = self;
+        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         tokio::pin!(until);
         loop {
             let next = async {
@@ -137,9 +93,9 @@ impl HttpServer {
             };
             match connection {
                 Ok((connection, _)) => {
-                    let (rooms, over) = (Arc::clone(&rooms), over.clone());
+                    let (door, over) = (Arc::clone(&door), over.clone());
                     tokio::spawn(async move {
-                        let served = connect(connection, &rooms);
+                        let served = connect(connection, &door);
                         tokio::select! { () = served => {}, () = over.cancelled() => {} }
                         drop(place);
                     });
@@ -152,25 +108,15 @@ impl HttpServer {
     }
 }
 
-fn settings(hosts: &[String], over: &CancellationToken) -> StreamableHttpServerConfig {
-    let loopback = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-    let here = ["http://localhost:*", "http://127.0.0.1:*", "http://[::1]:*"].map(str::to_owned);
-    StreamableHttpServerConfig::default()
-        .with_allowed_hosts(loopback.into_iter().chain(hosts.iter().cloned()))
-        .with_allowed_origins(here)
-        .with_max_request_body_bytes(MAX_MESSAGE)
-        .with_cancellation_token(over.child_token())
-}
-
-async fn connect(connection: TcpStream, rooms: &Arc<HashMap<Digest, Room>>) {
+async fn connect(connection: TcpStream, door: &Arc<Door>) {
     // Who takes in nothing of what it is sent is left by the system.
     let patience = u32::try_from(PATIENCE.as_millis()).unwrap_or(u32::MAX);
     if rustix::net::sockopt::set_tcp_user_timeout(&connection, patience).is_err() {
         return;
     }
     let answer = service_fn(|request| {
-        let rooms = Arc::clone(rooms);
-        async move { Ok::<_, Infallible>(answer(&rooms, request).await) }
+        let door = Arc::clone(door);
+        async move { Ok::<_, Infallible>(answer(&door, request).await) }
     });
     let served = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -181,12 +127,12 @@ async fn connect(connection: TcpStream, rooms: &Arc<HashMap<Digest, Room>>) {
     drop(served.await);
 }
 
-async fn answer(rooms: &HashMap<Digest, Room>, request: Request<Incoming>) -> Answer {
+async fn answer(door: &Door, request: Request<Incoming>) -> Answer {
     if request.uri().path() != PATH {
         return turn_away(StatusCode::NOT_FOUND, &format!("the way in is {PATH}"));
     }
     let token = token(&request);
-    let Some(room) = token.and_then(|token| rooms.get(&Digest::of(token.as_bytes()))) else {
+    let Some(room) = token.and_then(|token| door.room_of(token)) else {
         let why = match token {
             Some(_) => "this token is nobody's here",
             None => "say who you are: Authorization: Bearer TOKEN",
@@ -242,15 +188,6 @@ async fn answer(rooms: &HashMap<Digest, Room>, request: Request<Incoming>) -> An
             refused
         }
         Ok(_) => room.service.handle(whole).await,
-    }
-}
-
-impl Room {
-    /// What goes on in the session of this name, if there is one.
-    async fn visit(&self, session: &str) -> Option<Arc<Visit>> {
-        let sessions = self.sessions.sessions.read().await;
-        let is_open = |name: &str| sessions.contains_key(name);
-        is_open(session).then(|| self.visits.of(session, is_open))
     }
 }
 

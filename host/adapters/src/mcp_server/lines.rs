@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use ringfence_core::contract::parse;
+use ringfence_core::ids::SessionName;
 use rmcp::RoleServer;
 use rmcp::model::{ClientJsonRpcMessage, ClientNotification, ErrorData, RequestId, ServerJsonRpcMessage};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage, serve_server};
@@ -28,8 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How many requests of a client may be without an answer.
 const MAX_ASKED: usize = 10_000;
 
-/// Serves one client until it goes. What runs for it then is killed.
-pub async fn serve_lines<R, W>(offering: Arc<dyn Offering>, input: R, output: W)
+/// Serves one client until it goes: all that it asks for is in this session. What runs for it then is killed.
+pub async fn serve_lines<R, W>(offering: Arc<dyn Offering>, session: SessionName, input: R, output: W)
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
@@ -42,7 +43,7 @@ where
         asked: HashSet::new(),
         gone: gone.clone(),
     };
-    match serve_server(Handler::new(offering, gone), lines).await {
+    match serve_server(Handler::new(offering, Some(session), gone), lines).await {
         Ok(service) => drop(service.waiting().await),
         Err(why) => tracing::info!(%why, "the client was gone before anything began"),
     }

@@ -9,6 +9,7 @@ mod artifact;
 )]
 mod call;
 mod changes;
+mod door;
 #[expect(
     deprecated,
     reason = "the lines of a skill reach clients of 2025-11-25 and before as the protocol had it then"
@@ -30,12 +31,13 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use ringfence_core::artifact::Artifact;
 use ringfence_core::error::Error;
-use ringfence_core::ids::TaskId;
+use ringfence_core::ids::{SessionName, TaskId};
 use ringfence_core::pipeline::Emitted;
 use ringfence_core::stores::EventLog;
 use serde_json::Value;
 
-pub use http::{HttpServer, Served};
+pub use door::{Door, Served, known_by};
+pub use http::HttpServer;
 pub use lines::serve_lines;
 pub use offer::Offer;
 
@@ -53,8 +55,9 @@ pub trait Offering: Send + Sync + 'static {
     /// The store's.
     fn offer(&self, tool: &str) -> Result<Option<Offer>, Error>;
 
-    /// Begins a governed task with this input, which goes on whether its end is awaited or not. It can be killed when this returns.
-    fn begin(&self, offer: &Offer, input: String) -> Begun;
+    /// Begins a governed task with this input, in this session of the client's, if it is in one. It goes on whether its end is awaited
+    /// or not, and can be killed when this returns.
+    fn begin(&self, offer: &Offer, input: String, session: Option<SessionName>) -> Begun;
 
     /// Kills a task that was begun.
     fn kill(&self, task: &TaskId);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ringfence_core::capability::Capability;
 use ringfence_core::registry::Loaded;
+use ringfence_core::ring::Ring;
 use rmcp::model::{JsonObject, MetaObject, Tool, ToolAnnotations};
 use serde_json::{Value, json};
 
@@ -28,6 +29,8 @@ pub struct Offer {
     pub reference: Arc<str>,
     /// What that stands for at this moment.
     pub loaded: Arc<Loaded>,
+    /// The ring that it is run in.
+    pub ring: Ring,
 }
 
 impl Offer {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::http::request::Parts;
+use ringfence_core::ids::SessionName;
 use rmcp::model::{Extensions, RequestId};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,8 @@ pub(super) struct Visits {
 
 /// A session.
 pub(super) struct Visit {
+    /// What its tasks say that they belong to.
+    session: Option<SessionName>,
     /// The requests that are not answered yet.
     asked: Mutex<HashSet<RequestId>>,
     gone: CancellationToken,
@@ -33,7 +36,9 @@ impl Visits {
             return Arc::clone(visit);
         }
         visits.retain(|name, _| open(name));
-        let visit = Arc::new(Visit { asked: Mutex::default(), gone: self.over.child_token() });
+        let name = SessionName::of_client(session).ok();
+        let visit = Visit { session: name, asked: Mutex::default(), gone: self.over.child_token() };
+        let visit = Arc::new(visit);
         visits.insert(session.into(), Arc::clone(&visit));
         visit
     }
@@ -72,10 +77,10 @@ struct Question {
 }
 
 impl Asked {
-    /// What says that the session is over in which a request with these extensions came, if it came in one.
-    pub(super) fn gone(extensions: &Extensions) -> Option<&CancellationToken> {
+    /// What says that the session is over in which a request with these extensions came, and its name, if it came in one.
+    pub(super) fn visit(extensions: &Extensions) -> Option<(&CancellationToken, &Option<SessionName>)> {
         let Self(question) = extensions.get::<Parts>()?.extensions.get()?;
-        Some(&question.visit.gone)
+        Some((&question.visit.gone, &question.visit.session))
     }
 }
 

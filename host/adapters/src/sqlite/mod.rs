@@ -16,7 +16,6 @@ mod tests;
 mod work;
 mod writer;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
@@ -25,7 +24,8 @@ use ringfence_core::audit::{Event, Head, Record};
 use ringfence_core::ids::TaskId;
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::stores::{
-    BlobStore, EventLog, PayloadPurge, Receipt, StateStore, StoreError, Totals, Versioned, Work, WorkQueue,
+    BlobStore, Blobs, EventLog, PayloadPurge, Receipt, StateStore, StoreError, Totals, Versioned, Work,
+    WorkQueue,
 };
 use rusqlite::{Connection, OptionalExtension};
 
@@ -210,17 +210,21 @@ impl WorkQueue for SqliteStore {
 }
 
 impl PayloadPurge for SqliteStore {
-    fn purge(&self, purged: &[(StreamName, u64)], named: &BTreeSet<Digest>) -> Result<u64, StoreError> {
-        purge::purge(&self.path, purged, named)
+    fn purge(
+        &self,
+        purged: &[(StreamName, u64)],
+        blobs: &mut dyn FnMut() -> Result<Blobs, StoreError>,
+    ) -> Result<u64, StoreError> {
+        purge::purge(&self.path, purged, blobs)
     }
 
     fn release(
         &self,
         now: &[(StreamName, u64)],
         purged: &[(StreamName, u64)],
-        named: &BTreeSet<Digest>,
+        blobs: &mut dyn FnMut() -> Result<Blobs, StoreError>,
     ) -> Result<u64, StoreError> {
-        purge::release(&self.path, now, purged, named)
+        purge::release(&self.path, now, purged, blobs)
     }
 }
 

@@ -5,23 +5,22 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ringfence_core::ids::{Digest, StreamName};
-use ringfence_core::stores::StoreError;
+use ringfence_core::stores::{Blobs, StoreError};
 use rusqlite::{Connection, params};
 
 use super::error::store_error;
 use super::{rows, schema};
 
+/// What else is kept, and what goes.
+type Asked<'a> = &'a mut dyn FnMut() -> Result<Blobs, StoreError>;
+
 /// How long others may read what is to go.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Works on a connection of its own: making the file anew is no part of any transaction.
-pub(super) fn purge(
-    path: &Path,
-    purged: &[(StreamName, u64)],
-    named: &BTreeSet<Digest>,
-) -> Result<u64, StoreError> {
+pub(super) fn purge(path: &Path, purged: &[(StreamName, u64)], blobs: Asked<'_>) -> Result<u64, StoreError> {
     let connection = schema::connect(path)?;
-    let gone = in_one(&connection, purged, purged, named)?;
+    let gone = in_one(&connection, purged, purged, blobs)?;
     // Pages that were split hold copies of what was in them: only a file that is made anew holds none.
     connection.execute_batch("VACUUM").map_err(store_error)?;
     empty_log(&connection)?;
@@ -33,9 +32,9 @@ pub(super) fn release(
     path: &Path,
     now: &[(StreamName, u64)],
     purged: &[(StreamName, u64)],
-    named: &BTreeSet<Digest>,
+    blobs: Asked<'_>,
 ) -> Result<u64, StoreError> {
-    in_one(&schema::connect(path)?, now, purged, named)
+    in_one(&schema::connect(path)?, now, purged, blobs)
 }
 
 /// In one transaction, with what is deleted written over.
@@ -43,11 +42,11 @@ fn in_one(
     connection: &Connection,
     now: &[(StreamName, u64)],
     purged: &[(StreamName, u64)],
-    named: &BTreeSet<Digest>,
+    blobs: Asked<'_>,
 ) -> Result<u64, StoreError> {
     connection.pragma_update(None, "secure_delete", true).map_err(store_error)?;
     connection.execute_batch("BEGIN IMMEDIATE").map_err(store_error)?;
-    let gone = remove(connection, now, purged, named)?;
+    let gone = remove(connection, now, purged, blobs)?;
     connection.execute_batch("COMMIT").map_err(store_error)?;
     Ok(gone)
 }
@@ -57,7 +56,7 @@ fn remove(
     connection: &Connection,
     now: &[(StreamName, u64)],
     purged: &[(StreamName, u64)],
-    named: &BTreeSet<Digest>,
+    blobs: Asked<'_>,
 ) -> Result<u64, StoreError> {
     let mut held = BTreeSet::new();
     let mut gone = 0;
@@ -75,7 +74,15 @@ fn remove(
             "UPDATE events SET payload = NULL WHERE stream = ? AND sequence <= ? AND payload IS NOT NULL";
         gone += connection.execute(sql, row).map_err(store_error)? as u64;
     }
-    held.retain(|hash| !named.contains(&Digest::from_bytes(*hash)));
+    let Blobs { kept, gone: others } = blobs()?;
+    for hash in others {
+        let sql = "SELECT EXISTS (SELECT 1 FROM blobs WHERE hash = ?)";
+        let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
+        if statement.query_row([&hash.as_bytes()[..]], |row| row.get(0)).map_err(store_error)? {
+            held.insert(*hash.as_bytes());
+        }
+    }
+    held.retain(|hash| !kept.contains(&Digest::from_bytes(*hash)));
     if !held.is_empty() {
         keep_what_others_name(connection, purged, &mut held)?;
     }

@@ -22,7 +22,7 @@ pub fn purged_until(control: &[Record], stream: &StreamName) -> u64 {
     let facts = control.iter().filter(|record| record.event.kind == "payloads.purged");
     let facts = facts.filter_map(|record| serde_json::from_slice(record.payload.as_deref()?).ok());
     let purged = facts.filter_map(|fact| match fact {
-        Fact::PayloadsPurged { stream: purged, until } if purged == *stream => Some(until),
+        Fact::PayloadsPurged { stream: purged, until, .. } if purged == *stream => Some(until),
         _ => None,
     });
     purged.max().unwrap_or(0)

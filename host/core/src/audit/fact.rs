@@ -264,9 +264,14 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         causes: Vec<String>,
     },
-    /// The payloads of a stream were removed, up to and with this event.
+    /// The payloads of a stream were removed, up to and with this event; and, of a task's, the bytes of what it handed over.
     #[serde(rename = "payloads.purged")]
-    PayloadsPurged { stream: StreamName, until: u64 },
+    PayloadsPurged {
+        stream: StreamName,
+        until: u64,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        artifacts: bool,
+    },
 }
 
 /// How a task goes on that waited for a person.

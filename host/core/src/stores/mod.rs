@@ -113,15 +113,28 @@ pub trait BlobStore: Send + Sync {
     fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError>;
 }
 
+/// Blobs that no event has as its payload.
+#[derive(Debug, Clone, Default)]
+pub struct Blobs {
+    /// Those that are kept, whatever is purged.
+    pub kept: BTreeSet<Digest>,
+    /// Those that go with what is purged.
+    pub gone: BTreeSet<Digest>,
+}
+
 /// The way to remove payloads for good, which leaves every event and its hashes.
 pub trait PayloadPurge: Send + Sync {
     /// Removes the payloads of each of these streams up to and with an event, and the blobs that held them, so that
-    /// nothing of them is left in the store's files. What another event or one of `named` names is kept. Doing it
-    /// twice is doing it once. Gives how many payloads are gone that were there.
+    /// nothing of them is left in the store's files. What another event names is kept. Of the other `blobs` it is asked when nobody
+    /// can write any more. Doing it twice is doing it once. Gives how many payloads and blobs are gone that were there.
     ///
     /// # Errors
     /// Why some of it may still be there; then it is to be done again.
-    fn purge(&self, purged: &[(StreamName, u64)], named: &BTreeSet<Digest>) -> Result<u64, StoreError>;
+    fn purge(
+        &self,
+        purged: &[(StreamName, u64)],
+        blobs: &mut dyn FnMut() -> Result<Blobs, StoreError>,
+    ) -> Result<u64, StoreError>;
 
     /// The same for some of them, in one short transaction: `purged` are all that are to be gone, `now` those of them that go.
     /// They cannot be read any more; traces of them may be left in the file until the next [`Self::purge`].
@@ -132,7 +145,7 @@ pub trait PayloadPurge: Send + Sync {
         &self,
         now: &[(StreamName, u64)],
         purged: &[(StreamName, u64)],
-        named: &BTreeSet<Digest>,
+        blobs: &mut dyn FnMut() -> Result<Blobs, StoreError>,
     ) -> Result<u64, StoreError>;
 }
 

@@ -10,15 +10,19 @@ use serde_json::{Value, json};
 use crate::explain::Explained;
 use crate::text::{plain, plain_line};
 
-/// The explanation as text.
-pub(super) fn text(explained: &Explained) -> Result<String, Error> {
+/// The explanation as text; `tools` are what the caller calls it by, if it is a client.
+pub(super) fn text(explained: &Explained, tools: Option<&[String]>) -> Result<String, Error> {
     let mut text = String::new();
-    write_all(&mut text, explained)
+    write_all(&mut text, explained, tools)
         .map_err(|why| Error::new(Code::R0001, "an explanation does not print").because(why))?;
     Ok(text.trim_end().to_owned())
 }
 
-fn write_all(text: &mut String, explained: &Explained) -> Result<(), std::fmt::Error> {
+fn write_all(
+    text: &mut String,
+    explained: &Explained,
+    tools: Option<&[String]>,
+) -> Result<(), std::fmt::Error> {
     let Explained { contract, caller, authority, .. } = explained;
     writeln!(text, "{} {}", contract.name, contract.version)?;
     // Indented, so that no line of it looks like one of ours.
@@ -31,6 +35,13 @@ fn write_all(text: &mut String, explained: &Explained) -> Result<(), std::fmt::E
     };
     writeln!(text, "size       {} bytes; {compiled}", explained.bytes)?;
     writeln!(text, "caller     {}, ring {}", caller.agent, caller.ring)?;
+    match tools {
+        Some([]) => {
+            writeln!(text, "offered as no tool of this client: see its `skills` and its ring in [[client]]")?
+        }
+        Some(tools) => writeln!(text, "offered as {}", plain_line(&tools.join(", ")))?,
+        None => {}
+    }
     if let Some(ceiling) = explained.ceiling {
         writeln!(text, "ceiling    ring {ceiling}: it runs in ring {}", authority.ring)?;
     }
@@ -200,7 +211,7 @@ fn methods(web: &WebGrant, ring: Ring) -> Methods<'_> {
 }
 
 /// The explanation as data; its shape is in the help of the verb.
-pub(super) fn to_json(explained: &Explained) -> Value {
+pub(super) fn to_json(explained: &Explained, tools: Option<&[String]>) -> Value {
     let Explained { contract, caller, authority, .. } = explained;
     let powers = explained.powers.iter().map(|power| {
         json!({
@@ -226,7 +237,7 @@ pub(super) fn to_json(explained: &Explained) -> Value {
         "imports": explained.imports,
         "caller": {
             "agent": caller.agent, "ring": caller.ring, "ceiling": explained.ceiling,
-            "effective_ring": authority.ring,
+            "effective_ring": authority.ring, "tools": tools,
         },
         "own": { "ring": explained.own.ring, "limits": explained.own.limits },
         "validators": explained.validators,
