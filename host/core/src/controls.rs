@@ -25,11 +25,13 @@ pub enum Guard {
     Validator = 128,
     /// A call whose end nobody saw is not made again where that could have its effect twice.
     Once = 256,
+    /// What is told as durable is on the disk, and not only on its way there.
+    Sync = 512,
 }
 
 impl Guard {
     /// All of them, each with its name.
-    pub const ALL: [(&'static str, Self); 9] = [
+    pub const ALL: [(&'static str, Self); 10] = [
         ("ring", Self::Ring),
         ("ledger", Self::Ledger),
         ("kill", Self::Kill),
@@ -39,6 +41,7 @@ impl Guard {
         ("approval", Self::Approval),
         ("validator", Self::Validator),
         ("once", Self::Once),
+        ("sync", Self::Sync),
     ];
 }
 

@@ -11,7 +11,7 @@ use super::{ADA, Operator};
 use crate::servers::{RawServer, ok};
 
 /// No test waits longer for anything; it is no measure of speed.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A worker, which does not outlive its test.
 pub(super) struct Worker(Child);

@@ -12,6 +12,7 @@ mod doctor;
 mod durable;
 mod events;
 mod explain;
+pub(crate) mod faults;
 mod folders;
 mod handles;
 mod json;

@@ -229,7 +229,7 @@ fn a_log_that_is_cut_back_with_its_checkpoints_is_seen_from_outside_alone() {
     operator.does(&["audit", "verify"]);
     operator.does(&["audit", "verify", "--checkpoint", "first.txt"]);
     let said = operator.say(&["audit", "verify", "--checkpoint", "second.txt"]);
-    said.failed("R0521", 1).saying("it was cut");
+    said.failed("R0521", 1).saying("fewer checkpoints than when this one was taken: it was cut");
     // And whatever is written from there on leads elsewhere.
     operator.does(&["run", "hello", "--input", ADA]);
     operator.does(&["audit", "checkpoint"]);
@@ -237,6 +237,10 @@ fn a_log_that_is_cut_back_with_its_checkpoints_is_seen_from_outside_alone() {
         .say(&["audit", "verify", "--checkpoint", "second.txt"])
         .failed("R0521", 1)
         .saying("it was rewritten");
+    // Also where none is left to compare with.
+    sql(&operator, "DELETE FROM events WHERE stream = 'checkpoints'");
+    let said = operator.say(&["audit", "verify", "--checkpoint", "first.txt"]);
+    said.failed("R0521", 1).saying("no checkpoint at all: it was cut");
 }
 
 #[test]

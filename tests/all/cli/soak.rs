@@ -2,7 +2,7 @@
 //!
 //! `RINGFENCE_KILLS=500` makes it a long run; `RINGFENCE_SEED` repeats one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -32,10 +32,15 @@ fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
+/// What decides a run where nobody says which to repeat.
+pub(super) fn seed() -> u64 {
+    number("RINGFENCE_SEED").unwrap_or(u64::from(std::process::id()))
+}
+
 #[test]
 fn workers_that_are_killed_lose_no_task_and_have_no_effect_twice() {
     let kills = number("RINGFENCE_KILLS").map_or(KILLS, |kills| u32::try_from(kills).unwrap());
-    let seed = number("RINGFENCE_SEED").unwrap_or(u64::from(std::process::id()));
+    let seed = seed();
     let mut numbers = Numbers(seed);
     let server = RawServer::start(|_, stream| {
         std::thread::sleep(Duration::from_millis(15));
@@ -65,54 +70,72 @@ fn workers_that_are_killed_lose_no_task_and_have_no_effect_twice() {
         }
     }
     operator.does(&["work", "--idle"]);
-    settle(&operator, &server, seed);
-    check(&operator, &server, &tasks, seed);
+    let again = settle(&operator, &server, seed);
+    check(&operator, &server, &tasks, &again, seed);
 }
 
-/// A person looks at the server for each request whose end nobody saw, and says what became of it.
-fn settle(operator: &Operator, server: &RawServer, seed: u64) {
-    let (waiting, _) = operator.json(&["inbox"]);
-    for item in waiting.as_array().unwrap() {
-        assert_eq!(item["state"], "suspended", "seed {seed}: {item}");
-        let task = item["task"].as_str().unwrap();
-        let arrived = server.requests().iter().any(|one| one.starts_with(&format!("POST /once/{task} ")));
-        match arrived {
-            true => operator.does(&[
-                "inbox",
-                "settle",
-                task,
-                "--answer",
-                r#"{"status":200,"headers":[],"body":{"text":"done"}}"#,
-            ]),
-            false => operator.does(&["inbox", "retry", task]),
-        };
+/// A person looks at the server for each request whose end nobody saw, and says what became of it; a task that was claimed too often, as
+/// happens where workers get nothing done in their time, is run again, and may come to wait for such a request then. Gives those.
+fn settle(operator: &Operator, server: &RawServer, seed: u64) -> HashSet<String> {
+    let mut again = HashSet::new();
+    for _ in 0..2 {
+        let (waiting, _) = operator.json(&["inbox"]);
+        for item in waiting.as_array().unwrap() {
+            let task = item["task"].as_str().unwrap();
+            if item["state"] == "suspended" {
+                decide(operator, server, task, task);
+            } else {
+                let (shown, _) = operator.json(&["task", "show", task]);
+                assert_eq!(shown[0]["outcome"]["error"]["code"], "R0511", "seed {seed}: {item}: {shown}");
+                operator.does(&["inbox", "retry", task]);
+                again.insert(task.to_owned());
+            }
+        }
+        operator.does(&["work", "--idle"]);
     }
-    operator.does(&["work", "--idle"]);
+    again
+}
+
+/// A person decides on a task whose requests end with this.
+pub(super) fn decide(operator: &Operator, server: &RawServer, task: &str, label: &str) {
+    let arrived = server.requests().iter().any(|one| one.starts_with(&format!("POST /once/{label} ")));
+    let answer = r#"{"status":200,"headers":[],"body":{"text":"done"}}"#;
+    match arrived {
+        true => operator.does(&["inbox", "settle", task, "--answer", answer]),
+        false => operator.does(&["inbox", "retry", task]),
+    };
 }
 
 /// Every task completed once; no request that must not come twice did, and those that may came with the same key.
-fn check(operator: &Operator, server: &RawServer, tasks: &[String], seed: u64) {
+fn check(operator: &Operator, server: &RawServer, tasks: &[String], again: &HashSet<String>, seed: u64) {
     let (listed, _) = operator.json(&["task", "list", "--most", "100000"]);
     let completed = listed.as_array().unwrap().iter().filter(|task| task["status"] == "completed").count();
     assert_eq!(completed, tasks.len(), "seed {seed}: {listed:#}");
-    let mut keys: HashMap<String, Vec<String>> = HashMap::new();
-    for request in server.requests().iter().filter(|request| request.starts_with("POST")) {
-        let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-        let key = request.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
-        keys.entry(path).or_default().push(key.expect("a key").to_owned());
-    }
+    let keys = keys(server);
     for task in tasks {
-        let once = keys.get(&format!("/once/{task}")).map_or(0, Vec::len);
-        assert_eq!(once, 1, "seed {seed}: {task} asked once");
-        let keyed = keys.get(&format!("/keyed/{task}")).expect("it asked");
+        let keys = |path: &str| keys.get(&format!("/{path}/{task}")).cloned().unwrap_or_default();
+        assert_eq!(keys("once").len(), 1, "seed {seed}: {task} asked once");
+        let keyed = keys("keyed");
+        assert!(!keyed.is_empty(), "seed {seed}: {task} asked");
         assert!(keyed.iter().all(|key| *key == keyed[0]), "seed {seed}: {task}: {keyed:?}");
         let (records, _) = operator.json(&["audit", "log", task]);
         let ends = records.as_array().unwrap().iter().filter(|record| record["kind"] == "task.ended").count();
-        assert_eq!(ends, 1, "seed {seed}: {task} ended once");
+        assert_eq!(ends, 1 + usize::from(again.contains(task)), "seed {seed}: {task} ended once");
         assert_eq!(
             records.as_array().and_then(|all| all.last()).map(|last| &last["kind"]),
             Some(&Value::from("task.ended"))
         );
     }
     operator.does(&["audit", "verify"]);
+}
+
+/// The keys of the requests that came to each path and may have had an effect.
+pub(super) fn keys(server: &RawServer) -> HashMap<String, Vec<String>> {
+    let mut keys: HashMap<String, Vec<String>> = HashMap::new();
+    for request in server.requests().iter().filter(|request| request.starts_with("POST")) {
+        let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+        let key = request.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
+        keys.entry(path).or_default().push(key.expect("a key").to_owned());
+    }
+    keys
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ringfence_core::controls::{Guard, is_on};
 use ringfence_core::stores::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -147,7 +148,8 @@ fn prepare(path: &Path) -> Result<Connection, StoreError> {
             "its file system allows no write-ahead log, only {mode}"
         )));
     }
-    connection.pragma_update(None, "synchronous", "full").map_err(store_error)?;
+    let synchronous = if is_on(Guard::Sync) { "full" } else { "off" };
+    connection.pragma_update(None, "synchronous", synchronous).map_err(store_error)?;
     connection.pragma_update(None, "cell_size_check", true).map_err(store_error)?;
     connection.pragma_update(None, "journal_size_limit", 64 << 20).map_err(store_error)?;
     if version < SCHEMA {

@@ -116,8 +116,13 @@ impl Checkpoints {
     /// # Errors
     /// How this log is not the one that it was taken of.
     pub fn check_outside(&self, outside: &Checkpoint) -> Result<(), TreeProofError> {
-        if self.origin() != Some(&outside.origin) {
-            return Err(TreeProofError("the checkpoint that was kept is of another log"));
+        match self.origin() {
+            Some(origin) if *origin == outside.origin => {}
+            Some(_) => return Err(TreeProofError("the checkpoint that was kept is of another log")),
+            None => {
+                let why = "the log has no checkpoint at all: it was cut, or the one that was kept is of another log";
+                return Err(TreeProofError(why));
+            }
         }
         match self.tree.root_at(outside.size) {
             None => {

@@ -2,6 +2,7 @@
 
 mod damage;
 mod hygiene;
+mod torn;
 
 use std::fs;
 use std::path::PathBuf;
