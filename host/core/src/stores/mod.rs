@@ -37,7 +37,9 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let (code, hint) = match &error {
             StoreError::Conflict(_) => (Code::R0507, "two hosts worked on one stream; look at the audit log"),
-            StoreError::Unwritable(_) => (Code::R0501, "make room, or give this user write permission"),
+            StoreError::Unwritable(_) => {
+                (Code::R0501, "make room, let this user write, or change a broken disk")
+            }
             StoreError::Locked(_) => (Code::R0503, "wait for the process that holds it, or end it"),
             StoreError::Damaged(_) => (Code::R0502, "move the file away and restore a backup"),
         };
