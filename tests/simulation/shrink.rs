@@ -45,15 +45,8 @@ fn smaller(plan: &Plan) -> Vec<Plan> {
         first.script.fails_first = false;
         first
     });
-    for quieter in even.into_iter().chain(unasked).chain(first) {
-        // What befell a host at a place of its work befalls it at another turn then, or another host.
-        if let [fault] = quieter.faults[..] {
-            let moments = (0..=fault.life).flat_map(|life| (0..40).map(move |turn| (life, turn)));
-            let moved = moments.map(|(life, turn)| vec![Fault { life, turn, ..fault }]);
-            found.extend(moved.map(|faults| Plan { faults, ..quieter.clone() }));
-        }
-        found.push(quieter);
-    }
+    found.extend(even.into_iter().chain(unasked).chain(first));
+    found = found.into_iter().flat_map(elsewhere).collect();
     for (place, fault) in plan.faults.iter().enumerate() {
         found.extend(plainer(fault).map(|plainer| {
             let mut smaller = plan.clone();
@@ -74,6 +67,19 @@ fn smaller(plan: &Plan) -> Vec<Plan> {
         found.push(smaller);
     }
     found
+}
+
+/// A plan with less in it, and the same with its fault at other moments if one is left: what befell a host at a place of its work
+/// befalls it at another turn then, or another host.
+fn elsewhere(plan: Plan) -> Vec<Plan> {
+    let mut moved = Vec::new();
+    if let [fault] = plan.faults[..] {
+        let moments = (0..=fault.life).flat_map(|life| (0..40).map(move |turn| (life, turn)));
+        let faults = moments.map(|(life, turn)| vec![Fault { life, turn, ..fault }]);
+        moved.extend(faults.map(|faults| Plan { faults, ..plan.clone() }));
+    }
+    moved.insert(0, plan);
+    moved
 }
 
 /// A list without each of its parts: halves, quarters, and so on down to single elements.
