@@ -16,7 +16,7 @@ pub(super) fn outside_of_intent(program: &Program, turn: &Turn) -> Option<String
     (!is_in).then(|| outside(intent, &wanted.name))
 }
 
-/// Why the gate would let nothing through of what a turn wants within its intent, if it were asked for now.
+/// Why the gate would let nothing through of what a turn wants within its intent, if it were asked for at once.
 pub(super) fn denied(gate: &mut Gate, program: &Program, turn: &Turn) -> Option<String> {
     let wanted = turn.requested_tool.as_ref().filter(|_| turn.status == TurnStatus::ToolRequest)?;
     let intent = program.intent(&turn.intent)?;
