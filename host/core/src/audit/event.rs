@@ -1,6 +1,7 @@
 //! One event, and the bytes that its hash is taken over.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::Arc;
 
@@ -85,15 +86,28 @@ pub struct Head {
     pub hash: Digest,
 }
 
+thread_local! {
+    /// What the hash of an event is taken over, kept from one to the next: of the same size as a payload, and payloads are
+    /// freed by another thread than takes them.
+    static HASHED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
 impl Event {
     /// The hash that the event must have: BLAKE3 over its fields in order, each behind its length, so that no
     /// byte can move from one field to the next.
     #[must_use]
     pub fn compute_hash(&self) -> Digest {
-        let mut buffer = Vec::with_capacity(320);
+        HASHED.with_borrow_mut(|hashed| {
+            hashed.clear();
+            self.write_hashed(hashed);
+            Digest::of(hashed)
+        })
+    }
+
+    fn write_hashed(&self, hashed: &mut Vec<u8>) {
         let mut field = |bytes: &[u8]| {
-            buffer.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-            buffer.extend_from_slice(bytes);
+            hashed.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+            hashed.extend_from_slice(bytes);
         };
         field(b"ringfence.event.v1");
         field(self.stream.as_str().as_bytes());
@@ -105,6 +119,5 @@ impl Event {
         field(&self.trace.0.to_le_bytes());
         field(self.payload_hash.as_bytes());
         field(self.previous.as_bytes());
-        Digest::of(&buffer)
     }
 }

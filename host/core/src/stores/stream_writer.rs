@@ -25,6 +25,8 @@ struct End {
     head: Head,
     ring: Option<Ring>,
     waiting: Vec<Record>,
+    /// How many are likely to wait before the next are handed over.
+    usual: usize,
     receipts: Vec<Receipt>,
     /// The first failure: nothing that comes after it can be durable.
     failed: Option<StoreError>,
@@ -60,7 +62,7 @@ impl StreamWriter {
         head: Head,
     ) -> Self {
         let end =
-            End { head, ring: None, waiting: Vec::with_capacity(SHORT), receipts: Vec::new(), failed: None };
+            End { head, ring: None, waiting: Vec::new(), usual: SHORT, receipts: Vec::new(), failed: None };
         Self { log, clock, stream, actor, trace, end: Mutex::new(end) }
     }
 
@@ -86,6 +88,10 @@ impl StreamWriter {
         let mut end = self.lock();
         let envelope = Envelope { actor: &self.actor, ring: end.ring, trace: self.trace };
         let record = chain(&self.stream, end.head, &*self.clock, &envelope, fact);
+        if end.waiting.is_empty() {
+            let usual = end.usual;
+            end.waiting.reserve(usual);
+        }
         end.head = Head { sequence: record.event.sequence, hash: record.event.hash };
         end.waiting.push(record);
         if end.waiting.len() >= BATCH {
@@ -122,8 +128,8 @@ impl StreamWriter {
 
     fn hand_over_locked(&self, end: &mut End) {
         if !end.waiting.is_empty() {
-            let next = Vec::with_capacity(end.waiting.len().min(BATCH));
-            let records = std::mem::replace(&mut end.waiting, next);
+            let records = std::mem::take(&mut end.waiting);
+            end.usual = records.len();
             end.receipts.push(self.log.append(records));
         }
     }
