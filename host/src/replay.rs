@@ -1,35 +1,31 @@
-//! Runs a finished task again from its record.
+//! Runs a task again from its record, to its end or up to a call.
 
 use std::sync::Arc;
 
 use ringfence_core::audit::{Fact, Verifier};
 use ringfence_core::error::{Code, Error};
-use ringfence_core::gate::Journal;
 use ringfence_core::ids::{StreamName, TaskId};
-use ringfence_core::pipeline::{self, Replayed};
+use ringfence_core::pipeline::{self, At, Replayed, Seen};
 
 use crate::wiring::{Running, Store, scratch_log};
 use crate::{app, proofs};
-use serde_json::{Value, json};
 
-/// What a skill saw of the outside, up to a call: each call with its arguments and its answer, in order.
+/// Checks the task's stream, and repeats it from there up to a call; nothing outside is touched. What comes behind the call is not
+/// repeated, so that a task can be looked into however it ended.
 ///
 /// # Errors
-/// `R0414` if there is no such call, and the store's.
-pub fn seen(store: &Store, task: &TaskId, until: u64) -> Result<Vec<Value>, Error> {
-    let facts = app::facts(store, task)?;
-    let mut calls = Journal::from_facts(&facts);
-    let seen: Vec<Value> = calls
-        .calls()
-        .iter()
-        .filter(|recorded| recorded.call.number <= until)
-        .map(|recorded| json!({ "call": recorded.call, "end": format!("{:?}", recorded.end) }))
-        .collect();
-    if seen.len() as u64 >= until {
-        return Ok(seen);
-    }
-    Err(Error::new(Code::R0414, format!("`{task}` has no call {until}"))
-        .hint("see its calls: ringfence audit log TASK"))
+/// `R0414` if there is no such call, `R0504` if the record was altered, `R0505` naming the call at which run and record part.
+pub async fn look(running: &Running, task: &TaskId, at: At) -> Result<Seen, Error> {
+    let facts = checked(&running.store, task)?;
+    let clock = Arc::clone(&running.store.clock);
+    let others = |judge: &TaskId| checked(&running.store, judge).map_err(|why| why.to_string());
+    let of = (task, facts.as_slice());
+    let seen = pipeline::look(&*running.host.sandbox, clock, scratch_log(), of, &others, at).await;
+    let of_attempt = at.attempt.map(|attempt| format!(" in attempt {attempt}")).unwrap_or_default();
+    seen.map_err(|why| differs(task, why))?.ok_or_else(|| {
+        Error::new(Code::R0414, format!("`{task}` has no call {}{of_attempt}", at.call))
+            .hint("see its calls: ringfence audit log TASK")
+    })
 }
 
 /// Checks the task's stream and those of the tasks that judged what it gave, and repeats it from its own; nothing outside is
@@ -43,9 +39,11 @@ pub async fn replay(running: &Running, task: &TaskId) -> Result<Replayed, Error>
     let others = |judge: &TaskId| checked(&running.store, judge).map_err(|why| why.to_string());
     let replayed =
         pipeline::replay(&*running.host.sandbox, clock, scratch_log(), task, &facts, &others).await;
-    replayed.map_err(|why| {
-        Error::new(Code::R0505, format!("the replay of {task} differs from its record")).because(why)
-    })
+    replayed.map_err(|why| differs(task, why))
+}
+
+fn differs(task: &TaskId, why: String) -> Error {
+    Error::new(Code::R0505, format!("the replay of {task} differs from its record")).because(why)
 }
 
 /// The facts of a task whose stream is whole.

@@ -20,6 +20,7 @@ mod fuzz;
 mod guests;
 mod harness;
 mod listing;
+mod looking;
 mod lost;
 mod mcp;
 mod models;

@@ -11,7 +11,7 @@ use ringfence_core::contract::parse;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::KillTarget;
 use ringfence_core::ids::{StreamName, TaskId};
-use ringfence_core::pipeline::{Order, Submitted};
+use ringfence_core::pipeline::{At, Order, Replayed, Seen, Submitted};
 use ringfence_core::stores::WorkState;
 use serde_json::{Value, json};
 
@@ -63,9 +63,12 @@ enum TaskVerb {
     Replay {
         /// Which
         task: TaskId,
-        /// Show what the skill saw up to this call
+        /// Stop at this call, and show what the skill saw until then
         #[arg(long, value_name = "CALL")]
         at: Option<u64>,
+        /// In which attempt, from 1; the last one that made such a call where nothing is said
+        #[arg(long, value_name = "ATTEMPT", requires = "at")]
+        attempt: Option<usize>,
         /// From a file of `audit export`, wherever that was written
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
@@ -108,7 +111,10 @@ impl Task {
                 show::note("decided; a worker goes on with it: ringfence work --idle");
                 Ok(ExitCode::SUCCESS)
             }
-            TaskVerb::Replay { task, at, from } => replay_one(&task, at, from.as_deref(), global).await,
+            TaskVerb::Replay { task, at, attempt, from } => {
+                let at = at.map(|call| At { attempt, call });
+                replay_one(&task, at, from.as_deref(), global).await
+            }
             TaskVerb::Receipt { task, output } => {
                 let receipt = proofs::receipt(&global.store()?, &task, &operator()).await?;
                 write_out(output.as_deref(), &to_text(&receipt))?;
@@ -238,7 +244,7 @@ async fn cancel(task: &TaskId, global: &Global) -> Result<ExitCode, Error> {
 
 async fn replay_one(
     task: &TaskId,
-    at: Option<u64>,
+    at: Option<At>,
     from: Option<&Path>,
     global: &Global,
 ) -> Result<ExitCode, Error> {
@@ -250,21 +256,31 @@ async fn replay_one(
             wiring::start(config, store, this_program()?)?
         }
     };
-    let replayed = replay::replay(&running, task).await?;
-    let seen = match at {
-        Some(call) => replay::seen(&running.store, task, call)?,
-        None => Vec::new(),
-    };
-    if global.json {
-        show::data(json!({
-            "task": task, "same": true, "attempts": replayed.attempts, "fuel": replayed.fuel, "seen": seen,
-        }))?;
+    if let Some(at) = at {
+        show_seen(&replay::look(&running, task, at).await?, global)?;
         return Ok(ExitCode::SUCCESS);
     }
-    for call in &seen {
-        show::data(plain_line(&call.to_string()))?;
+    let Replayed { attempts, fuel } = replay::replay(&running, task).await?;
+    if global.json {
+        show::data(json!({ "task": task, "same": true, "attempts": attempts, "fuel": fuel }))?;
+        return Ok(ExitCode::SUCCESS);
     }
-    let (attempts, fuel) = (replayed.attempts, replayed.fuel);
     show::data(format_args!("the same: {attempts} attempts, {fuel} fuel, every call and every output"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the skill got first, and then each call with its answer: a line each.
+fn show_seen(seen: &Seen, global: &Global) -> Result<(), Error> {
+    if global.json {
+        return show::data(json!(seen));
+    }
+    show::data(format_args!("attempt {}, begun {}", seen.attempt, time(seen.start)))?;
+    show::data(plain_line(&format!("input {}", seen.input)))?;
+    for violation in &seen.violations {
+        show::data(plain_line(&format!("violation {}", json!(violation))))?;
+    }
+    if let Some(context) = &seen.context {
+        show::data(plain_line(&format!("context {}", json!(context))))?;
+    }
+    seen.calls.iter().try_for_each(|call| show::data(plain_line(&call.to_string())))
 }

@@ -427,6 +427,14 @@ fn a_correction_that_makes_the_same_effect_again_is_answered_from_the_log() {
     assert_eq!((count("POST"), count("GET")), (2, 2), "two orders are two, and the same two again are none");
     let task = run["task"].as_str().unwrap();
     assert!(operator.does(&["task", "replay", task]).starts_with("the same: 2 attempts"));
+    let (seen, _) = operator.json(&["task", "replay", task, "--at", "1"]);
+    assert_eq!((&seen["attempt"], seen["calls"].as_array().unwrap().len()), (&json!(2), 1), "{seen}");
+    assert_eq!(seen["violations"][0]["path"], "/0", "the second attempt saw what was wrong with the first");
+    let first = operator.does(&["task", "replay", task, "--at", "2", "--attempt", "1"]);
+    let lines: Vec<_> = first.lines().collect();
+    assert!(lines[0].starts_with("attempt 1, begun 20") && lines[1].starts_with("input {"), "{first}");
+    assert_eq!(lines.len(), 4, "{first}");
+    operator.say(&["task", "replay", task, "--at", "4"]).failed("R0414", 2).saying("no call 4");
 }
 
 #[test]

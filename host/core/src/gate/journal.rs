@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::approve::Asked;
 use super::{Call, SkillsValidate, TrapReason};
@@ -59,6 +59,8 @@ pub struct Journal {
     after: After,
     /// A call whose end nobody saw and that a person wants to be made once more.
     repeat: Option<u64>,
+    /// The call at which whoever repeats it is to stop.
+    until: Option<u64>,
     /// When its last call began to sleep, if that is the last thing recorded.
     sleeping_since: Option<Timestamp>,
 }
@@ -86,6 +88,23 @@ pub(super) enum Next<A> {
     Asked(Box<Asked>),
     /// Nothing: from here on the attempt is live.
     Live,
+}
+
+impl Recorded {
+    /// The call as the skill made it, and what it was told.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let (word, told) = match &self.end {
+            RecordedEnd::Answer(answer) => ("answer", answer.clone()),
+            RecordedEnd::Error(refusal) => ("error", json!(refusal)),
+            RecordedEnd::Stopped => ("ended", Value::from("it ended the run")),
+            RecordedEnd::Unknown | RecordedEnd::Lost => ("ended", Value::from("nobody saw how")),
+            RecordedEnd::Asked(_) => ("ended", Value::from("it waited for an approval")),
+        };
+        let mut call = json!(self.call);
+        call[word] = told;
+        call
+    }
 }
 
 impl Journal {
@@ -172,13 +191,19 @@ impl Journal {
         Self { after: After::Live, repeat, sleeping_since, ..self }
     }
 
+    /// The same up to a call: who makes it again stops there.
+    #[must_use]
+    pub fn stopping_at(self, number: u64) -> Self {
+        Self { until: Some(number), ..self }
+    }
+
     /// Takes out what the host asked of those who judge the attempt's output: the attempt itself does not make these calls.
     #[must_use]
     pub fn take_judging(&mut self) -> Self {
         let is_judging = |recorded: &Recorded| recorded.call.call == SkillsValidate::NAME;
         let (judging, own) = std::mem::take(&mut self.calls).into_iter().partition(is_judging);
         self.calls = own;
-        Self { calls: judging, after: self.after, repeat: self.repeat, sleeping_since: None }
+        Self { calls: judging, after: self.after, repeat: self.repeat, ..Self::default() }
     }
 
     /// What the calls that are left were answered, one after the other; none where one was not.
@@ -220,6 +245,9 @@ impl Journal {
         if was.fuel != made.fuel {
             let Recorded { call: CallFact { fuel, .. }, .. } = &recorded;
             return Err(differs(format!("`{}` came at fuel {}; {fuel} was recorded", made.call, made.fuel)));
+        }
+        if self.until == Some(made.number) {
+            return Err(TrapReason::Reached(made.number));
         }
         let repeated = recorded.repeated;
         match recorded.end {

@@ -35,6 +35,9 @@ pub enum TrapReason {
     /// It does something else than its record says.
     #[error("{0}")]
     Diverged(#[from] Divergence),
+    /// It has come to the call at which a replay was to stop.
+    #[error("call {0} is where the replay stops")]
+    Reached(u64),
     /// It has come to a call that waits for a person.
     #[error("{0}")]
     Unresolved(#[from] Unresolved),

@@ -8,14 +8,15 @@ use super::execute::charge_request;
 use super::validate::charge_output;
 use super::verdicts::{self, Bench, Others, judged_again};
 use crate::audit::{AttemptEnd, Decision, Fact, LimitHit, TraceId};
+use crate::contract::Violation;
 use crate::gate::{Books, Gate, Inputs, Journal, TrapReason};
-use crate::governance::{Authority, Cost, Exhausted, Ledger, StopSwitch};
+use crate::governance::{Authority, Cost, Exhausted, Ledger, Reservation, StopSwitch};
 use crate::ids::{Agent, Digest, StreamName, TaskId};
 use crate::limit::{Amounts, Limit};
-use crate::sandbox::{End, Job, Request, Sandbox};
+use crate::sandbox::{End, Job, Ran, Request, Sandbox};
 use crate::stores::{EventLog, StreamWriter};
 use crate::system::Clock;
-use crate::units::{Bytes, Fuel};
+use crate::units::{Bytes, Fuel, Timestamp};
 
 /// A task that was run again and did the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,15 @@ struct Recorded {
     validators: Vec<String>,
 }
 
+/// A task that is being repeated.
+pub(super) struct Rerun<'a> {
+    sandbox: &'a dyn Sandbox,
+    pub(super) books: Arc<Books>,
+    recorded: Recorded,
+    facts: &'a [Fact],
+    others: &'a Others<'a>,
+}
+
 /// Repeats a task from its facts. `scratch` takes the events that the repetition leaves; it is not the task's log. `others`: the
 /// records of those who judged what it gave.
 ///
@@ -48,39 +58,184 @@ pub async fn replay(
     facts: &[Fact],
     others: &Others<'_>,
 ) -> Result<Replayed, String> {
-    let first_end = facts.iter().position(|fact| matches!(fact, Fact::TaskEnded { .. }));
-    let mut recorded = Recorded::from_facts(&facts[..first_end.unwrap_or(facts.len())], facts)?;
-    let trace = TraceId::default();
-    let agent = recorded.authority.agent.text();
-    let log = StreamWriter::create(scratch, Arc::clone(&clock), StreamName::task(task), agent, trace);
-    let switch = Arc::new(StopSwitch::default());
-    let books = Arc::new(Books::new(log, Ledger::new(recorded.limits), switch, clock));
-    let mut replayed = Replayed { attempts: 0, fuel: 0 };
-    let mut is_over = false;
-    for (index, fact) in facts.iter().enumerate() {
-        match fact {
-            Fact::TaskEnded { .. } => is_over = true,
-            Fact::ContextBound { context } if !context.is_whole() => {
-                return Err(format!("the context `{}` has other content than its hashes say", context.name));
-            }
-            Fact::ContextBound { context } => books.set_context(context.clone()),
-            // A person has had it begun anew, with a ledger on which nothing is used.
-            Fact::TaskDecided { decision: Decision::Retry | Decision::Amend { .. }, .. } if is_over => {
-                is_over = false;
-                recorded = Recorded::from_facts(&facts[..=index], &facts[index..])?;
-                books.with_ledger(|ledger| *ledger = Ledger::new(recorded.limits));
-            }
-            // Its hosts were lost, and a person had the task begun anew: it has no end to compare with.
-            Fact::AttemptStarted { .. } if !has_end(&facts[index + 1..]) => {}
-            Fact::AttemptStarted { .. } => {
-                let fuel = repeat_attempt(sandbox, &books, &recorded, &facts[index..], others).await?;
-                replayed.attempts += 1;
-                replayed.fuel += fuel;
-            }
-            _ => {}
-        }
+    Rerun::new(sandbox, clock, scratch, task, facts, others)?.go_to(facts.len()).await
+}
+
+impl<'a> Rerun<'a> {
+    pub(super) fn new(
+        sandbox: &'a dyn Sandbox,
+        clock: Arc<dyn Clock>,
+        scratch: Arc<dyn EventLog>,
+        task: &TaskId,
+        facts: &'a [Fact],
+        others: &'a Others<'a>,
+    ) -> Result<Self, String> {
+        let first_end = facts.iter().position(|fact| matches!(fact, Fact::TaskEnded { .. }));
+        let recorded = Recorded::from_facts(&facts[..first_end.unwrap_or(facts.len())], facts)?;
+        let agent = recorded.authority.agent.text();
+        let stream = StreamName::task(task);
+        let log = StreamWriter::create(scratch, Arc::clone(&clock), stream, agent, TraceId::default());
+        let switch = Arc::new(StopSwitch::default());
+        let books = Arc::new(Books::new(log, Ledger::new(recorded.limits), switch, clock));
+        Ok(Self { sandbox, books, recorded, facts, others })
     }
-    Ok(replayed)
+
+    /// Repeats what was done before the fact at this place.
+    pub(super) async fn go_to(&mut self, place: usize) -> Result<Replayed, String> {
+        let mut replayed = Replayed { attempts: 0, fuel: 0 };
+        let mut is_over = false;
+        let facts = self.facts;
+        for (index, fact) in facts[..place].iter().enumerate() {
+            match fact {
+                Fact::TaskEnded { .. } => is_over = true,
+                Fact::ContextBound { context } if !context.is_whole() => {
+                    return Err(format!(
+                        "the context `{}` has other content than its hashes say",
+                        context.name
+                    ));
+                }
+                Fact::ContextBound { context } => self.books.set_context(context.clone()),
+                // A person has had it begun anew, with a ledger on which nothing is used.
+                Fact::TaskDecided { decision: Decision::Retry | Decision::Amend { .. }, .. } if is_over => {
+                    is_over = false;
+                    self.recorded = Recorded::from_facts(&facts[..=index], &facts[index..])?;
+                    self.books.with_ledger(|ledger| *ledger = Ledger::new(self.recorded.limits));
+                }
+                // Its hosts were lost, and a person had the task begun anew: it has no end to compare with.
+                Fact::AttemptStarted { .. } if !has_end(&facts[index + 1..]) => {}
+                Fact::AttemptStarted { .. } => {
+                    let fuel = self.repeat_attempt(&facts[index..]).await?;
+                    replayed.attempts += 1;
+                    replayed.fuel += fuel;
+                }
+                _ => {}
+            }
+        }
+        Ok(replayed)
+    }
+
+    async fn repeat_attempt(&self, facts: &[Fact]) -> Result<u64, String> {
+        let Self { books, recorded, others, .. } = self;
+        let started = Started::of(facts)?;
+        let attempt = started.attempt;
+        let end = facts.iter().position(|fact| matches!(fact, Fact::AttemptEnded { .. }));
+        let end = end.ok_or_else(|| format!("attempt {attempt} has no end"))?;
+        let Fact::AttemptEnded { fuel: fuel_used, end: recorded_end, .. } = &facts[end] else {
+            return Err(format!("attempt {attempt} has no end"));
+        };
+        if let Some(why) = ended_from_outside(recorded_end) {
+            return Err(format!(
+                "attempt {attempt} {why}: from outside, so that no repetition can end like it"
+            ));
+        }
+        if let AttemptEnd::NotAdmitted { limit } = recorded_end
+            && limit.name == Limit::WallMs
+        {
+            return never_began(attempt, *limit, recorded.limits, &facts[..end]);
+        }
+        let mut journal = Journal::from_facts(&facts[..end]);
+        let judging = journal.take_judging();
+        let (ran, fuel_reserved) = match (self.admit(&started), recorded_end) {
+            (Err(exhausted), _) => {
+                return compare(attempt, recorded_end, &End::NotAdmitted(exhausted)).map(|()| 0);
+            }
+            (Ok(_), AttemptEnd::NotAdmitted { limit }) => {
+                return Err(format!(
+                    "attempt {attempt} is within its limit of {}, and did not begin",
+                    limit.name
+                ));
+            }
+            (Ok((reserved, room)), _) => (self.run(&started, journal, room).await?, reserved),
+        };
+        let end = books.with_ledger(|ledger| {
+            ledger.settle(fuel_reserved, &Amounts::NONE.with(Limit::Fuel, ran.fuel.0));
+            charged(ledger, ran.end)
+        });
+        let Recorded { authority, validators, input, .. } = recorded;
+        let bench = Bench { books, authority, validators, input, others };
+        let judged = judged_again(&bench, end, recorded_end, ran.fuel, judging).await;
+        let (end, verdict) = judged.map_err(|why| format!("attempt {attempt}: {why}"))?;
+        compare(attempt, recorded_end, &end)?;
+        if let Some(verdict) = verdict {
+            verdicts::compare(attempt, recorded_end, &verdict)?;
+        }
+        if ran.fuel.0 != *fuel_used {
+            return Err(format!("attempt {attempt} used {} fuel; {fuel_used} was recorded", ran.fuel));
+        }
+        Ok(ran.fuel.0)
+    }
+
+    /// Sets aside what an attempt was given; also says how many bytes it may give back.
+    pub(super) fn admit(&self, started: &Started) -> Result<(Reservation, u64), Exhausted> {
+        self.books.with_ledger(|ledger| {
+            charge_request(ledger, &self.request(started))?;
+            // Without any fuel nothing begins.
+            let fixed = Amounts::NONE.with(Limit::Fuel, started.fuel.max(1));
+            let reserved = ledger.reserve(&Cost { fixed, up_to: None })?;
+            Ok((reserved, ledger.left(Limit::BytesOut)))
+        })
+    }
+
+    /// Runs an attempt again as it began, with what its calls were answered.
+    pub(super) async fn run(&self, started: &Started, journal: Journal, room: u64) -> Result<Ran, String> {
+        let Recorded { component, authority, .. } = &self.recorded;
+        let (here, was) = (self.sandbox.fingerprint_of(component), &started.engine);
+        if *was != here {
+            let attempt = started.attempt;
+            return Err(format!("attempt {attempt} was recorded with engine {was}; this is {here}"));
+        }
+        let inputs = Inputs::new(started.seed.as_bytes(), started.start);
+        let gate = Gate::replay(Arc::clone(&self.books), Arc::clone(authority), inputs, journal);
+        let job = Job {
+            component: *component,
+            powers: authority.powers,
+            request: self.request(started),
+            fuel: Fuel(started.fuel),
+            memory: Bytes(started.memory),
+            output: Bytes(room),
+            wall: Duration::from_secs(3600),
+            gate,
+        };
+        let ran = self.sandbox.run(job).await;
+        self.books.end_printing();
+        Ok(ran)
+    }
+
+    /// What the skill gets.
+    pub(super) fn request(&self, started: &Started) -> Request {
+        Request { input: self.recorded.input.clone(), violations: started.violations.clone() }
+    }
+}
+
+/// An attempt as its record says that it began.
+pub(super) struct Started {
+    pub(super) attempt: u32,
+    pub(super) start: Timestamp,
+    seed: Digest,
+    fuel: u64,
+    memory: u64,
+    engine: Arc<str>,
+    violations: Vec<Violation>,
+}
+
+impl Started {
+    pub(super) fn of(facts: &[Fact]) -> Result<Self, String> {
+        let Some(Fact::AttemptStarted { attempt, seed, start, fuel, memory, engine, violations }) =
+            facts.first()
+        else {
+            return Err("an attempt has no beginning".into());
+        };
+        let (engine, violations) = (Arc::clone(engine), violations.clone());
+        Ok(Self {
+            attempt: *attempt,
+            start: *start,
+            seed: *seed,
+            fuel: *fuel,
+            memory: *memory,
+            engine,
+            violations,
+        })
+    }
 }
 
 /// Whether an attempt ended, and not only the next one.
@@ -117,92 +272,6 @@ impl Recorded {
         let authority = Arc::new(Authority::new(agent, skill, ring, powers, &Arc::default()));
         Ok(Self { component, authority, input, limits: own.unwrap_or(limits), validators })
     }
-}
-
-async fn repeat_attempt(
-    sandbox: &dyn Sandbox,
-    books: &Arc<Books>,
-    recorded: &Recorded,
-    facts: &[Fact],
-    others: &Others<'_>,
-) -> Result<u64, String> {
-    let Some(Fact::AttemptStarted { attempt, seed, start, fuel, memory, engine, violations }) = facts.first()
-    else {
-        return Err("an attempt has no beginning".into());
-    };
-    let here = sandbox.fingerprint_of(&recorded.component);
-    if *engine != here {
-        return Err(format!("attempt {attempt} was recorded with engine {engine}; this is {here}"));
-    }
-    let end = facts.iter().position(|fact| matches!(fact, Fact::AttemptEnded { .. }));
-    let end = end.ok_or_else(|| format!("attempt {attempt} has no end"))?;
-    let Fact::AttemptEnded { fuel: fuel_used, end: recorded_end, .. } = &facts[end] else {
-        return Err(format!("attempt {attempt} has no end"));
-    };
-    if let Some(why) = ended_from_outside(recorded_end) {
-        return Err(format!("attempt {attempt} {why}: from outside, so that no repetition can end like it"));
-    }
-    if let AttemptEnd::NotAdmitted { limit } = recorded_end
-        && limit.name == Limit::WallMs
-    {
-        return never_began(*attempt, *limit, recorded.limits, &facts[..end]);
-    }
-    let request = Request { input: recorded.input.clone(), violations: violations.clone() };
-    let mut journal = Journal::from_facts(&facts[..end]);
-    let judging = journal.take_judging();
-    let gate = Gate::replay(
-        Arc::clone(books),
-        Arc::clone(&recorded.authority),
-        Inputs::new(seed.as_bytes(), *start),
-        journal,
-    );
-    let admitted = books.with_ledger(|ledger| {
-        charge_request(ledger, &request)?;
-        // Without any fuel nothing begins.
-        let fixed = Amounts::NONE.with(Limit::Fuel, (*fuel).max(1));
-        let reserved = ledger.reserve(&Cost { fixed, up_to: None })?;
-        Ok::<_, Exhausted>((reserved, ledger.left(Limit::BytesOut)))
-    });
-    let (fuel_reserved, output) = match (admitted, recorded_end) {
-        (Err(exhausted), _) => {
-            return compare(*attempt, recorded_end, &End::NotAdmitted(exhausted)).map(|()| 0);
-        }
-        (Ok(_), AttemptEnd::NotAdmitted { limit }) => {
-            return Err(format!(
-                "attempt {attempt} is within its limit of {}, and did not begin",
-                limit.name
-            ));
-        }
-        (Ok(admitted), _) => admitted,
-    };
-    let job = Job {
-        component: recorded.component,
-        powers: recorded.authority.powers,
-        request,
-        fuel: Fuel(*fuel),
-        memory: Bytes(*memory),
-        output: Bytes(output),
-        wall: Duration::from_secs(3600),
-        gate,
-    };
-    let ran = sandbox.run(job).await;
-    books.end_printing();
-    let end = books.with_ledger(|ledger| {
-        ledger.settle(fuel_reserved, &Amounts::NONE.with(Limit::Fuel, ran.fuel.0));
-        charged(ledger, ran.end)
-    });
-    let Recorded { authority, validators, input, .. } = recorded;
-    let bench = Bench { books, authority, validators, input, others };
-    let judged = judged_again(&bench, end, recorded_end, ran.fuel, judging).await;
-    let (end, verdict) = judged.map_err(|why| format!("attempt {attempt}: {why}"))?;
-    compare(*attempt, recorded_end, &end)?;
-    if let Some(verdict) = verdict {
-        verdicts::compare(*attempt, recorded_end, &verdict)?;
-    }
-    if ran.fuel.0 != *fuel_used {
-        return Err(format!("attempt {attempt} used {} fuel; {fuel_used} was recorded", ran.fuel));
-    }
-    Ok(ran.fuel.0)
 }
 
 /// An attempt for which no time was left: all that can be held against the record is that it says so itself.

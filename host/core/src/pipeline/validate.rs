@@ -174,8 +174,9 @@ fn ended(resolved: &Resolved, end: End) -> AttemptEnd {
         End::Ended(TrapReason::Unresolved(unresolved)) => {
             AttemptEnd::HostFailed { code: Code::R0510, message: unresolved.to_string() }
         }
-        End::Ended(TrapReason::Diverged(divergence)) => {
-            AttemptEnd::HostFailed { code: Code::R0505, message: divergence.to_string() }
+        // Only a replay does either, and nothing that a replay gives is judged.
+        End::Ended(reason @ (TrapReason::Diverged(_) | TrapReason::Reached(_))) => {
+            AttemptEnd::HostFailed { code: Code::R0505, message: reason.to_string() }
         }
     }
 }
