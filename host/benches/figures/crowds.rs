@@ -1,14 +1,15 @@
 //! Many at once: what a waiting guest takes, what a second core brings, and whether hostile guests disturb friendly runs.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use ringfence_core::audit::Status;
-use ringfence_core::limit::Limit;
 use tokio::runtime::Runtime;
 
+use crate::hostile::Den;
 use crate::sample::{Figure, Sample, timed};
 use crate::world::World;
 
@@ -134,38 +135,31 @@ async fn throughput() -> f64 {
 fn beside_hostile_ones(runtime: &Runtime) -> Figure {
     const HOSTS: usize = 8;
     let measured = runtime.block_on(async {
-        let world = Arc::new(World::new(&["hello"]).await);
-        let mut hostile = Vec::new();
-        for (name, _) in ringfence_built::COMPONENTS.iter().filter(|(name, _)| name.starts_with("attack_")) {
-            let component = ringfence_built::component(name);
-            if ringfence::app::load(&world.running, &component, "bench").await.is_ok() {
-                hostile.push(name.replace('_', "-"));
-            }
-        }
-        let (over, attacks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-        for start in 0..HOSTS {
-            let (world, hostile) = (Arc::clone(&world), hostile.clone());
-            let (over, attacks) = (Arc::clone(&over), Arc::clone(&attacks));
+        let den = Arc::new(Den::new().await);
+        let over = Arc::new(AtomicBool::new(false));
+        let hosts = (0..HOSTS).map(|start| {
+            let (den, over) = (Arc::clone(&den), Arc::clone(&over));
             tokio::spawn(async move {
-                for name in hostile.iter().cycle().skip(start * hostile.len() / HOSTS) {
-                    let mut order = world.order(name, r#"{"nanoseconds":1000000000}"#);
-                    order.limits = world.running.config.limits.with(Limit::WallMs, 300);
-                    world.running.host.run(order).await;
-                    attacks.fetch_add(1, Ordering::Relaxed);
+                let mut attacks = Vec::new();
+                for (name, input) in den.guests.iter().cycle().skip(start * den.guests.len() / HOSTS) {
+                    let emitted = den.world.running.host.run(den.attack(name, input)).await;
+                    attacks.push((name.clone(), emitted.outcome.attempts > 0));
                     if over.load(Ordering::Relaxed) {
-                        return;
+                        break;
                     }
                 }
-            });
-        }
+                attacks
+            })
+        });
+        let hosts: Vec<_> = hosts.collect();
         let (mut failures, mut sample) = (0, Sample::default());
         let mut ticks = tokio::time::interval(Duration::from_millis(5));
         let mut friends = Vec::new();
         for _ in 0..4_000 {
             ticks.tick().await;
-            let world = Arc::clone(&world);
+            let den = Arc::clone(&den);
             friends.push(tokio::spawn(async move {
-                timed(world.running.host.run(world.order("hello", HELLO))).await
+                timed(den.world.running.host.run(den.world.order("hello", HELLO))).await
             }));
         }
         for friend in friends {
@@ -174,8 +168,18 @@ fn beside_hostile_ones(runtime: &Runtime) -> Figure {
             sample.push(took);
         }
         over.store(true, Ordering::Relaxed);
-        let attacks = attacks.load(Ordering::Relaxed);
-        format!("{failures} of 4000 beside {attacks} attacks of {} kinds; {}", hostile.len(), sample.spread())
+        let mut attacks = Vec::new();
+        for host in hosts {
+            attacks.extend(host.await.expect("no panic"));
+        }
+        let ran: BTreeSet<_> = attacks.iter().filter(|(_, ran)| *ran).map(|(name, _)| name).collect();
+        format!(
+            "{failures} of 4000 beside {} attacks of {} kinds, {} of which ran and were not refused before; {}",
+            attacks.len(),
+            den.guests.len(),
+            ran.len(),
+            sample.spread()
+        )
     });
     Figure {
         what: "friendly failures at 200 runs a second beside all hostile guests",
