@@ -6,10 +6,10 @@ use std::time::Duration;
 use ringfence_core::audit::{Fact, Record, TraceId};
 use ringfence_core::capability::Powers;
 use ringfence_core::contract::Description;
-use ringfence_core::error::{Code, Error};
+use ringfence_core::error::{Code, Error, Exit};
 use ringfence_core::gate::{Books, Gate, Inputs, Outside};
 use ringfence_core::governance::{Authority, KillTarget, Ledger, StopSwitch};
-use ringfence_core::ids::{Agent, SkillName, StreamName, TaskId};
+use ringfence_core::ids::{Agent, Digest, SkillName, StreamName, TaskId};
 use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::registry::{LoadResult, Loaded, Ordered};
@@ -74,11 +74,26 @@ pub async fn describe(running: &Running, component: &[u8]) -> Result<Described, 
     Ok(Described { prepared, description })
 }
 
-/// Loads a component: looked at, described, kept, and then registered as the last step.
+/// Loads a component: looked at, described, kept, and then registered as the last step. What is refused leaves an event that
+/// says so, and nothing else.
 ///
 /// # Errors
 /// Why it is not loaded; nothing of it is registered then.
 pub async fn load(running: &Running, component: &[u8], by: &str) -> Result<(Arc<Loaded>, LoadResult), Error> {
+    let loaded = accepted(running, component, by).await;
+    let Err(refused) = loaded else { return loaded };
+    // A host that could not look at it has decided nothing.
+    if matches!(refused.code.exit(), Exit::Failed | Exit::Bug) {
+        return Err(refused);
+    }
+    let (digest, bytes) = (Digest::of(component), component.len() as u64);
+    match running.store.registry.refuse(digest, bytes, refused.code, by).await {
+        Ok(()) => Err(refused),
+        Err(why) => Err(refused.because(format!("and the log does not say so: {why}"))),
+    }
+}
+
+async fn accepted(running: &Running, component: &[u8], by: &str) -> Result<(Arc<Loaded>, LoadResult), Error> {
     let Described { prepared, description } = describe(running, component).await?;
     ringfence_core::contract::Contract::check(&description)
         .map_err(|why| Error::new(Code::R0410, "the skill's contract is broken").because(why))?;

@@ -1,7 +1,6 @@
 //! Hostile guests with what they need to do their worst: a ring that lets them in, a granted folder, a granted server, and an
 //! input that their contract takes.
 
-
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::Order;
 use ringfence_core::ring::Ring;

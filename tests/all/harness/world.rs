@@ -12,7 +12,7 @@ use ringfence::wiring::{self, Running};
 use ringfence_core::audit::{Fact, Record};
 use ringfence_core::capability::Powers;
 use ringfence_core::contract::Description;
-use ringfence_core::error::Error;
+use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::Outside;
 use ringfence_core::governance::KillTarget;
 use ringfence_core::ids::{Digest, StreamName, TaskId};
@@ -20,6 +20,7 @@ use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::{Emitted, Host, Order};
 use ringfence_core::registry::Loaded;
 use ringfence_core::ring::Ring;
+use ringfence_core::stores::read_facts;
 use ringfence_core::system::Clock;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
@@ -167,6 +168,18 @@ impl World {
     pub(crate) fn try_load(&self, component: &[u8]) -> Result<Arc<Loaded>, Error> {
         let loaded = template::one_at_a_time(|| self.wait(app::load(&self.running, component, "the test")));
         loaded.map(|(loaded, _)| loaded)
+    }
+
+    /// Why what was offered was refused, in order: all that the log may say where nothing was ever loaded.
+    pub(crate) fn refusals(&self) -> Vec<Code> {
+        let log = &self.running.store.log;
+        let streams = log.streams("").unwrap();
+        let facts = streams.iter().flat_map(|stream| read_facts(&**log, stream, 1).unwrap());
+        let refused = facts.map(|(_, fact)| match fact {
+            Fact::SkillRefused { code, .. } => code,
+            other => panic!("nothing was loaded, and there is {other:?}"),
+        });
+        refused.collect()
     }
 
     /// Loads a guest without asking it to describe itself, for those that do not survive that.

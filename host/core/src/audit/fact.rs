@@ -212,6 +212,9 @@ pub enum Fact {
     /// A skill was loaded.
     #[serde(rename = "skill.loaded")]
     SkillLoaded { component: Digest, bytes: u64, powers: Powers, contract: Description },
+    /// What was offered as a skill was not loaded. Nothing of it is kept: this says which bytes, how many, and why.
+    #[serde(rename = "skill.refused")]
+    SkillRefused { component: Digest, bytes: u64, code: Code },
     /// A skill's name alone stands for this version from here on.
     #[serde(rename = "skill.pinned")]
     SkillPinned { skill: SkillName, version: Version },
@@ -425,6 +428,7 @@ impl Fact {
             Self::AttemptEnded { .. } => "attempt.ended",
             Self::TaskEnded { .. } => "task.ended",
             Self::SkillLoaded { .. } => "skill.loaded",
+            Self::SkillRefused { .. } => "skill.refused",
             Self::SkillPinned { .. } => "skill.pinned",
             Self::SkillUnpinned { .. } => "skill.unpinned",
             Self::SkillWithdrawn { .. } => "skill.withdrawn",

@@ -56,6 +56,18 @@ impl Registry {
         Ok((loaded.ok_or_else(vanished)?, result))
     }
 
+    /// Writes down that this was not loaded, and why.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn refuse(&self, component: Digest, bytes: u64, code: Code, by: &str) -> Result<(), Error> {
+        let refused = || Ok(Fact::SkillRefused { component, bytes, code });
+        match self.append(by, refused).await {
+            Ok(()) | Err(Refused::Same) => Ok(()),
+            Err(Refused::Error(error)) => Err(error),
+        }
+    }
+
     fn accept(&self, contract: &Contract, component: Digest, powers: Powers) -> Result<(), Refused> {
         let (below, above) = {
             let index = self.read();
