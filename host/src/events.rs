@@ -20,7 +20,8 @@ const MOST_REMEMBERED: usize = 10_000;
 /// Which events are asked for. What is empty asks for all.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Filter {
-    /// Of these kinds: `task` stands for `task.accepted` and all others that begin with it and a dot.
+    /// Of these kinds: `task` stands for `task.accepted` and all others that begin with it and a dot. The type of a CloudEvent
+    /// is taken too.
     pub(crate) kinds: Vec<String>,
     /// Of this task and those within it.
     pub(crate) task: Option<TaskId>,
@@ -80,8 +81,9 @@ impl<'a> Reader<'a> {
 
     fn is_asked_for(&mut self, record: &Record) -> Result<bool, Error> {
         let kind = &*record.event.kind;
-        let begins = |prefix: &String| {
-            kind.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        let begins = |asked: &String| {
+            let prefix = asked.strip_prefix("ringfence.").unwrap_or(asked);
+            kind.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         if !self.filter.kinds.is_empty() && !self.filter.kinds.iter().any(begins) {
             return Ok(false);
@@ -124,7 +126,8 @@ impl<'a> Reader<'a> {
             "tenant": self.store.tenant,
             "actor": &*event.actor,
             "traceid": event.trace,
-            "sequence": event.sequence,
+            // Text that sorts as its number does, as CloudEvents' extension of this name wants it.
+            "sequence": format!("{:020}", event.sequence),
             "cursor": cursor.to_string(),
         });
         let micros = i64::try_from(event.time.0).ok();

@@ -202,7 +202,7 @@ fn every_event_comes_in_the_envelope_of_a_cloud_event() {
         ("correlationid", json!("t-one")),
         ("actor", json!("eve")),
         ("ring", json!(3)),
-        ("sequence", json!(1)),
+        ("sequence", json!("00000000000000000001")),
     ] {
         assert_eq!(accepted[name], value, "{name} in {accepted}");
     }
@@ -229,6 +229,11 @@ fn events_are_picked_by_kind_task_cursor_and_number() {
     let kinds =
         |events: &[Value]| events.iter().map(|one| text(one, "type").to_owned()).collect::<BTreeSet<_>>();
     let calls = kinds(&events(&operator, &["--kind", "call"]));
+    assert_eq!(
+        kinds(&events(&operator, &["--kind", "ringfence.call"])),
+        calls,
+        "the type that is shown is taken"
+    );
     assert!(
         calls.contains("ringfence.call.begun") && calls.iter().all(|kind| kind.starts_with("ringfence.call"))
     );

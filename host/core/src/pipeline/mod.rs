@@ -1,6 +1,8 @@
 //! The way of a task: claim → pool → context → resolve → execute → validate → correct → emit.
 //!
-//! Each stage is a type that only the stage before can make, so none can be left out.
+//! Each stage is a type that only the stage before can make, so none can be left out. The ninth, model and tool, has no type here:
+//! it is what `execute` does whenever the program asks, through the gate (`gate::complete`, `gate::call::tool`). The other half of
+//! the pool, engines and compiled components, lies behind [`crate::sandbox::Sandbox`].
 
 mod blame;
 mod claim;
