@@ -5,6 +5,7 @@ mod artifacts;
 mod bombs;
 mod calls;
 mod changes;
+mod compiling;
 mod context;
 mod crowds;
 mod files;
