@@ -16,6 +16,7 @@ mod http_answers;
 mod http_secrets;
 mod imports;
 mod invoices;
+mod kills;
 mod leftovers;
 mod memory;
 mod model;
