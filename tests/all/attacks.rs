@@ -60,6 +60,12 @@ fn assert_traps(guest: &str, says: &str, events: &[&str]) {
     assert_attack_fails(&world, world.order(guest, "{}"), &trapped(says, events));
 }
 
+/// A guest that completed, and got nothing of what it is after.
+fn none_the_wiser<'a>(events: &'a [&'a str]) -> Expected<'a> {
+    let (status, code) = (Status::Completed, None);
+    Expected { status, code, says: "", hit: None, events, fuel: Fuel::Same }
+}
+
 /// A guest that reached a limit, the same each time.
 fn stopped_at<'a>(limit: Limit, used: u64, allowed: u64, events: &'a [&'a str]) -> Expected<'a> {
     let hit = Some(Hit { limit, used, allowed });
