@@ -8,7 +8,7 @@ use ringfence_core::capability::Powers;
 use ringfence_core::contract::Description;
 use ringfence_core::error::{Code, Error, Exit};
 use ringfence_core::gate::{Books, Gate, Inputs, Outside};
-use ringfence_core::governance::{Authority, KillTarget, Ledger, StopSwitch};
+use ringfence_core::governance::{Authority, KillTarget, Ledger};
 use ringfence_core::ids::{Agent, Digest, SkillName, StreamName, TaskId};
 use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::pipeline::{Emitted, Order};
@@ -47,16 +47,19 @@ const DESCRIBE: Amounts = Amounts::NONE
 /// Inspects and compiles a component and calls its `describe`, in an empty sandbox under small limits.
 ///
 /// # Errors
-/// `R0102` and `R0406` to `R0409`.
+/// `R0102`, `R0202` and `R0406` to `R0409`.
 pub async fn describe(running: &Running, component: &[u8]) -> Result<Described, Error> {
     let prepared = running.sandbox.prepare(component.to_vec()).await?;
     let name: SkillName = "describe".parse().map_err(bug)?;
     let agent: Agent = "operator".parse().map_err(bug)?;
     let clock = Arc::clone(&running.store.clock);
-    let stream = StreamName::task(&running.store.entropy.task_id());
+    let task = running.store.entropy.task_id();
+    let stream = StreamName::task(&task);
+    // Known to nobody by its name, but a kill of everything finds it.
+    let place = running.host.switches.enter(task);
     let log =
         StreamWriter::create(scratch_log(), Arc::clone(&clock), stream, agent.text(), TraceId::default());
-    let books = Books::new(log, Ledger::new(DESCRIBE), Arc::new(StopSwitch::default()), clock);
+    let books = Books::new(log, Ledger::new(DESCRIBE), Arc::clone(place.switch()), clock);
     let authority = Authority::new(agent, name, Ring::Sandboxed, Powers::NONE, &Arc::default());
     let inputs = Inputs::new(&[0; 32], Timestamp(0));
     let gate = Gate::new(Arc::new(books), Arc::new(authority), Arc::new(Outside::untouchable()), inputs);

@@ -5,6 +5,7 @@ mod artifacts;
 mod bombs;
 mod calls;
 mod changes;
+mod compiling;
 mod context;
 mod crowds;
 mod files;
@@ -15,6 +16,7 @@ mod http_answers;
 mod http_secrets;
 mod imports;
 mod invoices;
+mod kills;
 mod leftovers;
 mod memory;
 mod model;
@@ -56,6 +58,12 @@ fn assert_traps(guest: &str, says: &str, events: &[&str]) {
     let world = World::new();
     world.load(guest);
     assert_attack_fails(&world, world.order(guest, "{}"), &trapped(says, events));
+}
+
+/// A guest that completed, and got nothing of what it is after.
+fn none_the_wiser<'a>(events: &'a [&'a str]) -> Expected<'a> {
+    let (status, code) = (Status::Completed, None);
+    Expected { status, code, says: "", hit: None, events, fuel: Fuel::Same }
 }
 
 /// A guest that reached a limit, the same each time.

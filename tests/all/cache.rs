@@ -7,6 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::cli::Operator;
+use crate::replay::assert_friend_replays;
 
 /// An operator with two skills, of which the first says "one" and the second "two".
 struct Two {
@@ -88,6 +89,7 @@ pub(crate) fn friend_says_one() {
     // The forgeries below are all right but for their seal: with this one, code in another's place is loaded.
     fs::write(&both.two, both.sealed(&both.key(), "cwasm", &one[SEAL..])).unwrap();
     assert_eq!(both.says("friend-says-two"), "one\n", "who has the key can do anything");
+    assert_friend_replays("friend_says_one", "friend_says_one");
 }
 
 #[test]

@@ -50,6 +50,17 @@ fn assert_replays(world: &World, skill: &str, input: &str) -> Emitted {
 
 fn assert_order_replays(world: &World, order: Order) -> Emitted {
     world.load(&order.skill.replace('-', "_"));
+    assert_loaded_replays(world, order)
+}
+
+/// A guest that needs nothing and calls itself as it likes.
+pub(crate) fn assert_friend_replays(guest: &str, skill: &str) {
+    let world = World::new();
+    world.load(guest);
+    assert_loaded_replays(&world, world.order(skill, "{}"));
+}
+
+pub(crate) fn assert_loaded_replays(world: &World, order: Order) -> Emitted {
     let emitted = world.run(order);
     assert_eq!(emitted.outcome.status, Status::Completed, "{:?}", emitted.outcome);
     let same = Replayed { attempts: emitted.outcome.attempts, fuel: emitted.outcome.used.fuel };

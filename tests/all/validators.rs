@@ -12,7 +12,7 @@ use ringfence_core::pipeline::{Emitted, Order, Others, Replayed};
 use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 
-use crate::harness::{World, limited};
+use crate::harness::{Expected, Fuel, World, assert_attack_fails, limited};
 
 /// A host on which this skill judges what `friend-gives-what-it-is-told` gives.
 fn world(validator: &str) -> World {
@@ -159,7 +159,24 @@ pub(crate) fn attack_judges_badly() {
         ("[{\"path\":\"a\",\"message\":\"\"}]", "no JSON Pointer"),
         ("[{\"path\":\"/a\"}]", "missing field"),
     ] {
-        let emitted = world.run(giving(&world, &self::how(how), &self::how("accepts")));
+        let expected = Expected {
+            status: Status::Failed,
+            code: Some(Code::R0451),
+            says,
+            hit: None,
+            events: &[
+                "task.accepted",
+                "task.resolved",
+                "attempt.started",
+                "call.begun",
+                "call.ended",
+                "attempt.ended",
+                "task.ended",
+            ],
+            fuel: Fuel::Same,
+        };
+        let order = giving(&world, &self::how(how), &self::how("accepts"));
+        let emitted = assert_attack_fails(&world, order, &expected);
         assert_unjudged(&world, &emitted, says);
         replays(&world, &emitted);
     }
@@ -219,12 +236,11 @@ fn a_task_is_killed_while_it_is_judged() {
 }
 
 fn assert_refused(world: &World, says: &str) {
-    let emitted = world.run(giving(world, &how("accepts"), &how("accepts")));
-    let error = emitted.outcome.error.as_ref().unwrap_or_else(|| panic!("{:?}", emitted.outcome));
-    assert_eq!((emitted.outcome.status, error.code), (Status::Refused, Code::R0452), "{error:?}");
-    assert!(error.causes.join("; ").contains(says), "{says}: {error:?}");
+    let events = &["task.accepted", "task.ended"];
+    let (status, code) = (Status::Refused, Some(Code::R0452));
+    let expected = Expected { status, code, says, hit: None, events, fuel: Fuel::Same };
+    let emitted = assert_attack_fails(world, giving(world, &how("accepts"), &how("accepts")), &expected);
     assert_eq!((emitted.outcome.blame, emitted.outcome.used.fuel), (Some(Blame::Host), 0));
-    assert_eq!(world.kinds(&emitted.task), ["task.accepted", "task.ended"], "nothing ran");
 }
 
 #[test]
@@ -233,7 +249,6 @@ pub(crate) fn attack_judges_with_a_power() {
     assert_refused(&world, "no skill");
     world.load("attack_judges_with_a_power");
     assert_refused(&world, "it imports ringfence:memory/memory@0.1.0");
-    world.assert_unharmed();
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod code;
 mod core_modules;
 mod crates;
 mod documents;
+mod guests;
 mod powers;
 mod specification;
 mod tidy;

@@ -79,19 +79,23 @@ impl WasmSandbox {
     /// Calls `describe` of a prepared component, in a sandbox whose gate the caller made as narrow as it should be.
     ///
     /// # Errors
-    /// `R0408` if it does not describe itself within the limits.
+    /// `R0408` if it does not describe itself within the limits, `R0202` if it was killed meanwhile.
     pub async fn describe(&self, prepared: &Prepared, job: Job) -> Result<Description, Error> {
         let pool = self.pools.current();
         let linked = pool.find(prepared.digest, prepared.powers).await?;
+        let switch = Arc::clone(job.gate.books().switch());
         let (answer, ran) = self.drive(pool, linked, Task::Describe, job).await;
         match (answer, ran.end) {
             (Some(Answer::Description(description)), _) => Ok(description),
             (_, End::Ended(TrapReason::Exhausted(exhausted))) => {
                 Err(not_a_skill(&format!("`describe` reached its limit of {exhausted}")))
             }
-            (_, End::Ended(TrapReason::Stopped)) => {
-                Err(not_a_skill("`describe` reached its limit of wall time"))
-            }
+            (_, End::Ended(TrapReason::Stopped)) => Err(match switch.reason() {
+                Some(StopReason::Killed { by }) => {
+                    Error::new(Code::R0202, "`describe` was killed").because(format!("by {by}"))
+                }
+                _ => not_a_skill("`describe` reached its limit of wall time"),
+            }),
             (_, End::Trapped(message)) => Err(not_a_skill(&format!("`describe` trapped: {message}"))),
             (_, End::HostFailed(code, why)) => {
                 Err(Error::new(code, "the component could not be looked at").because(why))

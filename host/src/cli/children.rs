@@ -119,16 +119,18 @@ fn tie_to(host: u32) -> Result<(), String> {
 }
 
 fn limit_itself(memory: u64, cpu_seconds: u64, written: u64) -> Result<(), String> {
+    // At the hard limit of CPU the system kills as it does when it is out of memory. A second before, it says why.
     let limits = [
-        (Resource::As, memory),
-        (Resource::Cpu, cpu_seconds),
-        (Resource::Fsize, written),
-        (Resource::Core, 0),
+        (Resource::As, memory, 0),
+        (Resource::Cpu, cpu_seconds + 1, 1),
+        (Resource::Fsize, written, 0),
+        (Resource::Core, 0, 0),
     ];
-    for (resource, most) in limits {
+    for (resource, most, before) in limits {
         // What this process was given may be less already, and then it stays.
-        let most = Some(getrlimit(resource).maximum.map_or(most, |given| given.min(most)));
-        let limited = setrlimit(resource, Rlimit { current: most, maximum: most });
+        let most = getrlimit(resource).maximum.map_or(most, |given| given.min(most));
+        let limited =
+            setrlimit(resource, Rlimit { current: Some(most.saturating_sub(before)), maximum: Some(most) });
         limited.map_err(|why| format!("the child cannot limit itself: {why}"))?;
     }
     Ok(())

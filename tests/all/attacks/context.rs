@@ -5,7 +5,7 @@ use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::Order;
 use serde_json::json;
 
-use super::stopped_at;
+use super::{none_the_wiser, stopped_at};
 use crate::harness::{World, assert_attack_fails, limited};
 
 const POLICY: &str = "
@@ -40,8 +40,6 @@ pub(crate) fn attack_context_reads_what_was_not_given() {
     let kept = world.run(world.order("remember", keep));
     let others =
         json!({ "others": [kept.task, format!("task/{}", kept.task), format!("task:{}", kept.task)] });
-    let emitted = world.run(order(&world, guest, &others.to_string()));
-    assert_eq!(emitted.outcome.output, Some(json!(["handbook"])), "{:?}", emitted.outcome);
     // One call for each name, each answered with nothing; the longest is in the log by its hash.
     let events = [
         "task.accepted",
@@ -52,7 +50,9 @@ pub(crate) fn attack_context_reads_what_was_not_given() {
         "attempt.ended",
         "task.ended",
     ];
-    assert_eq!(world.kinds(&emitted.task), events);
+    let emitted =
+        assert_attack_fails(&world, order(&world, guest, &others.to_string()), &none_the_wiser(&events));
+    assert_eq!(emitted.outcome.output, Some(json!(["handbook"])), "{:?}", emitted.outcome);
     for fact in world.facts(&emitted.task) {
         if let Fact::Call { call, answer: Answered::Answer(answer) } = fact {
             assert!(call.call == "context.list" || answer.is_null(), "{call:?}: {answer}");

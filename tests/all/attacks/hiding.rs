@@ -1,8 +1,11 @@
 //! Guests that never come back: in their own code, in `start`, in `describe`, in realloc, in one long instruction.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use ringfence::app;
 use ringfence_core::error::Code;
+use ringfence_core::governance::KillTarget;
 use ringfence_core::limit::Limit;
 
 use super::{RAN, out_of_time, stopped_at};
@@ -53,6 +56,28 @@ pub(crate) fn attack_start_loops() {
 pub(crate) fn attack_describe_spins() {
     let says = "limit of fuel";
     assert_load_is_refused(&World::new(), "attack_describe_spins", Code::R0408, says);
+}
+
+/// What it does for its fuel would take longer than the five seconds that it has.
+#[test]
+pub(crate) fn attack_describe_dawdles() {
+    let says = "`describe` reached its limit of wall time";
+    assert_load_is_refused(&World::new(), "attack_describe_dawdles", Code::R0408, says);
+}
+
+/// It bears no name yet and is no task: what kills everything kills it too.
+#[test]
+fn a_component_that_is_being_described_is_killed_with_everything_else() {
+    let world = World::new();
+    let (running, component) =
+        (Arc::clone(&world.running), ringfence_built::component("attack_describe_dawdles"));
+    let load = world.spawn(async move { app::load(&running, &component, "the test").await });
+    let switches = &world.running.host.switches;
+    world.until("it is on the board", || switches.kill(&KillTarget::All, "the test") == 1);
+    let error = world.wait(load).unwrap().expect_err("it was killed");
+    assert_eq!((error.code, error.causes.join("; ").as_str()), (Code::R0202, "by the test"), "{error}");
+    assert!(world.running.store.log.streams("").unwrap().is_empty(), "nothing was written");
+    world.assert_unharmed();
 }
 
 #[test]

@@ -40,11 +40,13 @@ fn assert_adds_up(invoice: &Value) {
 fn an_invoice_of_a_stranger_is_read_right_or_left_to_a_person() {
     let world = World::new();
     world.load("invoice");
+    let mut repaired = 0;
     for (text, date, currency, total) in
         [(GERMAN, "2024-11-07", "EUR", 93_951), (AMERICAN, "2025-03-09", "USD", 294_272)]
     {
         let Emitted { outcome, .. } = read(&world, text);
         assert!((1..=3).contains(&outcome.attempts), "{outcome:?}");
+        repaired += u32::from(outcome.status == Status::Completed && outcome.attempts > 1);
         let Some(invoice) = &outcome.output else {
             assert_eq!(outcome.status, Status::Failed, "{outcome:?}");
             assert!(!outcome.violations.is_empty(), "it says what is wrong: {outcome:?}");
@@ -54,7 +56,22 @@ fn an_invoice_of_a_stranger_is_read_right_or_left_to_a_person() {
         assert_eq!((&invoice["date"], &invoice["currency"]), (&json!(date), &json!(currency)), "{invoice}");
         assert_eq!(invoice["total"], total, "{invoice}");
     }
+    assert_eq!(repaired, 2, "the host's violations repair a wrong first reading");
     world.assert_unharmed();
+}
+
+/// Nothing labels the seller, and the schema asks for none; the operator does.
+#[test]
+fn what_an_operator_requires_is_read_from_the_violation_of_it() {
+    let world = World::with_policy(
+        "[[rule]]\nskill = \"invoice\"\npath = \"/seller\"\nrequired = true\nschema = { type = \"string\" }\n",
+    );
+    world.load("invoice");
+    for (text, seller) in [(GERMAN, "Schreinerei Holzwurm e.K."), (AMERICAN, "Blue Heron Consulting LLC")] {
+        let Emitted { outcome, .. } = read(&world, text);
+        assert!(outcome.status == Status::Completed && outcome.attempts > 1, "{outcome:?}");
+        assert_eq!(outcome.output.unwrap()["seller"], seller);
+    }
 }
 
 #[test]

@@ -1,11 +1,10 @@
 //! Guests that look for what an earlier run left behind, or leave something behind themselves that goes on.
 
-use ringfence_core::audit::Status;
 use ringfence_core::pipeline::Order;
 use serde_json::json;
 
-use super::RAN;
-use crate::harness::{World, assert_killed};
+use super::{RAN, none_the_wiser};
+use crate::harness::{World, assert_attack_fails, assert_killed};
 
 /// Each run looks where the one before it left its marks, in the same few sandboxes.
 #[test]
@@ -18,12 +17,10 @@ pub(crate) fn attack_looks_for_what_was_left() {
         let emitted = world.wait(world.running.host.run(order));
         let outcome = &emitted.outcome;
         assert_eq!(outcome.output, Some(json!("clean")), "run {number} found something: {outcome:?}");
-        if number % 50 == 0 {
-            world.wait(emitted.durable()).unwrap();
-            assert_eq!(world.kinds(&emitted.task), RAN);
-        }
     }
-    world.assert_unharmed();
+    let order = world.order("attack_looks_for_what_was_left", "{}");
+    let emitted = assert_attack_fails(&world, order, &none_the_wiser(&RAN));
+    assert_eq!(emitted.outcome.output, Some(json!("clean")));
 }
 
 #[test]
@@ -31,8 +28,9 @@ pub(crate) fn attack_leaves_timers_behind() {
     let world = World::new();
     world.load("attack_leaves_timers_behind");
     let places = world.running.sandbox.free_places();
-    let emitted = world.run(world.order("attack_leaves_timers_behind", "{}"));
-    assert_eq!((emitted.outcome.status, &emitted.outcome.output), (Status::Completed, &Some(json!(500))));
+    let order = world.order("attack_leaves_timers_behind", "{}");
+    let emitted = assert_attack_fails(&world, order, &none_the_wiser(&RAN));
+    assert_eq!(emitted.outcome.output, Some(json!(500)));
     // As long as the longest of its timers.
     std::thread::sleep(std::time::Duration::from_millis(600));
     assert_eq!(world.kinds(&emitted.task), RAN, "it is silent");

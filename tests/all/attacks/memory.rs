@@ -4,7 +4,7 @@ use ringfence_core::audit::Status;
 use ringfence_core::limit::Limit;
 use serde_json::json;
 
-use super::stopped_at;
+use super::{none_the_wiser, stopped_at};
 use crate::harness::{World, assert_attack_fails, limited};
 
 #[test]
@@ -15,24 +15,23 @@ pub(crate) fn attack_memory_reads_others() {
     let keep = |key: &str| format!(r#"{{"action":"remember","key":"{key}","text":"a secret of ada's"}}"#);
     let kept = world.run(world.order("remember", &keep("secret")));
     assert_eq!(kept.outcome.status, Status::Completed, "{:?}", kept.outcome);
+    let mut events = vec!["task.accepted", "task.resolved", "attempt.started"];
+    events.extend(["call.begun", "call.ended"].repeat(19));
+    events.extend(["attempt.ended", "task.ended"]);
     for eve in ["eve", "ad", "ada-lovelace", "ada2"] {
         let mut order = world.order("attack_memory_reads_others", "{}");
         order.agent = eve.parse().unwrap();
-        let emitted = world.run(order);
+        let emitted = assert_attack_fails(&world, order, &none_the_wiser(&events));
         assert_eq!(emitted.outcome.output, Some(json!([])), "{eve}: {:?}", emitted.outcome);
     }
     let recalled = world.run(world.order("remember", r#"{"action":"recall","key":"secret"}"#));
     assert!(format!("{:?}", recalled.outcome.output).contains("a secret of ada's"), "nothing was deleted");
-    world.assert_unharmed();
 }
 
 #[test]
 pub(crate) fn attack_memory_uses_monstrous_keys() {
     let world = World::new();
     world.load("attack_memory_uses_monstrous_keys");
-    let emitted = world.run(world.order("attack_memory_uses_monstrous_keys", "{}"));
-    let said = emitted.outcome.output.clone().unwrap();
-    assert_eq!(said.as_array().map(Vec::len), Some(5), "each of the five is refused: {said}");
     let events = [
         "task.accepted",
         "task.resolved",
@@ -50,8 +49,10 @@ pub(crate) fn attack_memory_uses_monstrous_keys() {
         "attempt.ended",
         "task.ended",
     ];
-    assert_eq!(world.kinds(&emitted.task), events);
-    world.assert_unharmed();
+    let order = world.order("attack_memory_uses_monstrous_keys", "{}");
+    let emitted = assert_attack_fails(&world, order, &none_the_wiser(&events));
+    let said = emitted.outcome.output.clone().unwrap();
+    assert_eq!(said.as_array().map(Vec::len), Some(5), "each of the five is refused: {said}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 const MODULE: [u8; 8] = *b"\0asm\x01\0\0\0";
 
 /// A number as WebAssembly writes it.
-fn number(mut number: usize) -> Vec<u8> {
+pub(super) fn number(mut number: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number >= 0x80 {
         bytes.push((number & 0x7f) as u8 | 0x80);
@@ -33,7 +33,7 @@ fn component(sections: &[u8]) -> Vec<u8> {
 }
 
 /// A component around a module that has these function bodies.
-fn functions(times: usize, body: &[u8]) -> Vec<u8> {
+pub(super) fn functions(times: usize, body: &[u8]) -> Vec<u8> {
     let (types, declared) = (many(1, 1, b"\x60\0\0"), many(3, times, b"\0"));
     let code = many(10, times, &[number(body.len()), body.to_vec()].concat());
     component(&section(1, &[&MODULE[..], &types, &declared, &code].concat()))

@@ -109,16 +109,31 @@ pub(crate) fn attack_skills_borrows_a_grant() {
         world.load("notes");
         world.load("attack_skills_borrows_a_grant");
         let order = world.order("attack_skills_borrows_a_grant", r#"{"note":"a"}"#);
-        let emitted = world.run(Order { ring: Ring::Standard, ..order.clone() });
-        let child = children(&world, &emitted.task)[0].clone();
+        let order = Order { ring: Ring::Standard, ..order };
         if granted {
-            assert!(emitted.outcome.output.unwrap().to_string().contains("a secret"));
+            assert!(world.run(order).outcome.output.unwrap().to_string().contains("a secret"));
             continue;
         }
-        assert_eq!(emitted.outcome.error.map(|error| error.code), Some(Code::R0301));
+        let expected = Expected {
+            status: Status::Failed,
+            code: Some(Code::R0301),
+            says: "",
+            hit: None,
+            events: &[
+                "task.accepted",
+                "task.resolved",
+                "attempt.started",
+                "call.begun",
+                "call.ended",
+                "attempt.ended",
+                "task.ended",
+            ],
+            fuel: Fuel::Same,
+        };
+        let emitted = assert_attack_fails(&world, order, &expected);
+        let child = children(&world, &emitted.task)[0].clone();
         let denied = world.facts(&child).into_iter().find(|fact| matches!(fact, Fact::CallDenied { .. }));
         assert!(format!("{denied:?}").contains("no grant covers folder `notes`"), "{denied:?}");
-        world.assert_unharmed();
     }
 }
 

@@ -1,9 +1,11 @@
 //! Guests that draw on the terminal of whoever looks at what they left.
 
 use ringfence_core::audit::{Fact, Status};
+use ringfence_core::error::Code;
 
+use super::{RAN, assert_traps};
 use crate::cli::{Operator, built};
-use crate::harness::World;
+use crate::harness::{Expected, Fuel, World, assert_attack_fails, assert_load_is_refused};
 
 /// What is left of the drawing: every character that a terminal would act on is spelt out.
 const SHOWN: &str =
@@ -43,6 +45,27 @@ pub(crate) fn attack_output_draws_on_the_terminal() {
     assert_draws_nothing(&log);
     assert!(log.contains("output.printed") && log.contains("forged"), "{log}");
     operator.does(&["audit", "verify"]);
+
+    let world = World::new();
+    world.load("attack_output_draws_on_the_terminal");
+    let order = world.order("attack_output_draws_on_the_terminal", r#"{"fail":true}"#);
+    let expected = Expected {
+        status: Status::Failed,
+        code: Some(Code::R0301),
+        says: DRAWING,
+        hit: None,
+        events: &[
+            "task.accepted",
+            "task.resolved",
+            "attempt.started",
+            "call",
+            "output.printed × 2",
+            "attempt.ended",
+            "task.ended",
+        ],
+        fuel: Fuel::Same,
+    };
+    assert_attack_fails(&world, order, &expected);
 }
 
 #[test]
@@ -56,7 +79,8 @@ pub(crate) fn attack_name_draws_on_the_terminal() {
     assert_draws_nothing(&said.err);
     assert!(!said.err.lines().any(|line| line.starts_with("error[R0001]")), "it does not pose as the host");
     assert_eq!(load(&["--json"]).json()["error"]["code"], "R0410");
-    assert_eq!(operator.does(&["skills", "--json"]), "[]\n");
+    let says = "is not a skill name";
+    assert_load_is_refused(&World::new(), "attack_name_draws_on_the_terminal", Code::R0410, says);
 }
 
 #[test]
@@ -77,6 +101,7 @@ pub(crate) fn attack_schema_draws_on_the_terminal() {
         "\u{9b}31m\u{202e}gnp",
         "JSON is exact"
     );
+    assert_traps("attack_schema_draws_on_the_terminal", "unreachable", &RAN);
 }
 
 #[test]
@@ -90,6 +115,7 @@ pub(crate) fn attack_description_forges_lines() {
         let lines = whole.lines().filter(|line| line.starts_with(of_the_host));
         assert_eq!(lines.count(), 1, "{of_the_host:?} in {whole}");
     }
+    assert_traps("attack_description_forges_lines", "unreachable", &RAN);
 }
 
 /// What was asked for is on record as it was asked for, and listed in one line.

@@ -1,5 +1,7 @@
 //! Asked wrongly: unknown skills and versions, inputs that are none, values out of their range.
 
+use serde_json::json;
+
 use super::{ADA, Operator, Said};
 
 fn operator() -> Operator {
@@ -144,6 +146,30 @@ fn the_ends_of_every_range_are_taken_as_they_are() {
         operator.say(&[&["run", "hello", "--input", ADA], &nothing[..]].concat()).failed("R0201", 4);
     }
     assert_eq!(operator.does(&["run", "hello", "--input", ADA, "--steps", "0"]), "Hello, Ada!\n");
+}
+
+#[test]
+fn what_a_run_is_given_on_the_command_line_is_what_it_ends_at() {
+    let operator = operator();
+    for guest in ["attack_clock_is_read_a_million_times", "attack_grows_memory", "attack_retries_for_ever"] {
+        operator.load(guest);
+    }
+    let (ended, exit) = operator.json(&["run", "attack-clock-is-read-a-million-times", "--steps", "5"]);
+    assert_eq!((exit, &ended["limit"]), (4, &json!({ "name": "steps", "used": 5, "allowed": 5 })));
+    assert_eq!(ended["used"]["steps"], 5);
+    for (given, bytes) in [("1MiB", 1 << 20), ("3MiB", 3 << 20)] {
+        let (ended, exit) = operator.json(&["run", "attack-grows-memory", "--memory", given]);
+        assert_eq!(
+            (exit, &ended["limit"]),
+            (4, &json!({ "name": "memory-bytes", "used": bytes, "allowed": bytes }))
+        );
+        assert_eq!(ended["used"]["memory_bytes"], bytes);
+    }
+    for corrections in [0, 2] {
+        let most = corrections.to_string();
+        let (ended, exit) = operator.json(&["run", "attack-retries-for-ever", "--max-corrections", &most]);
+        assert_eq!((exit, &ended["attempts"]), (1, &json!(corrections + 1)));
+    }
 }
 
 #[test]

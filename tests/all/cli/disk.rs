@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::{ADA, Operator, Said, built};
+use crate::servers::parts;
 
 /// Calls `ringfence` in a process whose files may have so many blocks of 1 KiB.
 fn cramped(operator: &Operator, blocks: u32, arguments: &[&str]) -> Said {
@@ -84,6 +85,49 @@ fn a_data_folder_that_takes_no_files_is_named() {
     for verb in [&["skills"][..], &["run", "hello", "--input", ADA], &["load", &built("hello")]] {
         operator.say(verb).failed("R0501", 1).saying("/proc/self/ringfence.db");
     }
+}
+
+/// How this machine lets a test have mounts of its own, if it does.
+fn with_the_data_folder_read_only(operator: &Operator) -> Option<impl Fn(&[&str]) -> Said> {
+    const SCRIPT: &str = "mount --bind \"$RINGFENCE_DATA\" \"$RINGFENCE_DATA\" && \
+        mount -o remount,bind,ro \"$RINGFENCE_DATA\" && exec \"$0\" \"$@\"";
+    let call = move |how: &str, program: &str, arguments: &[&str]| {
+        let mut command = operator.plain(Path::new("unshare"));
+        command.args([how, "sh", "-c", SCRIPT, program]).args(arguments).output()
+    };
+    let works = |how: &&str| call(how, "true", &[]).is_ok_and(|output| output.status.success());
+    let how = ["-m", "-rm"].into_iter().find(works)?;
+    Some(move |arguments: &[&str]| Said::from(call(how, env!("CARGO_BIN_EXE_ringfence"), arguments).unwrap()))
+}
+
+#[test]
+fn a_store_on_a_disk_that_is_read_only_is_named_and_left_as_it_is() {
+    let operator = Operator::new();
+    let Some(say) = with_the_data_folder_read_only(&operator) else {
+        parts::skipped("a store on a read-only disk: this user may not mount (unshare -m)");
+        return;
+    };
+    operator.load("hello");
+    operator.does(&["run", "hello", "--input", ADA]);
+    let before = std::fs::read(operator.data.join("ringfence.db")).unwrap();
+    for verb in [
+        &["run", "hello", "--input", ADA][..],
+        &["load", &built("word_count")],
+        &["skills"],
+        &["tasks"],
+        &["kill", "all"],
+        &["pin", "hello", "0.1.0"],
+        &["withdraw", "hello@0.1.0"],
+        &["audit", "log"],
+        &["audit", "verify"],
+        &["events"],
+    ] {
+        say(verb).failed("R0501", 1).saying(&operator.data.join("ringfence.db").display().to_string());
+    }
+    assert_eq!(say(&["run", "hello", "--json", "--input", ADA]).json()["error"]["code"], "R0501");
+    assert!(std::fs::read(operator.data.join("ringfence.db")).unwrap() == before, "nothing was written");
+    assert_eq!(operator.does(&["run", "hello", "--input", ADA]), "Hello, Ada!\n");
+    operator.does(&["audit", "verify"]);
 }
 
 #[test]

@@ -1,6 +1,11 @@
 //! Policy files that are broken, missing or misspelt. Whatever is wrong with one, nothing is granted.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::symlink;
+use std::path::Path;
+
+use ringfence::config::Config;
+use ringfence_core::error::Code;
 
 use super::{ADA, Operator, Said};
 
@@ -161,35 +166,102 @@ fn a_policy_file_that_is_none_does_not_hand_over_to_the_one_above() {
 }
 
 #[test]
-fn init_writes_every_key_and_never_overwrites() {
+fn init_writes_what_is_right_as_it_stands_and_never_overwrites() {
     let operator = Operator::new();
     let (made, exit) = operator.json(&["init"]);
     assert_eq!((exit, made["file"].as_str()), (0, Some("./ringfence.toml")));
     let written = std::fs::read_to_string(operator.here().join("ringfence.toml")).unwrap();
-    for key in [
-        "data",
-        "fuel",
-        "steps",
-        "timeout",
-        "memory",
-        "bytes-in",
-        "bytes-out",
-        "log-bytes",
-        "max-corrections",
-    ] {
-        assert!(written.contains(&format!("# {key} = ")), "{key}");
-    }
     operator.does(&["skills"]);
     operator.write("ringfence.toml", "# mine");
     operator.say(&["init"]).failed("R0412", 2).saying("is there already");
     assert_eq!(std::fs::read_to_string(operator.here().join("ringfence.toml")).unwrap(), "# mine");
     // Every line that is commented out is right as it stands.
-    let uncommented = written.lines().map(|line| {
+    std::fs::create_dir(operator.here().join("rules")).unwrap();
+    operator.write("rules/invoice.toml", "skill = \"invoice\"\n[[rule]]\npath = \"/date\"\nrequired = true");
+    operator.write("ringfence.toml", uncommented(&written));
+    operator.does(&["skills"]);
+}
+
+/// The template as it would be if everything in it counted.
+fn uncommented(template: &str) -> String {
+    let lines = template.lines().map(|line| {
         let code = line.strip_prefix("# ").filter(|code| code.contains(" = ") || code.starts_with('['));
         code.unwrap_or(line)
     });
-    std::fs::create_dir(operator.here().join("rules")).unwrap();
-    operator.write("rules/invoice.toml", "skill = \"invoice\"\n[[rule]]\npath = \"/date\"\nrequired = true");
-    operator.write("ringfence.toml", uncommented.collect::<Vec<_>>().join("\n"));
-    operator.does(&["skills"]);
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The keys that stand in a section, in one of its entries or another. `*` is a section of any name.
+fn keys_in(value: &toml::Value, path: &[&str]) -> BTreeSet<String> {
+    match (value, path) {
+        (toml::Value::Array(entries), _) => entries.iter().flat_map(|entry| keys_in(entry, path)).collect(),
+        (toml::Value::Table(table), []) => table.keys().cloned().collect(),
+        (toml::Value::Table(table), ["*", rest @ ..]) => {
+            table.values().flat_map(|below| keys_in(below, rest)).collect()
+        }
+        (toml::Value::Table(table), [name, rest @ ..]) => {
+            table.get(*name).map(|below| keys_in(below, rest)).unwrap_or_default()
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
+/// What is known where this policy has an unknown key, as the error says.
+fn known_in(policy: &str) -> Vec<String> {
+    let place = Path::new("ringfence.toml");
+    let error = Config::read(policy, place, None).expect_err("a key that nobody knows");
+    assert_eq!(error.code, Code::R0405, "{policy}: {error}");
+    let hint = error.hint.clone().unwrap_or_default();
+    let (_, known) = hint.split_once("nown here: ").unwrap_or_else(|| panic!("{policy}: {hint:?}"));
+    known.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn every_key_that_is_known_stands_in_the_file_that_init_writes() {
+    let template: toml::Value = toml::from_str(&uncommented(ringfence::config::TEMPLATE)).unwrap();
+    let sections = [
+        ("zzz = 1", ""),
+        ("[limits]\nzzz = 1", "limits"),
+        ("[engine]\nzzz = 1", "engine"),
+        ("[concurrency]\nzzz = 1", "concurrency"),
+        ("[artifacts]\nzzz = 1", "artifacts"),
+        ("[retention]\nzzz = 1", "retention"),
+        ("[audit]\nzzz = 1", "audit"),
+        ("[approval]\nzzz = 1", "approval"),
+        ("[http]\nzzz = 1", "http"),
+        ("[secret.a]\nzzz = 1", "secret/*"),
+        ("[[server]]\nzzz = 1", "server"),
+        ("[mcp]\nzzz = 1", "mcp"),
+        ("[[client]]\nzzz = 1", "client"),
+        ("[[client]]\nskills = [{ zzz = 1 }]", "client/skills"),
+        ("[[context]]\nzzz = 1", "context"),
+        ("[[context]]\nsources = [{ zzz = 1 }]", "context/sources"),
+        ("[[provider]]\nzzz = 1", "provider"),
+        ("[[model]]\nzzz = 1", "model"),
+        ("[[grant]]\nzzz = 1", "grant"),
+        ("[[grant]]\nfiles = [{ zzz = 1 }]", "grant/files"),
+        ("[[grant]]\nhttp = [{ zzz = 1 }]", "grant/http"),
+        ("[[grant]]\nhttp = [{ approval = { zzz = 1 } }]", "grant/http/approval"),
+        ("[[grant]]\ntools = [{ zzz = 1 }]", "grant/tools"),
+        ("[[rule]]\nzzz = 1", "rule"),
+        ("[[rule]]\nbounds = { zzz = 1 }", "rule/bounds"),
+        ("[[rule]]\nnaming = { zzz = 1 }", "rule/naming"),
+        ("[[rule]]\ndependency = { zzz = 1 }", "rule/dependency"),
+        ("[[rule]]\npolicy = { zzz = 1 }", "rule/policy"),
+        ("[[rule]]\npolicy = { when = [{ zzz = 1 }] }", "rule/policy/*"),
+        ("[[rule-file]]\nzzz = 1", "rule-file"),
+        ("[[skill]]\nzzz = 1", "skill"),
+    ];
+    let mut missing = Vec::new();
+    for (policy, section) in sections {
+        let path: Vec<_> = section.split('/').filter(|name| !name.is_empty()).collect();
+        let written = keys_in(&template, &path);
+        let unwritten = known_in(policy).into_iter().filter(|key| !written.contains(key));
+        missing.extend(unwritten.map(|key| format!("{section}: {key}")));
+    }
+    assert!(missing.is_empty(), "host/src/ringfence.toml says nothing of\n{}", missing.join("\n"));
+    // No section is forgotten here.
+    let asked = |key: &String| sections.iter().any(|(_, section)| section.split('/').next() == Some(key));
+    let left: Vec<_> = known_in("zzz = 1").into_iter().filter(|key| !asked(key)).collect();
+    assert_eq!(left, ["data", "tenant"], "these have no keys of their own");
 }

@@ -2,6 +2,7 @@
 
 use super::kill::{assert_killed, running, start};
 use super::{ADA, Operator, built};
+use crate::replay::assert_friend_replays;
 
 /// The bytes with one text for another of the same length, everywhere behind the guest's description of itself.
 fn altered(guest: &str, changes: &[(&str, &str)]) -> Vec<u8> {
@@ -51,6 +52,7 @@ pub(crate) fn friend_promises_a_total() {
         operator.say(&["run", bent]).failed("R0401", 2);
     }
     operator.does(&["audit", "verify"]);
+    assert_friend_replays("friend_promises_a_total", "adds_up");
 }
 
 #[test]
@@ -62,6 +64,7 @@ pub(crate) fn friend_asks_for_a_power_more() {
     operator.write("major.wasm", altered("friend_asks_for_a_power_more", &[("1.1.0", "2.0.0")]));
     operator.does(&["load", "major.wasm"]);
     assert_eq!(operator.does(&["run", "adds-up@2"]), "{\n  \"total\": 1\n}\n");
+    assert_friend_replays("friend_asks_for_a_power_more", "adds_up");
 }
 
 #[test]

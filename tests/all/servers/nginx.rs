@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tempfile::TempDir;
 
+use super::parts;
+
 static FETCHING: Mutex<()> = Mutex::new(());
 
 /// A running nginx that serves the host `site.test`.
@@ -22,9 +24,9 @@ pub(crate) struct Nginx {
 }
 
 impl Nginx {
-    /// Starts one with a page, and places that lead on: see the configuration below.
-    pub(crate) fn start() -> Self {
-        let program = program();
+    /// Starts one with a page, and places that lead on: see the configuration below. None where there is no nginx.
+    pub(crate) fn start() -> Option<Self> {
+        let program = program()?;
         let folder = tempfile::tempdir().unwrap();
         let CertifiedKey { cert, signing_key } =
             generate_simple_self_signed(["site.test".to_owned()]).unwrap();
@@ -43,7 +45,7 @@ impl Nginx {
             .unwrap();
         let mut nginx = Self { folder, process, http, https };
         nginx.wait_until_it_serves();
-        nginx
+        Some(nginx)
     }
 
     /// The certificate that it shows, as the policy file names it.
@@ -108,24 +110,28 @@ http {{
 }
 
 /// The program, from PATH or from the package of Debian, which needs no installation.
-fn program() -> PathBuf {
+fn program() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let places = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
     if let Some(found) = places.map(|folder| folder.join("nginx")).find(|file| file.is_file()) {
-        return found;
+        return Some(found);
     }
     let _turn = FETCHING.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("nginx");
     let program = folder.join("usr/sbin/nginx");
     if !program.is_file() {
-        let fetched = fetch(&folder);
-        assert!(
-            fetched.is_ok() && program.is_file(),
-            "these tests need the web server nginx, and could not fetch it from Debian ({}); install it: apt-get install nginx",
-            fetched.err().unwrap_or_default()
-        );
+        let why = match fetch(&folder) {
+            Ok(()) if program.is_file() => return Some(program),
+            Ok(()) => "the package does not hold it".to_owned(),
+            Err(why) => why,
+        };
+        parts::missing(&format!(
+            "tests of the web need nginx, and it could not be fetched from Debian: apt-get install nginx: {}",
+            why.trim()
+        ));
+        return None;
     }
-    program
+    Some(program)
 }
 
 fn fetch(folder: &Path) -> Result<(), String> {

@@ -10,11 +10,20 @@ pub(crate) fn folder(part: &str, what_for: &str) -> Option<PathBuf> {
     let place = String::from_utf8_lossy(&output.stdout);
     let folder = place.lines().last().filter(|_| output.status.success()).map(PathBuf::from);
     if folder.is_none() {
-        let line = format!("SKIPPED: {what_for}: run tests/parts/{part}.sh once");
-        assert!(std::env::var_os("CI").is_none(), "{line}");
-        // Past the harness, which shows what a test prints only when it fails.
-        use std::io::Write;
-        drop(writeln!(std::io::stderr().lock(), "{line}"));
+        missing(&format!("{what_for}: run tests/parts/{part}.sh once"));
     }
     folder
+}
+
+/// One visible line for a test that cannot be run here; in CI it fails.
+pub(crate) fn missing(what: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{what}");
+    skipped(what);
+}
+
+/// One visible line for a test that this machine does not let run.
+pub(crate) fn skipped(what: &str) {
+    use std::io::Write;
+    // Past the harness, which shows what a test prints only when it fails.
+    drop(writeln!(std::io::stderr().lock(), "SKIPPED: {what}"));
 }

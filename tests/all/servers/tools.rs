@@ -15,8 +15,8 @@ const REAL: &str = "mcp-servers-2026.8.31-1";
 fn python() -> &'static str {
     static FOUND: OnceLock<String> = OnceLock::new();
     FOUND.get_or_init(|| {
-        let asked =
-            Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output().unwrap();
+        let asked = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
+        let asked = asked.expect("servers that misbehave are written for python3, which is not in PATH");
         String::from_utf8(asked.stdout).unwrap().trim().to_owned()
     })
 }
