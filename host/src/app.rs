@@ -85,8 +85,8 @@ pub async fn describe(running: &Running, component: &[u8]) -> Result<Described, 
 pub async fn load(running: &Running, component: &[u8], by: &str) -> Result<(Arc<Loaded>, LoadResult), Error> {
     let loaded = accepted(running, component, by).await;
     let Err(refused) = loaded else { return loaded };
-    // A host that could not look at it has decided nothing.
-    if matches!(refused.code.exit(), Exit::Failed | Exit::Bug) {
+    // Where the host could not look at it, or was stopped while it did, nothing was decided.
+    if !matches!(refused.code.exit(), Exit::Asked | Exit::Refused) {
         return Err(refused);
     }
     let (digest, bytes) = (Digest::of(component), component.len() as u64);
