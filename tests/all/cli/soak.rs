@@ -65,9 +65,7 @@ fn workers_that_are_killed_lose_no_task_and_have_no_effect_twice() {
         let worker = Worker::start(&operator);
         std::thread::sleep(Duration::from_millis(40 + numbers.next(160)));
         worker.kill();
-        if kill % 4 == 0 {
-            operator.does(&["audit", "verify"]);
-        }
+        operator.does(&["audit", "verify"]);
     }
     operator.does(&["work", "--idle"]);
     let again = settle(&operator, &server, seed);
