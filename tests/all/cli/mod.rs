@@ -29,6 +29,7 @@ mod receipts;
 pub(crate) mod registry;
 mod retention;
 mod revoked;
+mod rounds;
 mod rules;
 mod shells;
 mod signing;
