@@ -35,9 +35,11 @@ mod shells;
 mod signing;
 mod soak;
 mod store;
+mod task_files;
 mod tenants;
 mod tool_calls;
 mod tools;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
