@@ -9,6 +9,7 @@ mod attacks;
 mod blame;
 mod cache;
 mod cli;
+mod clocks;
 mod compiling;
 mod compiling_once;
 mod context;

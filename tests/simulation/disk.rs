@@ -69,6 +69,13 @@ impl Disk {
         self.lock().full += batches;
     }
 
+    /// A host's heart beats, if the disk writes at all.
+    pub(super) fn beat(&self, host: &str) {
+        if self.lock().slow == 0 {
+            self.written.beat(host).expect("memory can be written");
+        }
+    }
+
     /// Loses what a host has handed over and what is not written, but for so many events at its beginning. Says whether any
     /// of these was kept.
     pub(super) fn lose(&self, host: u64, kept: u64) -> bool {

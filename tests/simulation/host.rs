@@ -1,17 +1,17 @@
 //! Hosts that live as long as the plan lets them.
 
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use ringfence_adapters::behind::Behind;
 use ringfence_adapters::in_memory::InMemoryStore;
 use ringfence_core::audit::ApprovalTerms;
 use ringfence_core::context::NoSources;
-use ringfence_core::contract::{Description, Validator, Violation};
-use ringfence_core::error::{Code, Error};
+use ringfence_core::contract::Description;
+use ringfence_core::error::Code;
 use ringfence_core::gate::Outside;
 use ringfence_core::governance::{
     Crowd, CrowdLimits, Grant, GrantBook, Holder, Method, Policies, Switches, UrlPattern, WebGrant,
@@ -21,11 +21,7 @@ use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::pipeline::{Host, Order, Policy, Submitted};
 use ringfence_core::registry::Registry;
 use ringfence_core::ring::{Effect, Ring};
-use ringfence_core::sandbox::{Job, Ran, Sandbox};
-use ringfence_core::stores::EventLog;
-use ringfence_core::system::Entropy;
-use ringfence_core::units::{Bytes, Fuel};
-use serde_json::Value;
+use ringfence_core::stores::{EventLog, WorkState};
 
 use super::clock::{Time, Watch};
 use super::disk::{Disk, Writer};
@@ -35,6 +31,8 @@ use super::plan::{People, Plan, What};
 use super::play::Played;
 use super::script::Script;
 use super::server::{Line, Server};
+use super::stand_ins::{Drawn, Nobody, Scripted};
+use super::worker::Worker;
 
 /// Lets all else go on: pending once.
 pub(super) async fn turn() {
@@ -55,13 +53,13 @@ pub(super) struct Lives<'a> {
     time: Time,
     born: u64,
     turns: u64,
-    /// A host that was thought to be gone, and is not, or that began at the same time as another.
-    ghost: Option<Work>,
+    /// The hosts that are known to be gone, or thought to be.
+    gone: HashSet<String>,
+    /// A host that was thought to be gone, and is not, that stands still, or that began at the same time as another.
+    ghost: Option<Worker>,
 }
 
-type Work = BoxFuture<'static, Result<(), Error>>;
-
-/// No host is at work on a task for longer than so many turns.
+/// No host is at work for longer than so many turns.
 const TURNS: u32 = 5_000;
 
 impl<'a> Lives<'a> {
@@ -79,11 +77,8 @@ impl<'a> Lives<'a> {
         let loaded = registry.load(&description, Digest::of(b"script"), 6, Script::powers(), "the test");
         assert!(loaded.now_or_never().expect("memory does not wait").is_ok());
         let played = Played::default();
-        Self { played, plan, disk, server, registry, time, born: 0, turns: 0, ghost: None }
-    }
-
-    pub(super) const fn plan(&self) -> &Plan {
-        self.plan
+        let gone = HashSet::new();
+        Self { played, plan, disk, server, registry, time, born: 0, turns: 0, gone, ghost: None }
     }
 
     /// A clock that is right.
@@ -91,8 +86,8 @@ impl<'a> Lives<'a> {
         self.time.watch()
     }
 
-    /// A host that is new, with its number.
-    fn host(&mut self, watch: Watch) -> (u64, Host) {
+    /// A host that is new.
+    fn host(&mut self, watch: Watch) -> Host {
         self.born += 1;
         let outside = Outside { http: Box::new(Line(Arc::clone(&self.server))), ..Outside::untouchable() };
         let approval = |people: u32| {
@@ -113,7 +108,7 @@ impl<'a> Lives<'a> {
         let http = vec![Arc::new(web("once", false, once)), Arc::new(web("keyed", true, keyed))];
         let grant = Grant { http, ..Grant::to(Holder::Ring(Ring::Standard)) };
         let policy = Policy { grants: Arc::new(GrantBook::new(vec![grant])), ..Policy::default() };
-        let host = Host {
+        Host {
             id: format!("host-{}", self.born).into(),
             sandbox: Arc::new(Scripted("the simulation".into())),
             registry: Arc::clone(&self.registry),
@@ -126,16 +121,26 @@ impl<'a> Lives<'a> {
             policies: Arc::new(Policies::new(policy)),
             switches: Arc::new(Switches::default()),
             crowd: Crowd::new(CrowdLimits { runs: 8, per_caller: 8, waiting: 8 }),
-        };
-        (self.born, host)
+        }
     }
 
-    pub(super) fn order(&self) -> Order {
+    /// A worker that is new, on a host that is.
+    fn worker(&mut self, watch: Watch) -> Worker {
+        let host = self.host(watch);
+        Worker::new(self.born, host)
+    }
+
+    /// The tasks of the plan.
+    pub(super) fn tasks(&self) -> Vec<TaskId> {
+        self.plan.scripts().map(|(task, _)| task).collect()
+    }
+
+    fn order(task: TaskId, script: &Script) -> Order {
         let limits = Limit::ALL.into_iter().fold(Amounts::NONE, |limits, limit| limits.with(limit, 1 << 30));
         Order {
-            task: "t-task".parse().unwrap(),
+            task,
             skill: "script".into(),
-            input: self.plan.script.input().into(),
+            input: script.input().into(),
             agent: "ada".parse().unwrap(),
             ring: Ring::Standard,
             only: None,
@@ -147,12 +152,18 @@ impl<'a> Lives<'a> {
         }
     }
 
-    /// Puts the task into the log, as often as it takes until the disk has it.
+    /// Puts the tasks into the log.
     pub(super) fn submit(&mut self) -> Result<(), Failure> {
-        let known = !self.disk.facts(&self.order().task).is_empty();
-        let (order, (_, host)) = (self.order(), self.host(self.time.watch()));
+        let orders: Vec<_> = self.plan.scripts().map(|(task, script)| Self::order(task, script)).collect();
+        orders.iter().try_for_each(|order| self.submit_one(order))
+    }
+
+    /// Puts a task into the log, as often as it takes until the disk has it.
+    fn submit_one(&mut self, order: &Order) -> Result<(), Failure> {
+        let known = !self.disk.facts(&order.task).is_empty();
+        let host = self.host(self.time.watch());
         loop {
-            let mut submitting = Box::pin(host.submit(&order));
+            let mut submitting = Box::pin(host.submit(order));
             let submitted = loop {
                 match poll(&mut submitting) {
                     Poll::Ready(submitted) => break submitted,
@@ -170,30 +181,31 @@ impl<'a> Lives<'a> {
         }
     }
 
-    fn work(&self, host: Host) -> Work {
-        let task = self.order().task;
-        async move { host.resume(&task).await?.durable().await.map_err(Error::from) }.boxed()
-    }
-
-    /// A host takes the task, and works on it until it has nothing more to do, or is lost.
+    /// A host takes what there is, and works on it until there is nothing more to do, or it is lost.
     pub(super) fn live(&mut self, life: u32) -> Result<(), Failure> {
         let watch = self.time.watch();
-        let (number, host) = self.host(watch.clone());
-        let mut work = self.work(host);
+        let mut worker = self.worker(watch.clone());
         for turn in 0..TURNS {
             let plan = self.plan;
             for fault in plan.faults.iter().filter(|fault| (fault.life, fault.turn) == (life, turn)) {
                 let mut befell = true;
                 match fault.what {
                     What::Lost(kept) => {
-                        let torn = self.disk.lose(number, kept);
+                        let torn = self.disk.lose(worker.number, kept);
+                        self.gone.insert(worker.id().to_owned());
                         self.played.seen.insert(What::Lost(u64::from(torn)).word());
                         return Ok(());
                     }
                     What::Forsaken => {
-                        // Of two that were forsaken the one before is lost.
-                        self.ghost = Some(work);
+                        self.gone.insert(worker.id().to_owned());
                         self.played.seen.insert(fault.what.word());
+                        self.haunt(worker);
+                        return Ok(());
+                    }
+                    What::Silent(turns) => {
+                        worker.fall_silent(self.turns + turns);
+                        self.played.seen.insert(fault.what.word());
+                        self.haunt(worker);
                         return Ok(());
                     }
                     What::Slow(turns) => self.disk.slow_down(turns),
@@ -202,8 +214,12 @@ impl<'a> Lives<'a> {
                     What::Again => self.submit()?,
                     What::Twice if self.ghost.is_some() => befell = false,
                     What::Twice => {
-                        let (_, host) = self.host(self.time.watch());
-                        self.ghost = Some(self.work(host));
+                        let mut other = self.worker(self.time.watch());
+                        let is_open = |task: &TaskId| {
+                            matches!(self.disk.state(task), Some(WorkState::Ready | WorkState::Held { .. }))
+                        };
+                        self.tasks().into_iter().filter(is_open).for_each(|task| other.begin(task));
+                        self.haunt(other);
                     }
                     What::Late(turns) => self.server.hold_up(turns),
                 }
@@ -212,11 +228,25 @@ impl<'a> Lives<'a> {
                 }
             }
             self.pass_a_turn();
-            if poll(&mut work).is_ready() {
+            worker.beat(&self.disk, self.turns);
+            let looked = worker.look(&self.disk.written, &self.gone, self.turns);
+            if looked.has_expired {
+                self.played.seen.insert("expired");
+            }
+            if looked.is_idle {
+                self.gone.insert(worker.id().to_owned());
                 return Ok(());
             }
+            worker.go_on(self.turns);
         }
         Err(Failure::new(Why::Endless, format!("a host was at it for {TURNS} turns")))
+    }
+
+    /// Of two that go on beside others the one before is lost.
+    fn haunt(&mut self, worker: Worker) {
+        if let Some(before) = self.ghost.replace(worker) {
+            self.gone.insert(before.id().to_owned());
+        }
     }
 
     fn pass_a_turn(&mut self) {
@@ -231,17 +261,22 @@ impl<'a> Lives<'a> {
         if disk {
             self.disk.write_one();
         }
-        if ghost {
-            self.go_on_with_the_ghost();
+        if let Some(worker) = &self.ghost {
+            worker.beat(&self.disk, self.turns);
+            if ghost && !worker.is_silent(self.turns) {
+                self.go_on_with_the_ghost();
+            }
         }
     }
 
-    /// One that was thought to be gone goes on for a bit.
+    /// One that was thought to be gone, or stood still, goes on for a bit.
     fn go_on_with_the_ghost(&mut self) {
-        if let Some(ghost) = &mut self.ghost
-            && poll(ghost).is_ready()
-        {
-            self.ghost = None;
+        let Some(mut ghost) = self.ghost.take() else { return };
+        ghost.go_on(self.turns);
+        if ghost.is_done() {
+            self.gone.insert(ghost.id().to_owned());
+        } else {
+            self.ghost = Some(ghost);
         }
     }
 
@@ -271,39 +306,4 @@ impl<'a> Lives<'a> {
 
 pub(super) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-struct Scripted(Arc<str>);
-
-impl Sandbox for Scripted {
-    fn run(&self, job: Job) -> BoxFuture<'_, Ran> {
-        Box::pin(async move {
-            let Job { request, mut gate, .. } = job;
-            let end = Script::run(&request, &mut gate).await;
-            Ran { end, fuel: Fuel(1_000), memory: Bytes(0) }
-        })
-    }
-    fn fingerprint(&self) -> &Arc<str> {
-        &self.0
-    }
-}
-
-struct Nobody;
-
-impl Validator for Nobody {
-    fn violations<'a>(&'a self, _: &'a Value, _: &'a Value) -> BoxFuture<'a, Result<Vec<Violation>, String>> {
-        Box::pin(async { Ok(Vec::new()) })
-    }
-}
-
-struct Drawn(Mutex<Numbers>);
-
-impl Entropy for Drawn {
-    fn seed(&self) -> [u8; 32] {
-        let mut numbers = self.0.lock().unwrap();
-        std::array::from_fn(|_| u8::try_from(numbers.below(256)).unwrap())
-    }
-    fn task_id(&self) -> TaskId {
-        TaskId::from_number(self.0.lock().unwrap().below(u64::MAX).into())
-    }
 }

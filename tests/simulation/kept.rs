@@ -1,12 +1,14 @@
 //! Plans that failed once, as they were printed.
 
-use super::plan::What::{Forsaken, Jump, Lost};
+use super::plan::What::{Forsaken, Jump, Lost, Silent};
 use super::plan::{Fault, People, Plan};
 use super::play::play;
 use super::script::Script;
 use super::script::Step::Once;
+use crate::harness::obey_control_run;
 
 fn holds(plan: &Plan) {
+    obey_control_run();
     if let Err(failure) = play(plan) {
         panic!("{failure}");
     }
@@ -19,6 +21,7 @@ const TURNS: std::ops::Range<u32> = 0..40;
 fn lost_over_a_request() -> Plan {
     Plan {
         script: Script { steps: vec![Once(0)], fails_first: false },
+        other: None,
         people: People { once: 0, keyed: 0 },
         rhythm: None,
         faults: vec![Fault { life: 0, turn: 7, what: Lost(0) }],
@@ -40,6 +43,7 @@ fn a_clock_that_is_set_ahead_takes_no_time_from_a_task() {
     for turn in TURNS {
         holds(&Plan {
             script: Script { steps: vec![Once(0)], fails_first: false },
+            other: None,
             people: People { once: 1, keyed: 0 },
             rhythm: None,
             faults: vec![Fault { life: 0, turn, what: Jump(7_200) }],
@@ -53,9 +57,26 @@ fn what_an_attempt_was_answered_from_the_log_is_not_asked_again_in_its_correctio
     for (turn, what) in TURNS.flat_map(|turn| [(turn, Forsaken), (turn, Lost(0))]) {
         holds(&Plan {
             script: Script { steps: vec![Once(0)], fails_first: true },
+            other: None,
             people: People { once: 0, keyed: 0 },
             rhythm: None,
             faults: vec![Fault { life: 0, turn, what }],
+        });
+    }
+}
+
+/// Without the fence (`RINGFENCE_GUARD_OFF=fence`) it goes on with what it has lost, and its second request comes twice.
+#[test]
+fn a_host_that_stands_still_until_its_lease_is_over_wakes_up_too_late_for_any_effect() {
+    let once =
+        |paths: &[u64]| Script { steps: paths.iter().copied().map(Once).collect(), fails_first: false };
+    for turn in TURNS {
+        holds(&Plan {
+            script: once(&[0, 1]),
+            other: Some(once(&[3, 4])),
+            people: People { once: 0, keyed: 0 },
+            rhythm: None,
+            faults: vec![Fault { life: 0, turn, what: Silent(25) }],
         });
     }
 }

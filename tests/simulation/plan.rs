@@ -2,13 +2,17 @@
 
 use std::fmt;
 
+use ringfence_core::ids::TaskId;
+
 use super::numbers::Numbers;
-use super::script::Script;
+use super::script::{PATHS, Script};
 
 /// All that a game depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) script: Script,
+    /// What a second task does, which is there at the same time. Its requests go to other paths.
+    pub(super) other: Option<Script>,
     pub(super) people: People,
     /// Whether the disk writes at a turn, and a host that was forsaken goes on, is as this number has it; without one each
     /// does at every turn.
@@ -38,6 +42,8 @@ pub(super) enum What {
     Lost(u64),
     /// It is thought to be lost, and goes on beside the next one.
     Forsaken,
+    /// It stands still for so many turns, its heart too: where its lease is over by then, it wakes up too late.
+    Silent(u64),
     /// The disk writes nothing for so many turns.
     Slow(u64),
     /// There is no room on the disk for the next so many batches.
@@ -59,6 +65,7 @@ impl What {
             Self::Lost(0) => "lost",
             Self::Lost(_) => "torn",
             Self::Forsaken => "forsaken",
+            Self::Silent(_) => "silent",
             Self::Slow(_) => "slow",
             Self::Full(_) => "full",
             Self::Jump(seconds) if *seconds < 0 => "back",
@@ -70,8 +77,8 @@ impl What {
     }
 
     /// All of them.
-    pub(super) const WORDS: [&'static str; 10] =
-        ["lost", "torn", "forsaken", "slow", "full", "back", "ahead", "again", "twice", "late"];
+    pub(super) const WORDS: [&'static str; 11] =
+        ["lost", "torn", "forsaken", "silent", "slow", "full", "back", "ahead", "again", "twice", "late"];
 }
 
 /// Two hours, two days, and more than a year: beyond what a task may take, beyond what an approval lasts, beyond both.
@@ -80,7 +87,8 @@ pub(super) const JUMPS: [i64; 3] = [7_200, 172_800, 34_560_000];
 impl Plan {
     pub(super) fn draw(seed: u64) -> Self {
         let mut numbers = Numbers::new(seed);
-        let script = Script::draw(&mut numbers);
+        let script = Script::draw(&mut numbers, 0);
+        let other = numbers.one_in(2).then(|| Script::draw(&mut numbers, PATHS));
         // Of some seeds one or two people approve what must not come twice, of others what the server knows again too.
         let people = match seed % 4 {
             1 => People { once: 1, keyed: 0 },
@@ -103,20 +111,27 @@ impl Plan {
                 let what = What::draw(&mut numbers);
                 at(&mut numbers, what);
             }
-            let end = match numbers.below(6) {
+            let end = match numbers.below(8) {
                 0 | 1 => What::Forsaken,
                 2 => What::Lost(1 + numbers.below(6)),
+                3 | 4 => What::Silent(1 + numbers.below(60)),
                 _ => What::Lost(0),
             };
             at(&mut numbers, end);
         }
         faults.sort_by_key(|fault| (fault.life, fault.turn));
-        Self { script, people, rhythm, faults }
+        Self { script, other, people, rhythm, faults }
     }
 
     /// How much there is to it.
-    pub(super) const fn elements(&self) -> usize {
-        self.script.steps.len() + self.faults.len()
+    pub(super) fn elements(&self) -> usize {
+        self.scripts().map(|(_, script)| script.steps.len()).sum::<usize>() + self.faults.len()
+    }
+
+    /// The tasks, each with what it does.
+    pub(super) fn scripts(&self) -> impl Iterator<Item = (TaskId, &Script)> {
+        let scripts = [("t-task", Some(&self.script)), ("t-other", self.other.as_ref())];
+        scripts.into_iter().filter_map(|(task, script)| Some((task.parse().unwrap(), script?)))
     }
 }
 

@@ -26,6 +26,9 @@ pub(super) enum Step {
     Print,
 }
 
+/// To how many paths the requests of a task go.
+pub(super) const PATHS: u64 = 3;
+
 /// All steps, and whether the first attempt asks for another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Script {
@@ -33,18 +36,37 @@ pub(super) struct Script {
     pub(super) fails_first: bool,
 }
 
+impl Step {
+    /// The same, to another path.
+    pub(super) fn at(self, place: impl Fn(u64) -> u64) -> Self {
+        match self {
+            Self::Once(path) => Self::Once(place(path)),
+            Self::Keyed(path) => Self::Keyed(place(path)),
+            Self::Read(path) => Self::Read(place(path)),
+            Self::Now | Self::Sleep | Self::Log | Self::Print => self,
+        }
+    }
+}
+
 impl Script {
-    pub(super) fn draw(numbers: &mut Numbers) -> Self {
+    /// The same, with paths that begin at this one.
+    pub(super) fn from(&self, first: u64) -> Self {
+        let steps = self.steps.iter().map(|step| step.at(|path| first + path % PATHS));
+        Self { steps: steps.collect(), ..*self }
+    }
+
+    /// One whose paths begin at this one.
+    pub(super) fn draw(numbers: &mut Numbers, first: u64) -> Self {
         let steps = (0..1 + numbers.below(7)).map(|_| {
             // Few paths, so that the same request is made more than once.
-            let path = numbers.below(3);
+            let path = first + numbers.below(PATHS);
             match numbers.below(7) {
                 0 | 1 => Step::Once(path),
                 2 => Step::Keyed(path),
                 3 => Step::Read(path),
                 4 => Step::Now,
                 5 => Step::Sleep,
-                _ if path == 0 => Step::Print,
+                _ if path == first => Step::Print,
                 _ => Step::Log,
             }
         });

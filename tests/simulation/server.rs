@@ -8,7 +8,8 @@ use futures::future::BoxFuture;
 use ringfence_core::gate::{Content, Http, HttpAnswer, HttpSend, Permit, Settled};
 
 use super::host::turn;
-use super::script::{Script, Step};
+use super::plan::Plan;
+use super::script::{PATHS, Step};
 
 /// What it was asked: for each path the keys, in the order in which they came.
 #[derive(Default)]
@@ -71,12 +72,13 @@ impl Server {
         self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Each request of the script arrived as often as it stands there; those that the server knows again may have come
+    /// Each request of the plan arrived as often as it stands there; those that the server knows again may have come
     /// more often, and count once by their key.
-    pub(super) fn check_once(&self, script: &Script) -> Result<(), String> {
-        let wanted = |wanted: Step| script.steps.iter().filter(|step| **step == wanted).count();
+    pub(super) fn check_once(&self, plan: &Plan) -> Result<(), String> {
+        let steps: Vec<_> = plan.scripts().flat_map(|(_, script)| script.steps.clone()).collect();
+        let wanted = |wanted: Step| steps.iter().filter(|step| **step == wanted).count();
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        for path in 0..3 {
+        for path in 0..2 * PATHS {
             let once = asked.get(&format!("/once/{path}")).map_or(0, Vec::len);
             let keys: HashSet<_> = asked.get(&format!("/keyed/{path}")).into_iter().flatten().collect();
             let (of_once, of_keyed) = (wanted(Step::Once(path)), wanted(Step::Keyed(path)));

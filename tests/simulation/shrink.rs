@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::plan::{Fault, JUMPS, People, Plan, What};
 use super::play::play;
-use super::script::Step;
+use super::script::{PATHS, Script, Step};
 
 /// The smallest plan that is found by taking elements away one after the other, and how it fails.
 pub(super) fn shrink(plan: Plan, failure: Failure) -> (Plan, Failure) {
@@ -23,29 +23,27 @@ fn smaller(plan: &Plan) -> Vec<Plan> {
     let mut found = Vec::new();
     found.extend(without(&plan.faults).map(|faults| Plan { faults, ..plan.clone() }));
     // Where a host is not lost, what befell the next one befalls it.
-    let ends = plan.faults.iter().filter(|fault| matches!(fault.what, What::Lost(_) | What::Forsaken));
+    let ends = plan
+        .faults
+        .iter()
+        .filter(|fault| matches!(fault.what, What::Lost(_) | What::Forsaken | What::Silent(_)));
     found.extend(ends.map(|end| {
         let others = plan.faults.iter().filter(|fault| *fault != end);
         let earlier =
             others.map(|fault| Fault { life: fault.life - u32::from(fault.life > end.life), ..*fault });
         Plan { faults: earlier.collect(), ..plan.clone() }
     }));
-    let with_steps = |steps| {
-        let mut smaller = plan.clone();
-        smaller.script.steps = steps;
-        smaller
-    };
-    found.extend(without(&plan.script.steps).map(with_steps));
+    // One of two tasks alone.
+    found.extend(plan.other.iter().flat_map(|other| {
+        [plan.script.clone(), other.from(0)].map(|script| Plan { script, other: None, ..plan.clone() })
+    }));
+    found.extend(with_scripts(plan, |script, _| shorter(script)));
     let People { once, keyed } = plan.people;
     let even = plan.rhythm.map(|_| Plan { rhythm: None, ..plan.clone() });
     let unasked = [People { once: 0, keyed }, People { once, keyed: 0 }];
     let unasked = unasked.into_iter().filter(|people| *people != plan.people);
     let unasked = unasked.map(|people| Plan { people, ..plan.clone() });
-    let first = Some(plan).filter(|plan| plan.script.fails_first).cloned().map(|mut first| {
-        first.script.fails_first = false;
-        first
-    });
-    found.extend(even.into_iter().chain(unasked).chain(first));
+    found.extend(even.into_iter().chain(unasked));
     found = found.into_iter().flat_map(elsewhere).collect();
     for (place, fault) in plan.faults.iter().enumerate() {
         found.extend(plainer(fault).map(|plainer| {
@@ -55,18 +53,35 @@ fn smaller(plan: &Plan) -> Vec<Plan> {
             smaller
         }));
     }
-    for (place, step) in plan.script.steps.iter().enumerate() {
-        let plain = match step {
-            Step::Once(1..) => Step::Once(0),
-            Step::Keyed(1..) => Step::Keyed(0),
-            Step::Read(1..) => Step::Read(0),
-            _ => continue,
-        };
-        let mut smaller = plan.clone();
-        smaller.script.steps[place] = plain;
-        found.push(smaller);
-    }
+    found.extend(with_scripts(plan, with_plain_paths));
     found
+}
+
+/// The plan with each of these scripts in place of its own, and in place of the second task's. They are told where its paths begin.
+fn with_scripts(plan: &Plan, scripts: impl Fn(&Script, u64) -> Vec<Script>) -> Vec<Plan> {
+    let first = scripts(&plan.script, 0).into_iter().map(|script| Plan { script, ..plan.clone() });
+    let others = plan.other.iter().flat_map(|other| scripts(other, PATHS));
+    first.chain(others.map(|other| Plan { other: Some(other), ..plan.clone() })).collect()
+}
+
+/// With fewer steps, or without an attempt that fails.
+fn shorter(script: &Script) -> Vec<Script> {
+    let fails_first = script.fails_first;
+    let first = Some(Script { fails_first: false, ..script.clone() }).filter(|_| fails_first);
+    without(&script.steps).map(|steps| Script { steps, fails_first }).chain(first).collect()
+}
+
+/// With one request that goes to the first path.
+fn with_plain_paths(script: &Script, first: u64) -> Vec<Script> {
+    let plain = |(place, step): (usize, &Step)| {
+        let plain = step.at(|_| first);
+        (plain != *step).then(|| {
+            let mut smaller = script.clone();
+            smaller.steps[place] = plain;
+            smaller
+        })
+    };
+    script.steps.iter().enumerate().filter_map(plain).collect()
 }
 
 /// A plan with less in it, and the same with its fault at other moments if one is left: what befell a host at a place of its work
@@ -102,6 +117,7 @@ fn plainer(fault: &Fault) -> impl Iterator<Item = Fault> {
     let sooner = less(life.into()).map(move |life| Fault { life: u32::try_from(life).unwrap(), ..*fault });
     let smaller: Vec<What> = match what {
         What::Lost(kept) => less(kept).map(What::Lost).collect(),
+        What::Silent(turns) => less(turns).map(What::Silent).collect(),
         What::Slow(turns) => less(turns).map(What::Slow).collect(),
         What::Full(batches) => less(batches).map(What::Full).collect(),
         What::Late(turns) => less(turns).map(What::Late).collect(),

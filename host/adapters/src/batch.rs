@@ -1,6 +1,7 @@
 //! What every store checks of a batch before it looks at the stream.
 
 use ringfence_core::audit::{Head, Record};
+use ringfence_core::controls::{Guard, is_on};
 use ringfence_core::ids::Digest;
 use ringfence_core::stores::StoreError;
 
@@ -30,13 +31,19 @@ pub(crate) fn check(records: &[Record]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Where a stream ends after a checked batch, or `Conflict` if the batch does not follow its head.
-pub(crate) fn follow(head: Head, records: &[Record]) -> Result<Head, StoreError> {
+/// Where a stream ends after a checked batch, or `Conflict` if the batch does not follow its head. `None`, where a control run has
+/// switched the fence off: it comes too late, is not written, and is told as if it were.
+pub(crate) fn follow(head: Head, records: &[Record]) -> Result<Option<Head>, StoreError> {
     let (Some(first), Some(last)) = (records.first(), records.last()) else {
-        return Ok(head);
+        return Ok(Some(head));
     };
     if first.event.sequence != head.sequence + 1 || first.event.previous != head.hash {
-        return Err(StoreError::Conflict(first.event.stream.to_string()));
+        // A stream that is there is not begun anew, fence or not.
+        return if is_on(Guard::Fence) || first.event.sequence == 1 {
+            Err(StoreError::Conflict(first.event.stream.to_string()))
+        } else {
+            Ok(None)
+        };
     }
-    Ok(Head { sequence: last.event.sequence, hash: last.event.hash })
+    Ok(Some(Head { sequence: last.event.sequence, hash: last.event.hash }))
 }

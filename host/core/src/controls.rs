@@ -27,11 +27,13 @@ pub enum Guard {
     Once = 256,
     /// What is told as durable is on the disk, and not only on its way there.
     Sync = 512,
+    /// Who has lost a task to another host writes nothing more to it.
+    Fence = 1024,
 }
 
 impl Guard {
     /// All of them, each with its name.
-    pub const ALL: [(&'static str, Self); 10] = [
+    pub const ALL: [(&'static str, Self); 11] = [
         ("ring", Self::Ring),
         ("ledger", Self::Ledger),
         ("kill", Self::Kill),
@@ -42,6 +44,7 @@ impl Guard {
         ("validator", Self::Validator),
         ("once", Self::Once),
         ("sync", Self::Sync),
+        ("fence", Self::Fence),
     ];
 }
 

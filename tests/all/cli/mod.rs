@@ -29,14 +29,17 @@ mod receipts;
 pub(crate) mod registry;
 mod retention;
 mod revoked;
+mod rounds;
 mod rules;
 mod shells;
 mod signing;
 mod soak;
 mod store;
+mod task_files;
 mod tenants;
 mod tool_calls;
 mod tools;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;

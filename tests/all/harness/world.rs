@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use ringfence::app;
 use ringfence::config::{Config, Places};
-use ringfence::wiring::{self, Running};
+use ringfence::wiring::{self, Running, Store};
 use ringfence_core::audit::{Fact, Record};
 use ringfence_core::capability::Powers;
 use ringfence_core::contract::Description;
@@ -79,6 +79,14 @@ impl World {
     /// A host whose clock is the test's own.
     pub(crate) fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self::altered("", |host| host.clock = clock)
+    }
+
+    /// Another host on the same store, with a clock of its own.
+    pub(crate) fn beside(&self, clock: Arc<dyn Clock>) -> Arc<Running> {
+        let _inside = self.runtime.enter();
+        let config = self.running.config.clone();
+        let store = Store { clock, ..wiring::open(&config).unwrap() };
+        Arc::new(wiring::start(config, store, env!("CARGO_BIN_EXE_ringfence").into()).unwrap())
     }
 
     /// A host with a policy, in which the test puts something of its own.

@@ -59,7 +59,9 @@ impl Tables {
             return Ok(());
         };
         let stream = first.event.stream.clone();
-        batch::follow(self.head(&stream), &records)?;
+        if batch::follow(self.head(&stream), &records)?.is_none() {
+            return Ok(());
+        }
         records.iter().for_each(|record| self.follow(record));
         self.feed.extend(records.iter().map(|record| (stream.clone(), record.event.sequence)));
         self.streams.entry(stream).or_default().extend(records);

@@ -167,7 +167,7 @@ impl Writer {
             Some(head) => *head,
             None => rows::head(&self.connection, stream)?,
         };
-        let next = batch::follow(head, records)?;
+        let Some(next) = batch::follow(head, records)? else { return Ok(()) };
         records.iter().try_for_each(|record| rows::insert(&self.connection, record))?;
         work::follow(&self.connection, records)?;
         feed::follow(&self.connection, stream, head.sequence + 1, next.sequence)?;
