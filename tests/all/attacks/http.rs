@@ -47,7 +47,7 @@ fn assert_nothing_taken(world: &World, order: Order, calls: &[&str]) -> Emitted 
 }
 
 /// What the record says of the calls that got no answer, in order.
-pub(super) fn refusals(world: &World, emitted: &Emitted) -> Vec<String> {
+pub(crate) fn refusals(world: &World, emitted: &Emitted) -> Vec<String> {
     let facts = world.facts(&emitted.task).into_iter();
     let said = facts.filter_map(|fact| match fact {
         Fact::CallDenied { answer: Answered::Error(refusal), .. } => Some(refusal.to_string()),
