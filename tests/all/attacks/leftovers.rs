@@ -12,13 +12,13 @@ use crate::harness::{World, assert_killed};
 pub(crate) fn attack_looks_for_what_was_left() {
     let world = World::altered("[engine]\nslots = 2\n", |_| {});
     world.load("attack_looks_for_what_was_left");
-    for number in 0..150 {
+    for number in 0..=1_000 {
         let agent = ["ada", "eve", "mallory"][number % 3].parse().unwrap();
         let order = Order { agent, ..world.order("attack_looks_for_what_was_left", "{}") };
         let emitted = world.wait(world.running.host.run(order));
         let outcome = &emitted.outcome;
         assert_eq!(outcome.output, Some(json!("clean")), "run {number} found something: {outcome:?}");
-        if number % 50 == 0 {
+        if number % 200 == 0 {
             world.wait(emitted.durable()).unwrap();
             assert_eq!(world.kinds(&emitted.task), RAN);
         }

@@ -131,7 +131,7 @@ impl Operator {
         let mut shell = self.plain(Path::new("/bin/bash"));
         let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
         shell.args(["-c", &script, env!("CARGO_BIN_EXE_ringfence")]).args(arguments);
-        Said::from(shell.output().unwrap())
+        Said::from(assert_cmd::Command::from_std(shell).timeout(Duration::from_secs(60)).output().unwrap())
     }
 
     /// Calls `ringfence` and gives what it printed; it must end well.
