@@ -58,10 +58,14 @@ pub(crate) fn friend_asks_for_a_power_more() {
     let operator = Operator::new();
     operator.load("friend_promises_a_total");
     let said = operator.say(&["load", &built("friend_asks_for_a_power_more")]);
-    said.failed("R0420", 2).saying("caused by: power log: not asked for by 1.0.0");
+    said.failed("R0420", 2).saying("skill `adds-up` 1.1.0 does not keep what 1.0.0 promises");
+    said.saying("caused by: power http: not asked for by 1.0.0").saying("2.0.0");
+    let (refused, _) = operator.json(&["load", &built("friend_asks_for_a_power_more")]);
+    let only = "skill `adds-up` 1.1.0 does not keep what 1.0.0 promises: power http: not asked for by 1.0.0";
+    assert_eq!(refused["error"]["message"], only);
     operator.write("major.wasm", altered("friend_asks_for_a_power_more", &[("1.1.0", "2.0.0")]));
     operator.does(&["load", "major.wasm"]);
-    assert_eq!(operator.does(&["run", "adds-up@2"]), "{\n  \"total\": 1\n}\n");
+    assert_eq!(operator.does(&["run", "adds-up@2", "--ring", "2"]), "{\n  \"total\": 1\n}\n");
 }
 
 #[test]
