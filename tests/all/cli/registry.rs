@@ -68,6 +68,24 @@ pub(crate) fn friend_asks_for_a_power_more() {
     assert_eq!(operator.does(&["run", "adds-up@2", "--ring", "2"]), "{\n  \"total\": 1\n}\n");
 }
 
+/// No word is reserved: an order says of what kind the thing is that it names.
+#[test]
+pub(crate) fn friend_is_called_all() {
+    let operator = Operator::new();
+    operator.load("friend_is_called_all");
+    operator.load("attack_spins");
+    assert_eq!(operator.does(&["run", "all"]), "one\n");
+    assert_eq!(operator.json(&["skills", "all"]).0["name"], "all");
+    let (host, task) = start(&operator, "attack-spins");
+    operator.say(&["kill", "skill:all"]).failed("R0415", 2);
+    operator.does(&["withdraw", "all@0.1.0", "--kill"]);
+    operator.does(&["withdraw", "all@0.1.0", "--undo"]);
+    assert_eq!(running(&operator), [task.as_str()], "a skill's name is not everything");
+    assert_eq!(operator.json(&["kill", "all"]).0["stopped"], serde_json::json!([task]));
+    assert_killed(host, "attack-spins");
+    assert_eq!(operator.does(&["run", "all"]), "one\n");
+}
+
 #[test]
 fn a_digest_names_what_runs() {
     let operator = Operator::new();
