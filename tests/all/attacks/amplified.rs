@@ -41,7 +41,6 @@ fn what_a_guest_hands_the_host_takes_less_than_ten_times_its_allowance() {
     }
     let world = World::altered("[engine]\nslots = 8\nmax-memory = \"320MiB\"\n", |_| {});
     world.assert_unharmed();
-    // What is measured is the host's: a guest of a hundred megabytes is seen.
     for guest in
         ["attack_skills_multiplies_strings", "attack_output_floods", "attack_log_writes_one_huge_line"]
     {

@@ -145,6 +145,50 @@ fn renamed(component: &[u8], old: &str, new: &str) -> Vec<u8> {
     bytes
 }
 
+/// The number of a handle is its own in each sandbox: where it was taken it can be used, and nowhere else.
+#[test]
+pub(crate) fn attack_skills_hands_down_a_handle() {
+    let world = World::new();
+    world.load("attack_skills_hands_down_a_handle");
+    let emitted = world.run(world.order("attack_skills_hands_down_a_handle", "{}"));
+    let number = emitted.outcome.output.clone().unwrap_or_else(|| panic!("{:?}", emitted.outcome));
+    assert!(number.as_u64().is_some_and(|number| number > 0), "{number}");
+}
+
+#[test]
+pub(crate) fn attack_skills_uses_a_handle_of_another() {
+    let world = World::new();
+    world.load("attack_skills_hands_down_a_handle");
+    world.load("attack_skills_uses_a_handle_of_another");
+    let order = world.order("attack_skills_uses_a_handle_of_another", "{}");
+    let events = [
+        "task.accepted",
+        "task.resolved",
+        "attempt.started",
+        "call.begun",
+        "call.ended",
+        "attempt.ended",
+        "task.ended",
+    ];
+    assert_attack_fails(&world, order, &trapped("unknown handle index", &events));
+}
+
+/// Hashes, revisions, times, random bytes, references: a text opens nothing by itself.
+#[test]
+pub(crate) fn attack_skills_tries_what_it_was_told() {
+    let granted = "[[grant]]\nring = 2\nskill = \"friend-uses-every-power\"\n\
+                   files = [{ folder = \"notes\", access = \"write\" }]\n";
+    let world = World::with_policy(granted);
+    std::fs::create_dir(world.path().join("notes")).unwrap();
+    world.load("friend_uses_every_power");
+    world.load("attack_skills_tries_what_it_was_told");
+    let told = json!({"skill": "friend-uses-every-power", "input": json!({"folder": "notes"}).to_string()});
+    let order = world.order("attack_skills_tries_what_it_was_told", &told.to_string());
+    let emitted = world.run(Order { ring: Ring::Standard, ..order });
+    assert_eq!(emitted.outcome.output, Some(json!([])), "{:?}", emitted.outcome);
+    world.assert_unharmed();
+}
+
 #[test]
 pub(crate) fn attack_skills_borrows_a_grant() {
     for (only, granted) in
