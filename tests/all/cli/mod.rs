@@ -24,6 +24,7 @@ mod printed;
 mod projects;
 mod proofs;
 mod pure;
+mod queries;
 mod questions;
 mod receipts;
 pub(crate) mod registry;
