@@ -1,5 +1,6 @@
 //! Hostile guests: each test bears the name of its guest, which is an accusation.
 
+mod amplified;
 mod approvals;
 mod artifacts;
 mod bombs;
@@ -34,9 +35,10 @@ mod traps;
 mod waiting;
 
 pub(crate) use self::{
-    approvals::*, artifacts::*, bombs::*, calls::*, changes::*, context::*, files::*, grants::*, hiding::*,
-    http::*, http_answers::*, http_secrets::*, imports::*, leftovers::*, memory::*, model::*, names::*,
-    outputs::*, printing::*, revoked::*, schemas::*, skills::*, terminal::*, tool::*, traps::*, waiting::*,
+    amplified::*, approvals::*, artifacts::*, bombs::*, calls::*, changes::*, context::*, files::*,
+    grants::*, hiding::*, http::*, http_answers::*, http_secrets::*, imports::*, leftovers::*, memory::*,
+    model::*, names::*, outputs::*, printing::*, revoked::*, schemas::*, skills::*, terminal::*, tool::*,
+    traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

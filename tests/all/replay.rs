@@ -57,7 +57,7 @@ fn assert_order_replays(world: &World, order: Order) -> Emitted {
 pub(crate) fn assert_friend_replays(guest: &str, skill: &str) {
     let world = World::new();
     world.load(guest);
-    assert_loaded_replays(&world, world.order(skill, "{}"));
+    assert_loaded_replays(&world, ring_2(&world, skill, "{}"));
 }
 
 pub(crate) fn assert_loaded_replays(world: &World, order: Order) -> Emitted {

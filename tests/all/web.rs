@@ -1,12 +1,14 @@
 //! The web as a friendly skill meets it: a real server over http and https, redirects, methods, replay.
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ringfence_core::audit::Status;
 use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 
+use crate::attacks::refusals;
 use crate::harness::World;
 use crate::servers::{NameServer, Nginx, RawServer};
 
@@ -75,6 +77,61 @@ pub(crate) fn fetch_page() {
     for emitted in runs {
         world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap();
     }
+}
+
+/// Six ways inward. Of each page one call is refused, for the reason that is named, and no server there is asked.
+#[test]
+fn a_page_that_leads_inward_is_not_fetched() {
+    let Some(nginx) = Nginx::start() else { return };
+    let checked = RawServer::start(|_, stream| {
+        let again = "HTTP/1.1 302 Found\r\nlocation: /again\r\ncontent-length: 0\r\n\r\n";
+        drop(std::io::Write::write_all(stream, again.as_bytes()));
+    });
+    let inside = RawServer::start_at(&format!("127.0.0.2:{}", checked.port()), |_, _| ());
+    let machine = RawServer::saying("inside");
+    let looked_up = AtomicUsize::new(0);
+    let names = NameServer::start(move |name, _| match name {
+        "site.test" | "other.test" => vec![Ipv4Addr::LOCALHOST],
+        "metadata.test" => vec![Ipv4Addr::new(169, 254, 169, 254)],
+        // First what is granted, then what is not.
+        "changes.test" if looked_up.fetch_add(1, Ordering::SeqCst) == 0 => vec![Ipv4Addr::LOCALHOST],
+        _ => vec![Ipv4Addr::new(127, 0, 0, 2)],
+    });
+    let (site, here, there) = (nginx.http, checked.port(), machine.port());
+    let policy = format!(
+        "[http]\nnameserver = \"{}\"\n[[grant]]\nring = 2\nhttp = [\n\
+         {{ url = \"http://site.test:{site}\", networks = [\"127.0.0.1\"] }},\n\
+         {{ url = \"http://changes.test:{here}\", networks = [\"127.0.0.1\"] }},\n\
+         \"http://metadata.test:{there}\", \"http://127.0.0.1:{there}\",\n]\n",
+        names.address(),
+    );
+    let world = World::with_policy(&policy);
+    let cases = [
+        (
+            format!("http://site.test:{site}/led?to=http://other.test:{there}/x"),
+            format!("no grant covers GET http://other.test:{there}"),
+        ),
+        (
+            format!("http://metadata.test:{there}/"),
+            "metadata.test leads to 169.254.169.254, a link-local".into(),
+        ),
+        (format!("http://[::ffff:127.0.0.1]:{there}/"), "127.0.0.1 leads to 127.0.0.1, this machine".into()),
+        ("http://[::ffff:127.0.0.1]/".into(), "no grant covers GET http://127.0.0.1".into()),
+        (format!("http://2130706433:{there}/"), "127.0.0.1 leads to 127.0.0.1, this machine".into()),
+        ("http://2130706433/".into(), "no grant covers GET http://127.0.0.1".into()),
+        (format!("http://ada:word@site.test:{site}/page"), "the URL has credentials".into()),
+        (format!("http://changes.test:{here}/"), "changes.test leads to 127.0.0.2, this machine".into()),
+    ];
+    for (url, why) in cases {
+        let emitted = ring_2(&world, "fetch_page", &json!({ "url": url }));
+        assert_eq!(emitted.outcome.status, Status::Failed, "{url}: {:?}", emitted.outcome);
+        let said = refusals(&world, &emitted);
+        assert!(said.len() == 1 && said[0].contains(&why), "{url}: {why:?} in {said:?}");
+        assert!(!format!("{:?}", emitted.outcome).contains("ada:word"), "{:?}", emitted.outcome);
+    }
+    assert_eq!(checked.requests().len(), 1, "what was checked was asked, before its name changed");
+    assert_eq!(inside.requests().len() + machine.requests().len(), 0, "nothing else was connected to");
+    world.assert_unharmed();
 }
 
 #[test]

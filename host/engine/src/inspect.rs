@@ -1,6 +1,7 @@
 //! A look at a file before anything is done with it: whether it is a component at all, and whether it is of a size that
 //! a compiler may be let loose on. Linear in the file's length; nothing is compiled.
 
+mod other;
 mod types;
 
 use ringfence_core::error::{Code, Error};
@@ -66,11 +67,10 @@ struct Counts {
 pub fn inspect(bytes: &[u8], caps: &Caps) -> Result<(), Error> {
     cap("bytes", bytes.len() as u64, caps.bytes as u64)?;
     if !bytes.starts_with(b"\0asm") {
-        return Err(not_a_component("it does not begin like WebAssembly (`\\0asm`)"));
+        return Err(other::no_wasm(bytes));
     }
     if bytes.starts_with(b"\0asm\x01\0\0\0") {
-        return Err(not_a_component("it is a core module, not a component")
-            .hint("build for the target wasm32-wasip2 (`ringfence build`), or wrap it with `wasm-tools component new`"));
+        return Err(other::core_module(bytes));
     }
     let mut counts = Counts::default();
     let mut parsers = vec![Parser::new(0)];

@@ -1,5 +1,6 @@
 //! Guests against the capability `http`: to what is not granted, by every spelling, name and detour.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use ringfence_core::audit::{Answered, Fact, Status};
@@ -47,7 +48,7 @@ fn assert_nothing_taken(world: &World, order: Order, calls: &[&str]) -> Emitted 
 }
 
 /// What the record says of the calls that got no answer, in order.
-pub(super) fn refusals(world: &World, emitted: &Emitted) -> Vec<String> {
+pub(crate) fn refusals(world: &World, emitted: &Emitted) -> Vec<String> {
     let facts = world.facts(&emitted.task).into_iter();
     let said = facts.filter_map(|fact| match fact {
         Fact::CallDenied { answer: Answered::Error(refusal), .. } => Some(refusal.to_string()),
@@ -74,22 +75,59 @@ pub(crate) fn attack_http_near_miss_of_a_grant() {
     assert_eq!((server.requests().len(), names.asked()), (0, 0), "nothing left the host");
 }
 
+/// Where the guest is led by what it writes after twelve ways to say 127.0.0.1, and what that is.
+const INWARD: [(&str, &str); 18] = [
+    ("0.0.0.0", "an unspecified address"),
+    ("0.0.0.0", "an unspecified address"),
+    ("0.0.0.0", "an unspecified address"),
+    ("[::]", "an unspecified address"),
+    ("[::1]", "this machine"),
+    ("[::1]", "this machine"),
+    ("[64:ff9b::7f00:1]", "this machine"),
+    ("[2002:7f00:1::]", "this machine"),
+    ("169.254.169.254", "a link-local address, where clouds keep their metadata"),
+    ("169.254.169.254", "a link-local address, where clouds keep their metadata"),
+    ("169.254.169.254", "a link-local address, where clouds keep their metadata"),
+    ("169.254.169.254", "a link-local address, where clouds keep their metadata"),
+    ("169.254.169.254", "a link-local address, where clouds keep their metadata"),
+    ("169.254.169.254", "a link-local address, where clouds keep their metadata"),
+    ("169.254.169.254", "a link-local address, where clouds keep their metadata"),
+    ("[64:ff9b::a9fe:a9fe]", "a link-local address, where clouds keep their metadata"),
+    ("[2002:a9fe:a9fe::1]", "a link-local address, where clouds keep their metadata"),
+    ("[fd00:ec2::254]", "a private address"),
+];
+
 #[test]
 pub(crate) fn attack_http_spells_addresses() {
     let server = RawServer::saying("inside");
-    let input = json!({ "port": server.port() });
+    let port = server.port();
+    let input = json!({ "port": port });
     let guest = "attack_http_spells_addresses";
     let world = World::with_policy("");
-    let emitted = assert_nothing_taken(&world, order(&world, guest, &input), &["call.denied × 12"]);
-    assert_all_say(&refusals(&world, &emitted), "no grant covers GET http://127.0.0.1:");
+    let emitted = assert_nothing_taken(&world, order(&world, guest, &input), &["call.denied × 35"]);
+    let said = refusals(&world, &emitted);
+    assert_all_say(&said[..12], "no grant covers GET http://127.0.0.1:");
+    for (said, (host, _)) in said[12..30].iter().zip(INWARD) {
+        assert!(said.contains(&format!("no grant covers GET http://{host}:{port}")), "{host}: {said}");
+    }
+    assert_all_say(&said[30..], "invalid: ");
     // A grant of the address is no grant of the machine.
-    let world = World::with_policy(&grant(&format!("\"{}\"", server.origin())));
-    let calls = ["call.begun", "call.ended"].repeat(12);
+    let hosts: BTreeSet<_> = INWARD.iter().map(|(host, _)| *host).chain(["127.0.0.1"]).collect();
+    let granted: Vec<_> = hosts.iter().map(|host| format!("\"http://{host}:{port}\"")).collect();
+    let world = World::with_policy(&grant(&granted.join(", ")));
+    let mut calls = ["call.begun", "call.ended"].repeat(30);
+    calls.push("call.denied × 5");
     let emitted = assert_nothing_taken(&world, order(&world, guest, &input), &calls);
+    let said = refusals(&world, &emitted);
     assert_all_say(
-        &refusals(&world, &emitted),
-        "denied: skill `attack-http-spells-addresses`: 127.0.0.1 leads to",
+        &said[..12],
+        "denied: skill `attack-http-spells-addresses`: 127.0.0.1 leads to 127.0.0.1, this machine",
     );
+    for (said, (host, what)) in said[12..30].iter().zip(INWARD) {
+        let address = host.trim_matches(['[', ']']);
+        assert!(said.contains(&format!("{host} leads to {address}, {what}")), "{host}: {said}");
+    }
+    assert_all_say(&said[30..], "invalid: ");
     assert_eq!(server.requests().len(), 0, "nothing left the host");
 }
 

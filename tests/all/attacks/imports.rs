@@ -1,7 +1,11 @@
-//! Guests that ask for what this host does not offer: they are not loaded.
+//! Guests that ask for what this host does not offer: they are not loaded. And one that offers what nobody asks for.
 
+use ringfence_core::audit::Status;
+use ringfence_core::capability::Powers;
 use ringfence_core::error::Code;
+use serde_json::json;
 
+use super::RAN;
 use crate::harness::{World, assert_load_is_refused};
 
 #[test]
@@ -20,4 +24,22 @@ pub(crate) fn attack_imports_two_versions() {
 pub(crate) fn attack_imports_sockets() {
     let says = "wasi:sockets/instance-network@0.2.6";
     assert_load_is_refused(&World::new(), "attack_imports_sockets", Code::R0102, says);
+}
+
+/// Of what a component exports the host uses `describe` and `run`. The rest gives it no power, stands in for nothing of the
+/// host's, and is never called.
+#[test]
+pub(crate) fn attack_exports_more_than_is_asked_for() {
+    let world = World::new();
+    let loaded = world.load("attack_exports_more_than_is_asked_for");
+    assert_eq!(loaded.powers, Powers::NONE);
+    let emitted = world.run(world.order("attack_exports_more_than_is_asked_for", "{}"));
+    let outcome = &emitted.outcome;
+    assert_eq!((outcome.status, &outcome.output), (Status::Completed, &Some(json!("one"))), "{outcome:?}");
+    assert_eq!(world.kinds(&emitted.task), RAN);
+    // What asks for the interface that it exports gets the host's own.
+    world.load("attack_log_floods");
+    let emitted = world.run(world.order("attack_log_floods", "{}"));
+    assert!(world.has_event(&emitted.task, "call"), "{:?}", world.kinds(&emitted.task));
+    world.assert_unharmed();
 }

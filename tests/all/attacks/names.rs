@@ -30,6 +30,21 @@ pub(crate) fn attack_name_is_a_path() {
 }
 
 #[test]
+pub(crate) fn attack_name_holds_a_nul() {
+    let says = "\"hello\\0-2\" is not a skill name: only lower-case letters, digits and hyphens are allowed";
+    assert_contract_is_refused("attack_name_holds_a_nul", says);
+}
+
+#[test]
+pub(crate) fn attack_name_is_ten_kilobytes() {
+    let says = "is not a skill name: it must have 1 to 64 characters";
+    assert_contract_is_refused("attack_name_is_ten_kilobytes", says);
+    let component = ringfence_built::component("attack_name_is_ten_kilobytes");
+    let error = World::new().try_load(&component).expect_err("it is not loaded");
+    assert!(error.to_string().len() < 500, "the error says no more of it than is needed: {error}");
+}
+
+#[test]
 pub(crate) fn attack_version_is_bent() {
     let says = "version \"v1.1\" is not a semantic version";
     assert_contract_is_refused("attack_version_is_bent", says);

@@ -100,6 +100,95 @@ pub(crate) fn attack_skills_goes_in_circles() {
     assert!(answers(&world.run(order))[0].contains("Cycle"));
 }
 
+/// Six that each ask the next one: the fifth is told that it is deep enough, and those above it hear so.
+#[test]
+fn a_chain_of_skills_ends_five_deep() {
+    let world = World::new();
+    world.load("hello");
+    let own = ringfence_built::component("friend_asks_others");
+    for number in 1..=6 {
+        let name = format!("friend-asks-other{number}");
+        world.try_load(&renamed(&own, "friend-asks-others", &name)).unwrap();
+    }
+    let chain = |links: u8| {
+        let last = ("hello".to_owned(), json!({"name": "Ada"}));
+        let (skill, input) = (2..=links).rev().fold(last, |(skill, input), number| {
+            let asked = errands(&[(&skill, input)], false);
+            (format!("friend-asks-other{number}"), asked.parse().unwrap())
+        });
+        let order = world.order("friend_asks_other1", &errands(&[(&skill, input)], false));
+        let emitted = world.run(order);
+        let depth =
+            std::iter::successors(Some(emitted.task.clone()), |task| children(&world, task).first().cloned());
+        (answers(&emitted).remove(0), depth.count())
+    };
+    let (said, tasks) = chain(4);
+    assert!(said.contains("Hello, Ada!"), "{said}");
+    assert_eq!(tasks, 5, "five deep");
+    let (said, tasks) = chain(5);
+    assert!(said.contains("skills may ask for one another 5 deep"), "{said}");
+    assert_eq!(tasks, 5, "the sixth was never begun");
+    world.assert_unharmed();
+}
+
+/// The same component under a name of the same length.
+fn renamed(component: &[u8], old: &str, new: &str) -> Vec<u8> {
+    assert_eq!(old.len(), new.len());
+    let mut bytes = component.to_vec();
+    let places: Vec<_> =
+        bytes.windows(old.len()).enumerate().filter(|(_, part)| *part == old.as_bytes()).collect();
+    let places: Vec<_> = places.into_iter().map(|(at, _)| at).collect();
+    assert!(!places.is_empty(), "it says its name");
+    for at in places {
+        bytes[at..at + new.len()].copy_from_slice(new.as_bytes());
+    }
+    bytes
+}
+
+/// The number of a handle is its own in each sandbox: where it was taken it can be used, and nowhere else.
+#[test]
+pub(crate) fn attack_skills_hands_down_a_handle() {
+    let world = World::new();
+    world.load("attack_skills_hands_down_a_handle");
+    let emitted = world.run(world.order("attack_skills_hands_down_a_handle", "{}"));
+    let number = emitted.outcome.output.clone().unwrap_or_else(|| panic!("{:?}", emitted.outcome));
+    assert!(number.as_u64().is_some_and(|number| number > 0), "{number}");
+}
+
+#[test]
+pub(crate) fn attack_skills_uses_a_handle_of_another() {
+    let world = World::new();
+    world.load("attack_skills_hands_down_a_handle");
+    world.load("attack_skills_uses_a_handle_of_another");
+    let order = world.order("attack_skills_uses_a_handle_of_another", "{}");
+    let events = [
+        "task.accepted",
+        "task.resolved",
+        "attempt.started",
+        "call.begun",
+        "call.ended",
+        "attempt.ended",
+        "task.ended",
+    ];
+    assert_attack_fails(&world, order, &trapped("unknown handle index", &events));
+}
+
+/// Hashes, revisions, times, random bytes, references: a text opens nothing by itself.
+#[test]
+pub(crate) fn attack_skills_tries_what_it_was_told() {
+    let granted = "[[grant]]\nring = 2\nskill = \"friend-uses-every-power\"\n\
+                   files = [{ folder = \"notes\", access = \"write\" }]\n";
+    let world = World::with_policy(granted);
+    std::fs::create_dir(world.path().join("notes")).unwrap();
+    world.load("friend_uses_every_power");
+    world.load("attack_skills_tries_what_it_was_told");
+    let told = json!({"skill": "friend-uses-every-power", "input": json!({"folder": "notes"}).to_string()});
+    let order = world.order("attack_skills_tries_what_it_was_told", &told.to_string());
+    let emitted = world.run(Order { ring: Ring::Standard, ..order });
+    assert_eq!(emitted.outcome.output, Some(json!([])), "{:?}", emitted.outcome);
+    world.assert_unharmed();
+}
+
 #[test]
 pub(crate) fn attack_skills_borrows_a_grant() {
     for (only, granted) in

@@ -24,6 +24,7 @@ mod printed;
 mod projects;
 mod proofs;
 mod pure;
+mod queries;
 mod questions;
 mod receipts;
 pub(crate) mod registry;
@@ -134,7 +135,7 @@ impl Operator {
         let mut shell = self.plain(Path::new("/bin/bash"));
         let script = format!("ulimit {limit} && exec \"$0\" \"$@\"");
         shell.args(["-c", &script, env!("CARGO_BIN_EXE_ringfence")]).args(arguments);
-        Said::from(shell.output().unwrap())
+        Said::from(assert_cmd::Command::from_std(shell).timeout(Duration::from_secs(60)).output().unwrap())
     }
 
     /// Calls `ringfence` and gives what it printed; it must end well.

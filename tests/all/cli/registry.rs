@@ -60,11 +60,33 @@ pub(crate) fn friend_asks_for_a_power_more() {
     let operator = Operator::new();
     operator.load("friend_promises_a_total");
     let said = operator.say(&["load", &built("friend_asks_for_a_power_more")]);
-    said.failed("R0420", 2).saying("caused by: power log: not asked for by 1.0.0");
+    said.failed("R0420", 2).saying("skill `adds-up` 1.1.0 does not keep what 1.0.0 promises");
+    said.saying("caused by: power http: not asked for by 1.0.0").saying("2.0.0");
+    let (refused, _) = operator.json(&["load", &built("friend_asks_for_a_power_more")]);
+    let only = "skill `adds-up` 1.1.0 does not keep what 1.0.0 promises: power http: not asked for by 1.0.0";
+    assert_eq!(refused["error"]["message"], only);
     operator.write("major.wasm", altered("friend_asks_for_a_power_more", &[("1.1.0", "2.0.0")]));
     operator.does(&["load", "major.wasm"]);
-    assert_eq!(operator.does(&["run", "adds-up@2"]), "{\n  \"total\": 1\n}\n");
+    assert_eq!(operator.does(&["run", "adds-up@2", "--ring", "2"]), "{\n  \"total\": 1\n}\n");
     assert_friend_replays("friend_asks_for_a_power_more", "adds_up");
+}
+
+/// No word is reserved: an order says of what kind the thing is that it names.
+#[test]
+pub(crate) fn friend_is_called_all() {
+    let operator = Operator::new();
+    operator.load("friend_is_called_all");
+    operator.load("attack_spins");
+    assert_eq!(operator.does(&["run", "all"]), "one\n");
+    assert_eq!(operator.json(&["skills", "all"]).0["name"], "all");
+    let (host, task) = start(&operator, "attack-spins");
+    operator.say(&["kill", "skill:all"]).failed("R0415", 2);
+    operator.does(&["withdraw", "all@0.1.0", "--kill"]);
+    operator.does(&["withdraw", "all@0.1.0", "--undo"]);
+    assert_eq!(running(&operator), [task.as_str()], "a skill's name is not everything");
+    assert_eq!(operator.json(&["kill", "all"]).0["stopped"], serde_json::json!([task]));
+    assert_killed(host, "attack-spins");
+    assert_eq!(operator.does(&["run", "all"]), "one\n");
 }
 
 #[test]

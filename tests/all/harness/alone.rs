@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 const ALONE: &str = "RINGFENCE_TEST_ALONE";
 
 /// Longer than this no such test takes; what does is ended, and has failed.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Runs the test that calls this, by its full name, in a process of its own. False: this is that process.
 pub(crate) fn elsewhere(test: &str) -> bool {

@@ -101,6 +101,7 @@ http {{
         location = /seen {{ return 307 /moved; }}
         location = /round {{ return 302 /round; }}
         location = /away {{ return 302 http://other.test:{http}/page; }}
+        location = /led {{ return 302 $arg_to; }}
         location = /posted {{ return 303 /method; }}
         location = /method {{ return 200 $request_method; }}
     }}

@@ -55,9 +55,27 @@ pub(crate) fn world(wit: &Path) -> Result<(Resolve, WorldId), String> {
     Ok((resolve, world))
 }
 
+/// What of WASI such a module may import beside that, as a world of its own.
+const WITH_WASI: &str = "
+package ringfence:guests;
+world guest {
+  include ringfence:skill/skill@0.1.0;
+  import wasi:io/poll@0.2.6;
+}
+package wasi:io@0.2.6 {
+  interface poll {
+    resource pollable { ready: func() -> bool; block: func(); }
+  }
+}
+";
+
 /// A core module made into a component of the world of skills.
 pub(crate) fn encode(wit: &Path, mut module: Vec<u8>) -> Result<Vec<u8>, String> {
-    let (resolve, world) = world(wit)?;
+    let (mut resolve, mut world) = world(wit)?;
+    if module.windows(8).any(|part| part == b"wasi:io/") {
+        let package = resolve.push_source("guest.wit", WITH_WASI).map_err(|why| format!("{why:#}"))?;
+        world = resolve.select_world(&[package], Some("guest")).map_err(|why| format!("{why:#}"))?;
+    }
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
         .map_err(|why| format!("{why:#}"))?;
     let encoder = ComponentEncoder::default().validate(true).module(&module);

@@ -2,6 +2,7 @@
 //! fuzzer. Each panics if something does not hold.
 
 mod audit;
+mod contract;
 mod grant;
 mod inspect;
 mod policy;
@@ -10,8 +11,9 @@ mod policy;
 pub(crate) type Body = fn(&[u8]);
 
 /// All bodies, by the names of their targets.
-pub(crate) const ALL: [(&str, Body); 4] = [
+pub(crate) const ALL: [(&str, Body); 5] = [
     ("audit", audit::audit),
+    ("contract", contract::contract),
     ("grant", grant::grant),
     ("inspect", inspect::inspect),
     ("policy", policy::policy),

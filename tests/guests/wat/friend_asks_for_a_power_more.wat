@@ -1,6 +1,6 @@
 ;; Promises the same total in a version that calls itself compatible, and asks for a power that the one before did without.
 (module
-  (import "ringfence:log/log@0.1.0" "write" (func $write (param i32 i32 i32)))
+  (import "ringfence:http/http@0.1.0" "send" (func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))
   ;; @name adds-up
   ;; @version 1.1.0
   ;; @input {"type":"object"}

@@ -106,6 +106,66 @@ async fn no_caller_sees_the_keys_of_another() {
     assert_eq!(adam.value("k").await, Some(b"adam's".to_vec()));
 }
 
+/// Quotes, and what stands for anything in one language of queries or another, are letters like all others.
+async fn check_no_key_is_a_query(store: Arc<impl EventLog + StateStore + 'static>) {
+    let mut keys = [
+        "a%",
+        "a_b",
+        "a*",
+        "a?",
+        "a[b]",
+        "a'b",
+        "a\"b",
+        "a\\",
+        "a`b",
+        "a;b",
+        "a--",
+        "a' OR '1'='1",
+        "a$1",
+        "a?1",
+        "axb",
+        "%",
+        "_",
+        "*",
+        "a'); DELETE FROM state; --",
+        "A%",
+        "a\u{10ffff}",
+        "a/b",
+        "a0",
+    ];
+    keys.sort_unstable();
+    let (mut ada, mut eve) = (Caller::new("ada", &store), Caller::new("eve", &store));
+    eve.set("axb", b"eve's").await.expect("set");
+    for key in keys {
+        ada.set(key, key.as_bytes()).await.expect("a key like any other");
+    }
+    for prefix in keys {
+        let expected: Vec<_> = keys.iter().filter(|key| key.starts_with(prefix)).collect();
+        assert_eq!(
+            ada.list(prefix).await.expect("listed"),
+            expected[..].iter().map(|key| **key).collect::<Vec<_>>(),
+            "{prefix}"
+        );
+        assert_eq!(ada.value(prefix).await, Some(prefix.as_bytes().to_vec()), "{prefix}");
+    }
+    for nothing in ["b%", "__", "**", "' OR ''='", "a%' --", "%%"] {
+        assert_eq!(ada.list(nothing).await.expect("listed"), Vec::<String>::new(), "{nothing}");
+        assert_eq!(ada.value(nothing).await, None, "{nothing}");
+        ada.delete(nothing).await.expect("nothing to delete");
+    }
+    ada.delete("%").await.expect("deleted");
+    assert_eq!(ada.list("").await.expect("listed").len(), keys.len() - 1, "one is gone");
+    assert_eq!(eve.list("").await.expect("listed"), ["axb"]);
+}
+
+#[tokio::test]
+async fn no_key_is_a_query() {
+    check_no_key_is_a_query(Arc::new(InMemoryStore::new())).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = SqliteStore::open(&folder.path().join("store.db")).expect("a store");
+    check_no_key_is_a_query(Arc::new(store)).await;
+}
+
 #[tokio::test]
 async fn the_truth_is_the_stream_and_the_projection_can_be_made_again() {
     let store = Arc::new(InMemoryStore::new());

@@ -234,31 +234,4 @@ mod tests {
             assert_eq!(found(&book, "ada", Ring::Standard, "notes", url).0, count, "{url}");
         }
     }
-
-    /// Held against a model: a grant counts if it is bound to no skill, or if nothing but its skill has a hand in it.
-    #[test]
-    fn a_grant_counts_for_a_chain_only_if_each_link_of_it_holds_it() {
-        let names: Vec<SkillName> =
-            ["a", "b", "c"].iter().map(|name| name.parse().expect("a name")).collect();
-        let agent = "ada".parse().expect("a name");
-        for only in [None, Some("a"), Some("b")] {
-            let grant = grant(Holder::Ring(Ring::Standard), only, "https://x.example");
-            let book = GrantBook::new(vec![grant]);
-            let mut chains: Vec<Vec<usize>> = vec![vec![]];
-            for _ in 0..5 {
-                let longer =
-                    chains.iter().flat_map(|chain| (0..3).map(move |link| [&chain[..], &[link]].concat()));
-                chains = longer.collect();
-                for chain in &chains {
-                    let (last, before) = chain.split_last().expect("a link");
-                    let before: Vec<_> = before.iter().map(|link| names[*link].clone()).collect();
-                    let asker =
-                        Asker { agent: &agent, ring: Ring::Standard, skill: &names[*last], chain: &before };
-                    let model =
-                        only.is_none_or(|only| chain.iter().all(|link| names[*link].as_str() == only));
-                    assert_eq!(book.folders(asker, "notes").count() == 1, model, "{only:?} {chain:?}");
-                }
-            }
-        }
-    }
 }

@@ -351,6 +351,26 @@ mod tests {
         assert!(matches!(decide(&ask, &authority(Ring::Standard, None)), Verdict::Deny(_)));
     }
 
+    #[test]
+    fn skills_ask_for_one_another_five_deep_and_no_deeper() {
+        let name = |text: &str| text.parse::<SkillName>().expect("a name");
+        for before in 0..8 {
+            let chain = ["a", "b", "c", "d", "e", "f", "g"].iter().take(before).map(|link| name(link));
+            let authority = authority(Ring::Standard, None).asked_by(chain.collect());
+            let scope = Scope::Skill("next@1");
+            let ask = Ask { capability: Capability::Skills, effect: Effect::Read, scope };
+            match decide(&ask, &authority) {
+                Verdict::Allow(None) => assert!(before < 4, "{before} asked for it"),
+                Verdict::Deny(denial) => {
+                    assert!(before >= 4, "{before} asked for it: {denial:?}");
+                    assert_eq!(denial.kind, RefusalKind::Invalid);
+                    assert!(denial.why.ends_with("skills may ask for one another 5 deep"), "{denial:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
     fn web(url: &str, effect: Effect, approval: Option<u32>) -> Arc<WebGrant> {
         Arc::new(WebGrant {
             url: crate::governance::UrlPattern::parse(url).expect("a pattern"),

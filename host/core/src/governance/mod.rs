@@ -3,6 +3,8 @@
 mod approval;
 mod authority;
 mod book;
+#[cfg(test)]
+mod chains;
 mod crowd;
 mod decide;
 mod grant;
