@@ -1,12 +1,11 @@
 //! Guests that ask for what this host does not offer: they are not loaded. And one that offers what nobody asks for.
 
-use ringfence_core::audit::Status;
 use ringfence_core::capability::Powers;
 use ringfence_core::error::Code;
 use serde_json::json;
 
-use super::RAN;
-use crate::harness::{World, assert_load_is_refused};
+use super::{RAN, none_the_wiser};
+use crate::harness::{World, assert_attack_fails, assert_load_is_refused};
 
 #[test]
 pub(crate) fn attack_imports_evil() {
@@ -33,10 +32,9 @@ pub(crate) fn attack_exports_more_than_is_asked_for() {
     let world = World::new();
     let loaded = world.load("attack_exports_more_than_is_asked_for");
     assert_eq!(loaded.powers, Powers::NONE);
-    let emitted = world.run(world.order("attack_exports_more_than_is_asked_for", "{}"));
-    let outcome = &emitted.outcome;
-    assert_eq!((outcome.status, &outcome.output), (Status::Completed, &Some(json!("one"))), "{outcome:?}");
-    assert_eq!(world.kinds(&emitted.task), RAN);
+    let order = world.order("attack_exports_more_than_is_asked_for", "{}");
+    let emitted = assert_attack_fails(&world, order, &none_the_wiser(&RAN));
+    assert_eq!(emitted.outcome.output, Some(json!("one")));
     // What asks for the interface that it exports gets the host's own.
     world.load("attack_log_floods");
     let emitted = world.run(world.order("attack_log_floods", "{}"));

@@ -87,6 +87,7 @@ pub(crate) fn friend_is_called_all() {
     assert_eq!(operator.json(&["kill", "all"]).0["stopped"], serde_json::json!([task]));
     assert_killed(host, "attack-spins");
     assert_eq!(operator.does(&["run", "all"]), "one\n");
+    assert_friend_replays("friend_is_called_all", "all");
 }
 
 #[test]
