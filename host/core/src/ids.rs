@@ -140,7 +140,7 @@ name!(
 );
 name!(
     /// One unit of governed work.
-    TaskId, "a task id", check_words
+    TaskId, "a task id", check_task
 );
 name!(
     /// A sequence of events with one writer: `task/<id>`, `registry`, `control`, `memory/<agent>`,
@@ -189,11 +189,24 @@ impl SessionName {
     }
 }
 
+/// What orders and streams are called by is no task: a task is named without its kind beside it.
+fn check_task(text: &str, kind: &'static str) -> Result<(), BadName> {
+    check_words(text, kind)?;
+    if text == "all" || StreamName::OWN.contains(&text) {
+        let why = "`all` and the host's own streams are called so";
+        return Err(BadName { text: text.to_owned(), kind, why });
+    }
+    Ok(())
+}
+
 fn check_stream(text: &str, kind: &'static str) -> Result<(), BadName> {
     text.split('/').try_for_each(|part| check_words(part, kind))
 }
 
 impl StreamName {
+    /// The streams of the host's own that are called by one word.
+    pub const OWN: [&str; 5] = ["checkpoints", "control", "registry", "tenant", "tools"];
+
     /// The stream of a task.
     #[must_use]
     pub fn task(task: &TaskId) -> Self {
@@ -341,6 +354,18 @@ mod tests {
             assert!(text.parse::<SkillName>().is_err(), "{text:?}");
         }
         assert!("word-count2".parse::<SkillName>().is_ok());
+    }
+
+    #[test]
+    fn a_task_is_not_called_as_all_tasks_are_or_as_a_stream_of_the_hosts_own() {
+        for word in ["all"].into_iter().chain(StreamName::OWN) {
+            assert!(word.parse::<TaskId>().is_err(), "{word}");
+            assert!(word.parse::<SkillName>().is_ok() && word.parse::<Agent>().is_ok(), "{word}");
+        }
+        let own = [StreamName::checkpoints(), StreamName::control(), StreamName::registry()];
+        let own = own.into_iter().chain([StreamName::tenant(), StreamName::tools()]);
+        assert!(own.map(|stream| stream.to_string()).eq(StreamName::OWN));
+        assert!("all-2".parse::<TaskId>().is_ok());
     }
 
     #[test]

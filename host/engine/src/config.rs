@@ -79,10 +79,13 @@ pub(crate) fn running_engine(settings: &Settings) -> wasmtime::Result<Engine> {
         // One more than is ever given: so the limiter can tell our cap from a maximum that the table declares.
         .table_elements(MAX_TABLE_ELEMENTS + 1)
         .max_unused_warm_slots(slots.min(1_000))
-        .linear_memory_keep_resident(1 << 20)
+        // A guest's memory is given back as a whole: to clear what it may have used takes longer, and stays resident.
+        .linear_memory_keep_resident(0)
         .table_keep_resident(1 << 20)
         .async_stack_keep_resident(64 << 10)
-        .pagemap_scan(Enabled::Auto);
+        // A page that the kernel moves or has swapped out is not seen by this scan of the pages in use, and the next guest would
+        // find in it what the one before left: github.com/bytecodealliance/wasmtime/pull/14357.
+        .pagemap_scan(Enabled::No);
     let mut config = code();
     config.memory_init_cow(true).allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     Engine::new(&config)

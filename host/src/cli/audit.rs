@@ -72,7 +72,7 @@ impl Audit {
 /// The stream of this name, or of the task of this id.
 pub(super) fn stream_of(name: &str) -> Result<StreamName, Error> {
     // Every other stream has a name of its own, or one with a slash in it.
-    let is_own = name.contains('/') || ["registry", "control", "checkpoints", "tools"].contains(&name);
+    let is_own = name.contains('/') || StreamName::OWN.contains(&name);
     let name = if is_own { name.to_owned() } else { format!("task/{name}") };
     name.parse().map_err(|why| {
         Error::new(Code::R0414, format!("{name:?} is no stream"))

@@ -29,6 +29,18 @@ pub(crate) fn attack_looks_for_what_was_left() {
     assert_eq!(emitted.outcome.output, Some(json!("clean")));
 }
 
+/// To ask the kernel which pages a guest has used, and to clear those alone, misses a page that is just being moved: one guest in
+/// some thousands found what the one before it had left. Whoever asks has this file open.
+#[test]
+fn what_a_guest_used_is_given_back_without_asking_the_kernel_which_pages_that_was() {
+    let world = World::new();
+    world.assert_unharmed();
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let open: Vec<_> = open.filter_map(|file| std::fs::read_link(file.path()).ok()).collect();
+    assert!(open.len() > 3, "{open:?}");
+    assert!(!open.iter().any(|file| file.ends_with("pagemap")), "{open:?}");
+}
+
 /// A guest's clocks are made from its own work: they say the same on a machine that has much to do, and in every sandbox.
 #[test]
 pub(crate) fn attack_clock_takes_a_fingerprint() {
@@ -40,7 +52,7 @@ pub(crate) fn attack_clock_takes_a_fingerprint() {
         let busy = world.start(limited(world.order("attack_spins", "{}"), &[(Limit::Fuel, u64::MAX)]));
         let seen: Vec<_> = (0..5)
             .map(|number| {
-                let agent = ["ada", "eve"][number % 2].parse().unwrap();
+                let agent = ["eve", "mallory"][number % 2].parse().unwrap();
                 let order = Order { agent, ..world.order(guest, "{}") };
                 let emitted = world.run(order);
                 emitted.outcome.output.clone().unwrap_or_else(|| panic!("{:?}", emitted.outcome))

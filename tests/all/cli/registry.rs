@@ -79,6 +79,15 @@ pub(crate) fn friend_is_called_all() {
     operator.load("attack_spins");
     assert_eq!(operator.does(&["run", "all"]), "one\n");
     assert_eq!(operator.json(&["skills", "all"]).0["name"], "all");
+    // Nor for callers: a grant names who holds it as `caller` or as `ring`.
+    operator.does(&["run", "all", "--as", "all"]);
+    assert_eq!(operator.json(&["tasks"]).0[0]["agent"], "all");
+    // Of tasks alone orders speak without their kind.
+    for word in ["all", "control", "registry", "tools"] {
+        let said = operator.say(&["task", "submit", "all", "--id", word]);
+        assert_eq!(said.code, Some(2), "{word}: {}", said.err);
+        said.saying("the host's own streams are called so");
+    }
     let (host, task) = start(&operator, "attack-spins");
     operator.say(&["kill", "skill:all"]).failed("R0415", 2);
     operator.does(&["withdraw", "all@0.1.0", "--kill"]);

@@ -67,6 +67,10 @@ fn a_store_is_opened_under_the_name_of_its_tenant_alone() {
     let acme = place(&operator, "acme", "store");
     operator.does(&acme.with(&["load", &built("hello")]));
     let before = told(&operator, &acme).len();
+    assert!(
+        operator.does(&acme.with(&["audit", "log", "tenant"])).contains("acme"),
+        "whose it is stands in its log"
+    );
 
     let globex = place(&operator, "globex", "store");
     for verb in [&["run", "hello", "--input", ADA][..], &["events"], &["tasks"], &["audit", "log"]] {

@@ -219,6 +219,11 @@ mod tests {
         assert_eq!(found(&book, "ada", Ring::Standard, "notes", "https://a.example"), (1, 1));
         assert_eq!(found(&book, "eve", Ring::Standard, "notes", "https://a.example"), (0, 0));
         assert_eq!(found(&book, "ada", Ring::Standard, "other", "https://a.example"), (0, 0));
+        // No name means everybody.
+        let all = Holder::Caller("all".parse().expect("a name"));
+        let book = GrantBook::new(vec![grant(all, None, "https://a.example")]);
+        assert_eq!(found(&book, "all", Ring::Sandboxed, "notes", "https://a.example"), (1, 1));
+        assert_eq!(found(&book, "ada", Ring::Trusted, "notes", "https://a.example"), (0, 0));
     }
 
     #[test]
