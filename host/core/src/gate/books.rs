@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use super::{Call, SkillsAnswer};
 use crate::artifact::Artifact;
 use crate::audit::{Answered, Fact};
 use crate::context::BoundContext;
-use crate::governance::{Cost, Denial, Exhausted, Ledger, Reservation, StopSwitch};
+use crate::governance::{Cost, Denial, Exhausted, Ledger, Reservation, SeatId, StopSwitch};
 use crate::ids::TaskId;
 use crate::limit::{Amounts, Limit};
 use crate::stores::{StoreError, StreamWriter};
@@ -39,6 +39,8 @@ pub struct Books {
     has_past: AtomicBool,
     /// How many calls the attempt has made.
     calls: AtomicU64,
+    /// The task's room among all that run.
+    seat: OnceLock<SeatId>,
 }
 
 struct Pages {
@@ -81,7 +83,7 @@ impl Books {
             approvals: 0,
         };
         let (pages, has_past, calls) = (Mutex::new(pages), AtomicBool::new(false), AtomicU64::new(0));
-        Self { log, switch, clock, pages, parent: None, has_past, calls }
+        Self { log, switch, clock, pages, parent: None, has_past, calls, seat: OnceLock::new() }
     }
 
     /// The same for a task that another one asked for.
@@ -121,6 +123,16 @@ impl Books {
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// Says in which seat the task is. Once.
+    pub(crate) fn sit(&self, seat: SeatId) {
+        let _ = self.seat.set(seat);
+    }
+
+    /// The seat of the task, if it has one.
+    pub(crate) fn seat(&self) -> Option<SeatId> {
+        self.seat.get().copied()
     }
 
     /// Looks at the ledger, or changes it.

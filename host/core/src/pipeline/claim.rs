@@ -50,7 +50,7 @@ pub(super) struct Claimed {
     pub(super) began: Duration,
     /// How long hosts that are gone had been at work on it.
     pub(super) worked: Duration,
-    /// Its room among all that run, if it is not within another task.
+    /// Its room among all that run; what judges another task has none of its own.
     pub(super) seat: Option<Seat>,
     /// It judges what another task gave; nobody judges what it gives.
     pub(super) judges: bool,
@@ -153,6 +153,12 @@ pub(super) fn trace_of(task: &TaskId) -> TraceId {
 }
 
 impl Claimed {
+    /// Its errands will be asked for from this seat.
+    pub(super) fn sit(&mut self, seat: Seat) {
+        self.books.sit(seat.id());
+        self.seat = Some(seat);
+    }
+
     /// How long the task has been at work.
     pub(super) fn elapsed(&self) -> Duration {
         self.books.clock().monotonic().saturating_sub(self.began).saturating_add(self.worked)

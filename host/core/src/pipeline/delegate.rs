@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use futures::future::BoxFuture;
 
 use super::claim::{Asking, claim};
+use super::emit::emit;
 use super::pool;
 use super::resume::{Pool, Resumed};
 use super::{Host, Order};
@@ -152,9 +153,13 @@ pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) ->
         Err(error) => return underway.settle(Err(Refusal::new(RefusalKind::Failed, error.to_string()))),
     };
     let mut orphan = Orphan(Some(Arc::clone(&claimed.books)), Arc::clone(underway.books()));
+    let seat = if C::TO_JUDGE { None } else { underway.books().seat() };
     let emitted = match history {
-        None => host.run_anew(pool::within(claimed)).await,
-        Some(history) => host.go_on_with(claimed, *history, Pool::Within).await,
+        None => match pool::within(host, claimed, seat).await {
+            Ok(pooled) => host.run_anew(pooled).await,
+            Err(over) => emit(over),
+        },
+        Some(history) => host.go_on_with(claimed, *history, Pool::Within(seat)).await,
     };
     let books = orphan.0.take().expect("it is taken once");
     if emitted.outcome.status == Status::Suspended {

@@ -14,7 +14,7 @@ use super::{Emitted, Host, Order, Step, context, pool, resolve};
 use crate::audit::{Answered, ApprovalId, Decision, Fact, Head, Status};
 use crate::error::{Code, Error};
 use crate::gate::Again;
-use crate::governance::Ledger;
+use crate::governance::{Ledger, SeatId};
 use crate::ids::{StreamName, TaskId};
 use crate::limit::Limit;
 use crate::stores::StoreError;
@@ -160,7 +160,7 @@ impl Host {
         }
         let pooled = match room {
             Pool::Wait => pool::pool(self, claimed, Patience::Endless).await,
-            Pool::Within => Ok(pool::within(claimed)),
+            Pool::Within(asking) => pool::within(self, claimed, asking).await,
         };
         let pooled = match pooled {
             Ok(pooled) => pooled,
@@ -215,8 +215,8 @@ impl Host {
 pub(super) enum Pool {
     /// It waits for its turn like all others.
     Wait,
-    /// It is within another task.
-    Within,
+    /// It is within another task, which sits there.
+    Within(Option<SeatId>),
 }
 
 /// What was found of a task within another one.
