@@ -1,7 +1,7 @@
 //! What a task's attempts share and what outlives them: the ledger, the log, the switch.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
@@ -41,6 +41,8 @@ pub struct Books {
     calls: AtomicU64,
     /// The task's room among all that run.
     seat: OnceLock<SeatId>,
+    /// How many corrections may be made, those of its errands included, and how many were.
+    corrections: (u32, AtomicU32),
 }
 
 struct Pages {
@@ -83,13 +85,44 @@ impl Books {
             approvals: 0,
         };
         let (pages, has_past, calls) = (Mutex::new(pages), AtomicBool::new(false), AtomicU64::new(0));
-        Self { log, switch, clock, pages, parent: None, has_past, calls, seat: OnceLock::new() }
+        Self {
+            log,
+            switch,
+            clock,
+            pages,
+            parent: None,
+            has_past,
+            calls,
+            seat: OnceLock::new(),
+            corrections: (0, AtomicU32::new(0)),
+        }
     }
 
     /// The same for a task that another one asked for.
     #[must_use]
     pub fn within(self, parent: Option<Arc<Self>>) -> Self {
         Self { parent, ..self }
+    }
+
+    /// The same for a task that may correct so often, with all that it asks for.
+    #[must_use]
+    pub(crate) fn correcting(self, most: u32) -> Self {
+        Self { corrections: (most, AtomicU32::new(0)), ..self }
+    }
+
+    /// How many corrections may still be made.
+    pub(crate) fn corrections_left(&self) -> u32 {
+        self.corrections.0.saturating_sub(self.corrections_made())
+    }
+
+    /// How many were made.
+    pub(crate) fn corrections_made(&self) -> u32 {
+        self.corrections.1.load(Ordering::Relaxed)
+    }
+
+    /// Counts corrections, its own or those of an errand.
+    pub(crate) fn use_corrections(&self, made: u32) {
+        self.corrections.1.fetch_add(made, Ordering::Relaxed);
     }
 
     /// Waits until all that led to this point is durable: the tasks that asked for this one first.

@@ -113,10 +113,11 @@ impl Host {
             return Ok(Some(Resumed::Waits(approval)));
         }
         history.order.ring = history.order.ring.least_privileged(order.ring);
+        history.order.max_corrections = history.order.max_corrections.min(order.max_corrections);
         let anew = match history.ended.take() {
             // It was asked for in an earlier attempt, and failed: what it did is not done again.
             Some(outcome) if again == Again::No && outcome.status != Status::Completed => true,
-            Some(outcome) => return Ok(Some(Resumed::Ended(outcome))),
+            Some(outcome) => return Ok(Some(Resumed::Ended(outcome, history.corrections()))),
             None => false,
         };
         if anew {
@@ -139,6 +140,7 @@ impl Host {
         let claimed = claim::take_over(self, order, history.head, claim, ledger, worked, asking);
         claimed.books.set_past();
         claimed.books.restore_approvals(history.approvals);
+        claimed.books.use_corrections(history.corrections());
         history.past.iter().for_each(|attempt| claimed.books.restore_effects(attempt));
         claimed
     }
@@ -221,7 +223,8 @@ pub(super) enum Pool {
 
 /// What was found of a task within another one.
 pub(super) enum Resumed {
-    Ended(Box<crate::audit::Outcome>),
+    /// With so many corrections.
+    Ended(Box<crate::audit::Outcome>, u32),
     /// Nobody has decided on what it waits for.
     Waits(ApprovalId),
     Open(Box<Claimed>, Box<History>),
