@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -122,6 +123,12 @@ impl WasmSandbox {
     #[must_use]
     pub fn is_compiled(&self, digest: &Digest) -> bool {
         self.pools.current().is_compiled(digest)
+    }
+
+    /// How long it took to compile a component, now or when it came into the cache.
+    #[must_use]
+    pub fn compile_time(&self, digest: &Digest) -> Option<Duration> {
+        self.pools.current().compile_time(digest)
     }
 
     /// What a component that the engine has met imports, by interface, in its own order.
