@@ -37,6 +37,7 @@ mod store;
 mod tenants;
 mod tool_calls;
 mod tools;
+mod tree;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
