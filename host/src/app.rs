@@ -25,7 +25,7 @@ use crate::proofs::{self, Trust, Verified};
 use crate::tasks::{self, fact};
 use crate::wiring::{Running, Store, scratch_log};
 
-pub use crate::tasks::{TaskLine, TaskState, of_session, running, task, tasks};
+pub use crate::tasks::{TaskLine, TaskState, TaskTree, of_session, running, task, tasks, tree};
 
 /// A skill that was looked at.
 #[derive(Debug, Clone)]

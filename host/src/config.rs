@@ -8,6 +8,7 @@ mod either;
 mod mcp;
 mod models;
 mod policy;
+mod registry;
 mod retention;
 mod rules;
 mod tools;
@@ -32,6 +33,7 @@ use ringfence_core::pipeline::Policy;
 use serde::Deserialize;
 
 pub use self::mcp::{Client, McpSettings, OfferedSkill};
+pub use self::registry::Withdrawn;
 pub(crate) use self::web::SecretSource;
 use crate::quantity;
 pub use rules::read as read_rules;
@@ -75,6 +77,8 @@ pub struct Config {
     pub retention: Option<Duration>,
     /// How often a worker signs a checkpoint, where it does.
     pub checkpoint_every: Option<Duration>,
+    /// What becomes of running work of a version that is withdrawn.
+    pub withdrawn: Withdrawn,
     /// How the web is reached.
     pub http: HttpSettings,
     /// The servers of tools.
@@ -111,6 +115,8 @@ struct File {
     retention: Option<retention::Retention>,
     #[serde(default)]
     audit: audit::Audit,
+    #[serde(default)]
+    registry: registry::Registry,
     #[serde(default)]
     approval: approval::ApprovalEntry,
     #[serde(default)]
@@ -267,6 +273,7 @@ impl Config {
             policy: policy::policy(&parsed, folder, &rule_files).map_err(&wrong)?,
             rule_files: rule_files.into_iter().map(|(path, _)| path).collect(),
             retention: retention::age(parsed.retention.as_ref()).map_err(&wrong)?,
+            withdrawn: parsed.registry.withdrawn,
             checkpoint_every: audit::checkpoint_every(&parsed.audit).map_err(&wrong)?,
             http: web::settings(&parsed.http, folder).map_err(|why| wrong(format!("[http] {why}")))?,
             servers: tools::servers(&parsed.server, &parsed.secret, folder).map_err(&wrong)?,

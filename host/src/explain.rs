@@ -11,6 +11,7 @@ use ringfence_core::contract::Contract;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::{Authority, Outlook, Stand, outlook};
 use ringfence_core::ids::{Agent, Digest};
+use ringfence_core::registry::Withdrawal;
 use ringfence_core::ring::{Ring, floor};
 use ringfence_core::sandbox::Ceilings;
 
@@ -46,7 +47,11 @@ pub struct Explained {
     pub bytes: u64,
     /// Whether it is loaded.
     pub loaded: bool,
-    /// How long it took to compile; none if it was in the cache.
+    /// By whom, when and why it was withdrawn, if it was.
+    pub withdrawn: Option<Withdrawal>,
+    /// Whether its machine code was in the cache.
+    pub cached: bool,
+    /// How long it took to compile, now or then; an agent is not compiled.
     pub compiled: Option<Duration>,
     /// Every interface that it imports.
     pub imports: Vec<String>,
@@ -78,23 +83,27 @@ pub struct Lines {
 }
 
 impl Explained {
-    /// Whether the ring lets it run at all.
+    /// Whether it runs at all: it is not withdrawn, and the ring lets it.
     #[must_use]
     pub fn may_run(&self) -> bool {
-        self.powers.iter().all(|power| power.stand != Stand::Forbidden)
+        self.withdrawn.is_none() && self.powers.iter().all(|power| power.stand != Stand::Forbidden)
     }
 
-    /// What to do about a ring that is not enough.
+    /// What to do about a ring that is not enough, and about a version that is withdrawn.
     #[must_use]
     pub fn advice(&self) -> Option<String> {
-        let Self { needs, ceiling, own, .. } = self;
+        let Self { needs, ceiling, own, contract, .. } = self;
         let forbidden = self.powers.iter().filter(|power| power.stand == Stand::Forbidden);
         let words = forbidden.map(|power| format!("`{}`", power.capability)).collect::<Vec<_>>();
+        let mut steps = Vec::new();
+        if self.withdrawn.is_some() {
+            let (name, version) = (&contract.name, &contract.version);
+            steps.push(format!("bring it back: ringfence withdraw {name}@{version} --undo"));
+        }
         if words.is_empty() {
-            return None;
+            return steps.pop();
         }
         let words = words.join(" and ");
-        let mut steps = Vec::new();
         if let Some(ceiling) = ceiling.filter(|ceiling| !ceiling.reaches(*needs)) {
             let name = &self.contract.name;
             steps.push(format!(
@@ -119,7 +128,7 @@ pub async fn explain(running: &Running, subject: Subject, caller: Caller) -> Res
     let (bytes, known) = match subject {
         Subject::File(bytes) => (bytes, None),
         Subject::Loaded(reference) => {
-            let loaded = running.store.registry.find(&reference)?;
+            let loaded = running.store.registry.look_up(&reference)?;
             let blobs = Arc::clone(&running.store.blobs);
             let digest = loaded.component;
             let found = tokio::task::spawn_blocking(move || blobs.get(&digest)).await;
@@ -129,15 +138,15 @@ pub async fn explain(running: &Running, subject: Subject, caller: Caller) -> Res
         }
     };
     let digest = Digest::of(&bytes);
-    let Seen { powers, imports, compiled, own } = look_at(running, digest, &bytes).await?;
-    let (contract, loaded) = match known {
-        Some(loaded) => (loaded.contract.clone(), true),
+    let Seen { powers, imports, cached, compiled, own } = look_at(running, digest, &bytes).await?;
+    let (contract, known) = match known {
+        Some(loaded) => (loaded.contract.clone(), Some(loaded)),
         None => {
             let described = app::describe(running, &bytes).await?;
             let contract = Contract::check(&described.description)
                 .map_err(|why| Error::new(Code::R0410, "the skill's contract is broken").because(why))?;
             let list = running.store.registry.list();
-            (contract, list.iter().any(|loaded| loaded.component == digest))
+            (contract, list.into_iter().find(|loaded| loaded.component == digest))
         }
     };
     let policy = &running.config.policy;
@@ -159,7 +168,9 @@ pub async fn explain(running: &Running, subject: Subject, caller: Caller) -> Res
     Ok(Explained {
         digest,
         bytes: bytes.len() as u64,
-        loaded,
+        loaded: known.is_some(),
+        withdrawn: known.and_then(|loaded| running.store.registry.standing(&loaded).withdrawn),
+        cached,
         compiled,
         imports,
         ceiling: policy.ceilings.get(&contract.name).copied(),
@@ -182,6 +193,7 @@ pub async fn explain(running: &Running, subject: Subject, caller: Caller) -> Res
 struct Seen {
     powers: Powers,
     imports: Vec<String>,
+    cached: bool,
     compiled: Option<Duration>,
     own: Ceilings,
 }
@@ -193,15 +205,12 @@ async fn look_at(running: &Running, digest: Digest, bytes: &[u8]) -> Result<Seen
             .map_err(|why| Error::new(Code::R0502, format!("agent {digest} cannot be read")).because(why))?;
         let powers = program.powers();
         let imports = powers.iter().map(|power| power.interface().to_owned()).collect();
-        return Ok(Seen { powers, imports, compiled: None, own: program.ceilings() });
+        return Ok(Seen { powers, imports, cached: true, compiled: None, own: program.ceilings() });
     }
-    let clock = &running.store.clock;
-    let was_compiled = running.sandbox.is_compiled(&digest);
-    let began = clock.monotonic();
+    let cached = running.sandbox.is_compiled(&digest);
     let powers = running.sandbox.prepare(bytes.to_vec()).await?.powers;
-    let took = clock.monotonic().saturating_sub(began);
-    let (imports, compiled) = (running.sandbox.imports(&digest), (!was_compiled).then_some(took));
-    Ok(Seen { powers, imports, compiled, own: Ceilings::default() })
+    let (imports, compiled) = (running.sandbox.imports(&digest), running.sandbox.compile_time(&digest));
+    Ok(Seen { powers, imports, cached, compiled, own: Ceilings::default() })
 }
 
 /// The least privileged ring that may use all of these.

@@ -41,8 +41,7 @@ pub fn runtime() -> Result<Runtime, Error> {
 /// As many slots as were asked for, or as many as the kernel's limit on memory maps carries with a margin: a process
 /// that needs one more map than that is lost with all its runs.
 pub(crate) fn affordable_slots(asked: u32) -> u32 {
-    let limit = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok();
-    let Some(limit) = limit.and_then(|limit| limit.trim().parse().ok()) else { return asked };
+    let Some(limit) = max_map_count() else { return asked };
     let slots = affordable(asked, limit);
     if slots < asked {
         tracing::warn!("vm.max_map_count is {limit}: only {slots} of {asked} slots can be live at once");
@@ -50,10 +49,22 @@ pub(crate) fn affordable_slots(asked: u32) -> u32 {
     slots
 }
 
+/// How many memory maps all engines may take together: an engine that takes no more work keeps its own while another one takes them.
+pub(crate) fn maps_for_engines() -> u64 {
+    max_map_count().map_or(u64::MAX, free)
+}
+
+fn max_map_count() -> Option<u64> {
+    std::fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()
+}
+
 /// A tenth of the maps, and a thousand more, are left to everything else in the process.
+const fn free(limit: u64) -> u64 {
+    (limit - limit / 10).saturating_sub(1_024)
+}
+
 fn affordable(asked: u32, limit: u64) -> u32 {
-    let free = (limit - limit / 10).saturating_sub(1_024);
-    let carried = free / memory_maps(1).all_live;
+    let carried = free(limit) / memory_maps(1).all_live;
     asked.min(u32::try_from(carried).unwrap_or(u32::MAX)).max(1)
 }
 

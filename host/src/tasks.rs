@@ -108,6 +108,31 @@ pub fn task(store: &Store, task: &TaskId) -> Result<Option<TaskLine>, Error> {
     task_line(store, &StreamName::task(task))
 }
 
+/// A task and those that it asked for, in the order in which it asked first.
+#[derive(Debug)]
+pub struct TaskTree {
+    /// The task.
+    pub line: TaskLine,
+    /// Those that it asked for, and those who judged what it gave.
+    pub errands: Vec<TaskTree>,
+}
+
+/// The tree of a task, if it is there. Skills ask for one another a few deep, never in a circle.
+///
+/// # Errors
+/// The store's.
+pub fn tree(store: &Store, root: &TaskId) -> Result<Option<TaskTree>, Error> {
+    let Some(line) = task(store, root)? else { return Ok(None) };
+    let (mut errands, mut seen) = (Vec::new(), BTreeSet::new());
+    for errand in asked_for(store, root)? {
+        // A later attempt asks for the same again.
+        if seen.insert(errand.clone()) {
+            errands.extend(tree(store, &errand)?);
+        }
+    }
+    Ok(Some(TaskTree { line, errands }))
+}
+
 /// The tasks that hosts have, and those within them, in order. The hosts may be gone, and the tasks over by now.
 ///
 /// # Errors

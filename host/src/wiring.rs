@@ -269,6 +269,7 @@ fn engine(
         slots,
         max_memory: config.max_memory,
         tick_ms: u64::try_from(config.tick.as_millis()).unwrap_or(u64::MAX),
+        maps: machine::maps_for_engines(),
     };
     WasmSandbox::start(&settings, compiler, Arc::clone(&store.blobs))
 }

@@ -15,7 +15,7 @@ use crate::harness::{World, limited};
 use crate::models::policy;
 use crate::servers::{LlamaServer, ModelServer, stream_openai};
 
-const HELPER: &str = r#"
+pub(crate) const HELPER: &str = r#"
 name = "helper"
 version = "0.1.0"
 description = "Helps."

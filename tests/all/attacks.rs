@@ -35,10 +35,10 @@ mod traps;
 mod waiting;
 
 pub(crate) use self::{
-    amplified::*, approvals::*, artifacts::*, bombs::*, calls::*, changes::*, context::*, files::*,
-    grants::*, hiding::*, http::*, http_answers::*, http_secrets::*, imports::*, leftovers::*, memory::*,
-    model::*, names::*, outputs::*, printing::*, revoked::*, schemas::*, skills::*, terminal::*, tool::*,
-    traps::*, waiting::*,
+    amplified::*, approvals::*, artifacts::*, bombs::*, calls::*, changes::*, context::*, crowds::*,
+    files::*, grants::*, hiding::*, http::*, http_answers::*, http_secrets::*, imports::*, leftovers::*,
+    memory::*, model::*, names::*, outputs::*, printing::*, revoked::*, schemas::*, skills::*, terminal::*,
+    tool::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

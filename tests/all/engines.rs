@@ -50,8 +50,10 @@ fn fails(world: &World) -> Option<bool> {
         (Code::R0001, &["the host panicked: a bug in the host".to_owned()][..])
     );
     world.facts(&emitted.task).into_iter().find_map(|fact| match fact {
-        Fact::EngineFailed { reason, replaced } => {
+        Fact::EngineFailed { reason, replaced, kept } => {
             assert_eq!(reason, "the host panicked: a bug in the host");
+            let why = "2 engines that failed before are at work still".to_owned();
+            assert_eq!(kept, (!replaced).then_some(why));
             Some(replaced)
         }
         _ => None,

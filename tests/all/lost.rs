@@ -7,15 +7,17 @@ use futures::future::BoxFuture;
 use ringfence_adapters::behind::{Before, Behind};
 use ringfence_core::audit::{Blame, Fact, Record, Status};
 use ringfence_core::error::Code;
+use ringfence_core::gate::Outside;
 use ringfence_core::ids::{Digest, StreamName, TaskId};
 use ringfence_core::limit::Limit;
-use ringfence_core::pipeline::{Emitted, Host, Order};
+use ringfence_core::pipeline::{Delegation, Emitted, Host, Order};
 use ringfence_core::ring::Ring;
 use ringfence_core::sandbox::{Ceilings, Job, Ran, Sandbox};
 use ringfence_core::stores::{EventLog, Receipt, WorkState};
 use serde_json::json;
 
 use crate::agents;
+use crate::attacks::children;
 use crate::harness::{World, limited};
 use crate::models;
 use crate::servers::{ModelServer, stream_openai};
@@ -87,6 +89,55 @@ fn wherever_a_host_is_lost_each_verdict_is_had_once_and_paid_once() {
             assert_eq!(ended(&world, judge).status, Status::Completed);
         }
         replays(&world, &emitted);
+    }
+    world.assert_unharmed();
+}
+
+/// One budget for the whole tree, in whatever process its parts are made.
+#[test]
+fn wherever_a_host_is_lost_a_tree_has_one_budget_of_corrections() {
+    let world = World::new();
+    for guest in ["friend_asks_again", "friend_asks_others", "attack_output_lies"] {
+        world.load(guest);
+    }
+    let lies = json!({ "skill": "attack-output-lies", "input": r#"{"turns":1}"# });
+    let both = json!({ "errands": [lies, lies], "at_once": true }).to_string();
+    let input = json!({ "skill": "friend-asks-others", "input": both, "times": 2 }).to_string();
+    let order = Order { max_corrections: 3, ..world.order("friend_asks_again", &input) };
+    let tree = |task: &TaskId| {
+        let mut tree = vec![task.clone()];
+        for at in 0.. {
+            let Some(task) = tree.get(at).cloned() else { return tree };
+            tree.extend(children(&world, &task));
+        }
+        unreachable!("a tree has an end")
+    };
+    let attempts = |task: &TaskId| {
+        let of = |task| (count(&world, task, "attempt.ended"), ended(&world, task).attempts);
+        tree(task).iter().map(of).collect::<Vec<_>>()
+    };
+    let whole = world.run(world.again(&order));
+    assert_eq!(whole.outcome.status, Status::Completed, "{:?}", whole.outcome);
+    let events: usize = tree(&whole.task).iter().map(|task| world.facts(task).len()).sum();
+    // The first that is asked may make one, the second two; then nothing is left for the next two.
+    let wanted = [(1, 1), (1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (3, 3)];
+    let mut made = attempts(&whole.task);
+    made.sort_unstable();
+    assert_eq!(made, wanted);
+    for lost_after in (1..events).step_by(3) {
+        let delegation = Arc::new(Delegation::default());
+        let outside = Outside { skills: Box::new(Arc::clone(&delegation)), ..Outside::untouchable() };
+        let lost = Arc::new(Host { outside: Arc::new(outside), ..dying(&world, lost_after) });
+        // Errands are lost with it too.
+        delegation.serve(&lost);
+        let emitted = gone_on_with(&world, &lost, world.again(&order));
+        assert_eq!(emitted.outcome.output, whole.outcome.output, "{lost_after}: {:?}", emitted.outcome);
+        let mut made = attempts(&emitted.task);
+        made.sort_unstable();
+        assert_eq!(made, wanted, "{lost_after}");
+        for task in tree(&emitted.task) {
+            world.wait(ringfence::replay::replay(&world.running, &task)).unwrap();
+        }
     }
     world.assert_unharmed();
 }

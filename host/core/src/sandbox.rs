@@ -98,6 +98,12 @@ pub trait Sandbox: Send + Sync {
         Ok(Ceilings::default())
     }
 
+    /// Whether an attempt of it takes a sandbox's room. What runs in the host itself takes none.
+    fn takes_room(&self, component: &Digest) -> bool {
+        let _ = component;
+        true
+    }
+
     /// The engine and its settings: fuel is the same only between equal fingerprints.
     fn fingerprint(&self) -> &Arc<str>;
 

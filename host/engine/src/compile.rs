@@ -74,6 +74,7 @@ impl Compiler {
             return Err(does_not_compile(&String::from_utf8_lossy(&why)));
         }
         let _at_work = self.begin_work()?;
+        let began = Instant::now();
         let code = match self.compile(digest, bytes, given_up) {
             Ok(code) => code,
             Err(Failure::Component(why)) => {
@@ -82,6 +83,9 @@ impl Compiler {
             }
             Err(Failure::Host(error)) => return Err(error),
         };
+        // Who explains the component says so; where it cannot be kept, nobody does.
+        let took = began.elapsed().as_micros().to_string();
+        drop(self.write_authentic(&stem, &self.cache.join(format!("{stem}.took")), took.as_bytes()));
         self.write_authentic(&stem, &cached, &code)?;
         // What was compiled just now does not load where it declares more than the pool's sandboxes have.
         load(engine, &code).map_err(|why| {
@@ -97,6 +101,13 @@ impl Compiler {
         ["cwasm", "refused"]
             .iter()
             .any(|kind| self.read_authentic(&stem, &self.cache.join(format!("{stem}.{kind}"))).is_some())
+    }
+
+    /// How long it took to compile a component that lies in the cache.
+    pub(crate) fn took(&self, engine: &Engine, digest: Digest) -> Option<Duration> {
+        let stem = format!("{digest}-{}", short_hash(engine));
+        let took = self.read_authentic(&stem, &self.cache.join(format!("{stem}.took")))?;
+        String::from_utf8(took).ok()?.parse().ok().map(Duration::from_micros)
     }
 
     /// Removes what compilers that were killed have left behind, if nobody is compiling.

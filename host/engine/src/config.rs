@@ -12,11 +12,13 @@ pub struct Settings {
     pub max_memory: u64,
     /// How often the epoch ticks, in milliseconds: a spinning guest yields this often.
     pub tick_ms: u64,
+    /// The most memory maps that all engines of the process may take together: those that are drained keep theirs.
+    pub maps: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { slots: 1_000, max_memory: 64 << 20, tick_ms: 5 }
+        Self { slots: 1_000, max_memory: 64 << 20, tick_ms: 5, maps: u64::MAX }
     }
 }
 

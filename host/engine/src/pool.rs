@@ -80,6 +80,11 @@ impl Pool {
         self.component(digest).is_some() || self.compiler.knows(&self.engine, *digest)
     }
 
+    /// How long it took to compile a component, if that was written down.
+    pub(crate) fn compile_time(&self, digest: &Digest) -> Option<Duration> {
+        self.compiler.took(&self.engine, *digest)
+    }
+
     /// What a component imports, if this host offers all of it.
     pub(crate) fn powers(&self, component: &Component) -> Result<Powers, Error> {
         let mut powers = Vec::new();

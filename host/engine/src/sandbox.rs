@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -23,7 +24,7 @@ use wasmtime::component::Component;
 use crate::attempt::{Answer, Task, attempt};
 use crate::bindings::SkillPre;
 use crate::compile::{Compiler, fingerprint};
-use crate::config::Settings;
+use crate::config::{Settings, memory_maps};
 use crate::inspect::{Caps, inspect};
 use crate::limits::MemoryLimiter;
 use crate::pool::{Pool, not_a_skill, thread_failed};
@@ -53,9 +54,9 @@ impl WasmSandbox {
     /// `R0001` if the machine cannot carry these settings.
     pub fn start(settings: &Settings, compiler: Compiler, blobs: Arc<dyn BlobStore>) -> Result<Self, Error> {
         compiler.clear();
-        let settings = *settings;
+        let (settings, room) = (*settings, settings.maps / memory_maps(settings.slots).all_live.max(1));
         let start = move || Pool::start(&settings, compiler.clone(), Arc::clone(&blobs));
-        let pools = Pools::start(Box::new(start))?;
+        let pools = Pools::start(Box::new(start), usize::try_from(room).unwrap_or(usize::MAX))?;
         Ok(Self { fingerprint: fingerprint(pools.current().engine()).into(), pools })
     }
 
@@ -128,6 +129,12 @@ impl WasmSandbox {
         self.pools.current().is_compiled(digest)
     }
 
+    /// How long it took to compile a component, now or when it came into the cache.
+    #[must_use]
+    pub fn compile_time(&self, digest: &Digest) -> Option<Duration> {
+        self.pools.current().compile_time(digest)
+    }
+
     /// What a component that the engine has met imports, by interface, in its own order.
     #[must_use]
     pub fn imports(&self, digest: &Digest) -> Vec<String> {
@@ -184,12 +191,12 @@ impl WasmSandbox {
 
     /// No more work for a pool in which the host has failed.
     fn drain(&self, failed: &Arc<Pool>, books: &Books, why: &str) {
-        let replaced = match self.pools.drain(failed) {
+        let kept = match self.pools.drain(failed) {
             Drained::Before => return,
-            Drained::Now => true,
-            Drained::NotPossible => false,
+            Drained::Now => None,
+            Drained::NotPossible(kept) => Some(kept),
         };
-        books.log().append(&Fact::EngineFailed { reason: why.to_owned(), replaced });
+        books.log().append(&Fact::EngineFailed { reason: why.to_owned(), replaced: kept.is_none(), kept });
     }
 }
 

@@ -25,11 +25,13 @@ use crate::wiring::Running;
 #[command(after_help = "\
 A name that is loaded is that skill; `./name`, `name.wasm` or a name that is not loaded is a file or a folder.
 
-With --json: {name, version, description, digest, bytes, loaded, compile: {cached, ms}, imports,
+With --json: {name, version, description, digest, bytes, loaded, withdrawn: {by, at, reason} | null, compile: {cached, ms}, imports,
 caller: {agent, ring, ceiling, effective_ring, tools}, own: {ring, limits}, validators, may_run, needs_ring, advice,
 powers: [{power, stand: free | granted | ungranted | forbidden, needs_ring, why}],
 grants: [{ring, caller, skill, files: [{name, folder, access, quota, max_files}],
-http: [{url, methods, approved_methods, denied_methods, effect, networks, headers, max_bytes}]}],
+http: [{url, methods, approved_methods, denied_methods, effect, networks, headers, max_bytes}],
+models: [NAME], tools: [{tool, effect, idempotent, stand: allowed | approval | forbidden, approval: {of, from, expires-ms} | null,
+arguments}]}],
 lines: [{lines, example}], input_schema, output_schema}")]
 pub(super) struct Explain {
     /// NAME or NAME@VERSION of a loaded skill, a component (.wasm), or the folder of a project that was built
@@ -50,7 +52,7 @@ impl Explain {
         let running = Arc::new(global.start()?);
         let caller = self.caller(&running)?;
         let path = PathBuf::from(&self.skill);
-        let known = running.store.registry.find(&self.skill);
+        let known = running.store.registry.look_up(&self.skill);
         let subject = if says_path(&self.skill) || (known.is_err() && path.exists()) {
             Subject::File(super::load::read_component(&component_at(&path)?)?)
         } else {

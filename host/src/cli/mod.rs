@@ -32,6 +32,7 @@ mod task;
 mod task_file;
 mod tasks;
 mod tools;
+mod tree;
 mod withdraw;
 mod work;
 

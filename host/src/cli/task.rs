@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::order::{Ordered, read_input};
 use super::proofs::{read_in, write_out};
 use super::tasks::Tasks;
-use super::{Global, operator, progress, task_file, this_program, time};
+use super::{Global, operator, progress, task_file, this_program, time, tree};
 use crate::alive::is_alive;
 use crate::text::plain_line;
 use crate::wiring::Store;
@@ -43,6 +43,9 @@ enum TaskVerb {
     Show {
         /// Which
         task: TaskId,
+        /// With all tasks that it asked for, and that they asked for, each below the one that asked
+        #[arg(long)]
+        tree: bool,
     },
     /// Follow what happens in a task until it is over
     Watch {
@@ -103,7 +106,8 @@ impl Task {
         match self.verb {
             TaskVerb::Submit(submit) => submit.run(global).await,
             TaskVerb::List(list) => list.run(global),
-            TaskVerb::Show { task } => Tasks::one(task).run(global),
+            TaskVerb::Show { task, tree: true } => tree::show(&task, global),
+            TaskVerb::Show { task, tree: false } => Tasks::one(task).run(global),
             TaskVerb::Watch { task } => watch(&task, global).await,
             TaskVerb::Cancel { task } => cancel(&task, global).await,
             TaskVerb::Retry { task } => {

@@ -99,7 +99,7 @@ fn show_end(line: &TaskLine) -> Result<(), Error> {
     }
 }
 
-fn state(line: &TaskLine) -> String {
+pub(super) fn state(line: &TaskLine) -> String {
     match &line.state {
         TaskState::Running => "running".into(),
         TaskState::Abandoned => "abandoned".into(),
@@ -132,7 +132,7 @@ fn blame(line: &TaskLine) -> &'static str {
     }
 }
 
-fn to_json(line: &TaskLine) -> Value {
+pub(super) fn to_json(line: &TaskLine) -> Value {
     let outcome = match &line.state {
         TaskState::Ended(outcome) => json!(outcome),
         _ => Value::Null,

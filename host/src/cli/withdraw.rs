@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::kill::{WAIT, exit, left};
 use super::{Global, operator};
-use crate::{app, report, show};
+use crate::config::Withdrawn;
+use crate::{app, report, show, wiring};
 
 #[derive(Debug, Args)]
 pub(super) struct Withdraw {
@@ -19,17 +20,21 @@ pub(super) struct Withdraw {
     /// Why: whoever asks for it is told
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
-    /// Kill what runs of it; without this it finishes
+    /// Kill what runs of it, whatever `withdrawn` under [registry] says
     #[arg(long)]
     kill: bool,
+    /// Let what runs of it finish, whatever the policy file says
+    #[arg(long, conflicts_with = "kill")]
+    finish: bool,
     /// Offer it again
-    #[arg(long, conflicts_with_all = ["reason", "kill"])]
+    #[arg(long, conflicts_with_all = ["reason", "kill", "finish"])]
     undo: bool,
 }
 
 impl Withdraw {
     pub(super) async fn run(self, global: &Global) -> Result<ExitCode, Error> {
-        let store = global.store()?;
+        let config = global.config()?;
+        let store = wiring::open(&config)?;
         if self.undo {
             let loaded = store.registry.order(&self.skill, &Ordered::Restore, &operator()).await?;
             let contract = &loaded.contract;
@@ -42,7 +47,8 @@ impl Withdraw {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let wait = self.kill.then_some(WAIT);
+        let kills = self.kill || (config.withdrawn == Withdrawn::Kill && !self.finish);
+        let wait = kills.then_some(WAIT);
         let (loaded, killed) = app::withdraw(&store, &self.skill, self.reason, &operator(), wait).await?;
         let (contract, left) = (&loaded.contract, left(&killed));
         if global.json {

@@ -1,9 +1,9 @@
-//! More runs at once than there are sandboxes: one too many is told so, and disturbs nobody.
+//! More runs at once than there are sandboxes, or than are one caller's: one too many is told so, and disturbs nobody.
 
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use ringfence_core::audit::{Blame, Status};
+use ringfence_core::audit::{Blame, Fact, Status};
 use ringfence_core::error::Code;
 use ringfence_core::gate::{
     Memory, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet, Outside, Permit, Settled,
@@ -11,12 +11,16 @@ use ringfence_core::gate::{
 };
 use ringfence_core::governance::{Crowd, CrowdLimits, KillTarget};
 use ringfence_core::limit::Limit;
-use ringfence_core::pipeline::Order;
+use ringfence_core::pipeline::{Delegation, Emitted, Order};
+use ringfence_core::ring::Ring;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::RAN;
+use super::skills::children;
+use crate::agents;
 use crate::harness::{World, limited};
+use crate::models;
 
 /// A memory that has nothing, and says so to one caller for each permit that the test adds.
 struct Slow(Arc<Semaphore>);
@@ -152,5 +156,108 @@ fn one_run_too_many_is_told_that_the_host_is_busy_and_disturbs_nobody() {
     }
     assert_eq!(free(), SLOTS);
     world.load("word_count");
+    world.assert_unharmed();
+}
+
+/// What each errand of the guest that takes every sandbox came to.
+fn answers_of(emitted: &Emitted) -> Vec<String> {
+    let output = emitted.outcome.output.clone().unwrap_or_else(|| panic!("{:?}", emitted.outcome));
+    serde_json::from_value(output).unwrap()
+}
+
+/// Of eight sandboxes one caller may have three: one for the skill that asks, two for those that it asks at a time.
+#[test]
+pub(crate) fn attack_skills_takes_every_sandbox() {
+    let (permits, delegation) = (Arc::new(Semaphore::new(0)), Arc::new(Delegation::default()));
+    let (memory, skills) = (Box::new(Slow(Arc::clone(&permits))), Box::new(Arc::clone(&delegation)));
+    let outside = Outside { memory, skills, ..Outside::untouchable() };
+    let world = World::altered("[engine]\nslots = 8\n[concurrency]\nper-caller = 3\n", |host| {
+        host.outside = Arc::new(outside);
+    });
+    delegation.serve(&world.running.host);
+    let waits = "attack_memory_waits_for_an_answer";
+    world.load("attack_skills_takes_every_sandbox");
+    world.load(waits);
+    world.load("hello");
+    let free = || world.running.sandbox.free_places();
+    let input = json!({ "skill": waits.replace('_', "-"), "input": "{}", "many": 16 }).to_string();
+    let order = world.order("attack_skills_takes_every_sandbox", &input);
+    let task = order.task.clone();
+    let attack = world.start(order);
+    let asked =
+        |kind: &str| children(&world, &task).iter().filter(|child| world.has_event(child, kind)).count();
+    world.until("two of its errands make their call", || asked("call.begun") == 2);
+    world.until("and all others wait", || asked("task.waiting") == 14);
+    assert_eq!((free(), asked("attempt.started")), (5, 2), "it has three sandboxes");
+
+    // Others are served, and what the caller orders beside it waits until there is room.
+    for agent in ["eve", "bob", "carol"] {
+        let hello = world.order("hello", r#"{"name":"Ada"}"#);
+        let friend = world.run(Order { agent: agent.parse().unwrap(), ..hello });
+        assert_eq!(friend.outcome.output, Some(json!("Hello, Ada!")));
+    }
+    let own = world.order("hello", r#"{"name":"Ada"}"#);
+    let own_task = own.task.clone();
+    let own = world.start(own);
+    world.until("it waits", || world.has_event(&own_task, "task.waiting"));
+
+    // They come one after the other, in order, and none is refused.
+    for done in 1..=16 {
+        permits.add_permits(1);
+        world.until("the next is done", || asked("task.ended") == done);
+        assert!(free() >= 5, "never more than three");
+    }
+    let emitted = world.wait(attack).unwrap();
+    assert!(
+        answers_of(&emitted).iter().all(|answer| answer == "Ok(Bool(false))"),
+        "{:?}",
+        answers_of(&emitted)
+    );
+    assert_eq!(world.wait(own).unwrap().outcome.status, Status::Completed);
+    world.until("all sandboxes are free", || free() == 8);
+    world.assert_unharmed();
+}
+
+/// An errand does not wait for a sandbox that only its own askers could give back.
+#[test]
+fn an_errand_for_which_only_its_askers_could_make_room_is_told_that_the_host_is_busy() {
+    let inner = json!({ "errands": [{ "skill": "hello", "input": r#"{"name":"Ada"}"# }] }).to_string();
+    let input = json!({ "skill": "friend-asks-others", "input": inner, "many": 2 }).to_string();
+    for (per_caller, asked, greeted) in [(1, 0, 0), (2, 2, 0), (3, 2, 1), (5, 2, 2)] {
+        let policy = format!("[engine]\nslots = 8\n[concurrency]\nper-caller = {per_caller}\n");
+        let world = World::with_policy(&policy);
+        for guest in ["attack_skills_takes_every_sandbox", "friend_asks_others", "hello"] {
+            world.load(guest);
+        }
+        let emitted = world.run(world.order("attack_skills_takes_every_sandbox", &input));
+        let answers = answers_of(&emitted);
+        let count = |word: &str| answers.iter().filter(|answer| answer.contains(word)).count();
+        assert_eq!(count("the host is busy"), 2 - count("Hello, Ada!"), "{answers:?}");
+        assert_eq!(answers.iter().filter(|answer| answer.starts_with("Ok(")).count(), asked, "{answers:?}");
+        assert!(count("Hello, Ada!") >= greeted, "{answers:?}");
+        world.until("all sandboxes are free", || world.running.sandbox.free_places() == 8);
+        world.assert_unharmed();
+    }
+}
+
+/// An agent has no sandbox: its seat is that of the skill that it asks.
+#[test]
+fn an_agent_and_the_skill_that_it_asks_need_one_sandbox() {
+    let text = json!({ "text": "one two three" });
+    let turns = vec![agents::wants("count", "word-count", text), agents::turn("complete", "count", "Three.")];
+    let server = agents::scripted(turns);
+    let policy =
+        models::policy("openai", &server.origin(), "").replace("2048", "16384").replace("20000", "200000");
+    let world = World::with_policy(&format!("[engine]\nslots = 8\n[concurrency]\nper-caller = 1\n{policy}"));
+    world.load("word_count");
+    agents::load(&world, agents::HELPER).unwrap();
+    let order = world.order("helper", &json!({ "message": "How many words?" }).to_string());
+    let emitted = world.run(Order { ring: Ring::Standard, ..order });
+    let output = emitted.outcome.output.clone().unwrap_or_else(|| panic!("{:?}", emitted.outcome));
+    assert_eq!((&output["status"], &output["turns"]), (&json!("complete"), &json!(2)), "{output}");
+    let child = &children(&world, &emitted.task)[0];
+    let Some(Fact::TaskEnded { outcome }) = world.facts(child).pop() else { panic!("it ended") };
+    assert_eq!(outcome.status, Status::Completed, "{outcome:?}");
+    drop(server);
     world.assert_unharmed();
 }

@@ -29,7 +29,7 @@ fn answers(emitted: &Emitted) -> Vec<String> {
 }
 
 /// The tasks that were asked for by a task, in order.
-fn children(world: &World, task: &TaskId) -> Vec<TaskId> {
+pub(crate) fn children(world: &World, task: &TaskId) -> Vec<TaskId> {
     let tasks = ringfence::app::tasks(&world.running.store, usize::MAX).unwrap();
     let mut children: Vec<_> = tasks.into_iter().filter(|line| line.parent.as_ref() == Some(task)).collect();
     children.sort_by_key(|line| line.accepted);

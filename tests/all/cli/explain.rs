@@ -179,9 +179,59 @@ fn a_file_that_is_not_loaded_is_explained_and_nothing_of_it_is_kept() {
 fn a_component_that_is_compiled_for_it_says_how_long_that_took_and_then_that_it_is_in_the_cache() {
     let operator = Operator::with_nothing();
     let (first, _) = operator.json(&["explain", &built("friend_says_one")]);
-    assert!(first["compile"]["ms"].as_f64().unwrap() > 0.0, "{first}");
-    let (second, _) = operator.json(&["explain", &built("friend_says_one")]);
-    assert_eq!(second["compile"], json!({"cached": true, "ms": null}));
+    let took = first["compile"]["ms"].as_f64().unwrap();
+    assert!(took > 0.0 && first["compile"]["cached"] == false, "{first}");
+    // It is said of what is loaded too, by a host that did not compile it.
+    operator.load("friend_says_one");
+    for explained in [built("friend_says_one"), "friend-says-one".to_owned()] {
+        let (again, _) = operator.json(&["explain", &explained]);
+        assert_eq!(again["compile"], json!({"cached": true, "ms": took}));
+    }
+    let said = operator.does(&["explain", "friend-says-one"]);
+    assert!(said.contains(&format!("in the cache, compiled in {} ms", took.floor())), "{said}");
+}
+
+#[test]
+fn a_withdrawn_version_is_explained_with_who_withdrew_it_and_what_brings_it_back() {
+    let operator = Operator::new();
+    operator.load("hello");
+    operator.does(&["withdraw", "hello@0.1.0", "--reason", "it is\nrude"]);
+    for skill in ["hello", "hello@0.1.0", &built("hello")] {
+        let explained = operator.does(&["explain", skill]);
+        assert!(explained.contains("\nwithdrawn  by ada (uid "), "{explained}");
+        assert!(explained.contains("\nIt may not run: this version is withdrawn.\n"), "{explained}");
+        assert!(explained.contains("ringfence withdraw hello@0.1.0 --undo"), "{explained}");
+        let (explained, code) = operator.json(&["explain", skill]);
+        assert_eq!((&explained["withdrawn"]["reason"], code), (&json!("it is\nrude"), 0));
+        assert_eq!((&explained["may_run"], &explained["loaded"]), (&json!(false), &json!(true)));
+    }
+    operator.does(&["withdraw", "hello@0.1.0", "--undo"]);
+    let (explained, _) = operator.json(&["explain", "hello"]);
+    assert_eq!((&explained["withdrawn"], &explained["may_run"]), (&Value::Null, &json!(true)));
+}
+
+#[test]
+fn tools_that_are_granted_are_explained_with_who_has_to_approve_what() {
+    let operator = Operator::new();
+    operator.load("friend_calls_tools");
+    let policy = "[[server]]\nname = \"files\"\ncommand = [\"none\"]\n\
+                  [[grant]]\nring = 2\ntools = [\n\
+                  { tool = \"files/look\", effect = \"read\" },\n\
+                  { tool = \"files/put\", effect = \"reversible\", approval = { of = 2, from = [\"ada\", \"bob\"] } },\n\
+                  { tool = \"files/burn\" }]\n";
+    operator.write("ringfence.toml", policy);
+    let tools = |ring: &str| {
+        let (explained, _) = operator.json(&["explain", "friend-calls-tools", "--ring", ring]);
+        explained["grants"][0]["tools"].as_array().unwrap_or_else(|| panic!("{explained:#}")).clone()
+    };
+    let stands = |tools: &[Value]| {
+        tools.iter().map(|tool| tool["stand"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(stands(&tools("2")), ["allowed", "approval", "forbidden"]);
+    assert_eq!(stands(&tools("1")), ["allowed", "approval", "approval"]);
+    let put = &tools("2")[1];
+    assert_eq!((&put["approval"]["of"], &put["approval"]["from"]), (&json!(2), &json!(["ada", "bob"])));
+    assert_eq!(tools("2")[0]["approval"], Value::Null);
 }
 
 #[test]

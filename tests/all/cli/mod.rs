@@ -40,6 +40,7 @@ mod task_files;
 mod tenants;
 mod tool_calls;
 mod tools;
+mod tree;
 mod watched;
 
 use std::path::{Path, PathBuf};

@@ -179,6 +179,23 @@ fn running_work_of_a_withdrawn_version_goes_on_unless_it_is_to_be_killed() {
 }
 
 #[test]
+fn the_policy_says_what_becomes_of_running_work_of_a_withdrawn_version_and_a_flag_goes_before_it() {
+    let operator = Operator::new();
+    operator.load("attack_spins");
+    operator.write("ringfence.toml", "[registry]\nwithdrawn = \"kill\"\n");
+    let (host, task) = start(&operator, "attack-spins");
+    let (withdrawn, _) = operator.json(&["withdraw", "attack-spins@0.1.0", "--finish"]);
+    assert_eq!(withdrawn["stopped"], serde_json::json!([]));
+    assert_eq!(running(&operator), [task.as_str()], "what runs goes on");
+    let (withdrawn, _) = operator.json(&["withdraw", "attack-spins@0.1.0"]);
+    assert_eq!(withdrawn["stopped"], serde_json::json!([task]));
+    assert_killed(host, "attack-spins");
+    operator.say(&["withdraw", "attack-spins@0.1.0", "--finish", "--kill"]).failed("R0414", 2);
+    operator.write("ringfence.toml", "[registry]\nwithdrawn = \"perhaps\"\n");
+    operator.say(&["withdraw", "attack-spins@0.1.0"]).failed("R0404", 2).saying("finish");
+}
+
+#[test]
 fn a_name_that_looks_like_a_loaded_one_is_loaded_with_a_warning() {
     let operator = Operator::new();
     operator.load("friend_says_one");

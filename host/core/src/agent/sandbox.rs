@@ -61,6 +61,10 @@ impl Sandbox for WithAgents {
         Ok(self.agent(component)?.map(|program| program.ceilings()).unwrap_or_default())
     }
 
+    fn takes_room(&self, component: &Digest) -> bool {
+        !matches!(self.agent(component), Ok(Some(_)))
+    }
+
     fn fingerprint(&self) -> &Arc<str> {
         self.components.fingerprint()
     }

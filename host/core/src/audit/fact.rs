@@ -189,9 +189,17 @@ pub enum Fact {
     #[serde(rename = "output.swallowed")]
     Swallowed { bytes: u64 },
     /// The host failed within the engine that ran the attempt. It was replaced, and what still ran in it goes on to its end; or
-    /// it was not, and runs on, because too many that failed before are still at work or no other one could be started.
+    /// it was not, and runs on, because too many that failed before are still at work, there are too few memory maps or no other one could be started.
     #[serde(rename = "engine.failed")]
-    EngineFailed { reason: String, replaced: bool },
+    EngineFailed {
+        /// How.
+        reason: String,
+        /// Whether a fresh one takes its work.
+        replaced: bool,
+        /// Why it goes on, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kept: Option<String>,
+    },
     /// The store is this tenant's from here on.
     #[serde(rename = "tenant.named")]
     TenantNamed { tenant: TenantName },

@@ -1,8 +1,8 @@
 //! What a task's attempts share and what outlives them: the ledger, the log, the switch.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use super::{Call, SkillsAnswer};
 use crate::artifact::Artifact;
 use crate::audit::{Answered, Fact};
 use crate::context::BoundContext;
-use crate::governance::{Cost, Denial, Exhausted, Ledger, Reservation, StopSwitch};
+use crate::governance::{Cost, Denial, Exhausted, Ledger, Reservation, SeatId, StopSwitch};
 use crate::ids::TaskId;
 use crate::limit::{Amounts, Limit};
 use crate::stores::{StoreError, StreamWriter};
@@ -39,6 +39,10 @@ pub struct Books {
     has_past: AtomicBool,
     /// How many calls the attempt has made.
     calls: AtomicU64,
+    /// The task's room among all that run.
+    seat: OnceLock<SeatId>,
+    /// How many corrections may be made, those of its errands included, and how many were.
+    corrections: (u32, AtomicU32),
 }
 
 struct Pages {
@@ -81,13 +85,44 @@ impl Books {
             approvals: 0,
         };
         let (pages, has_past, calls) = (Mutex::new(pages), AtomicBool::new(false), AtomicU64::new(0));
-        Self { log, switch, clock, pages, parent: None, has_past, calls }
+        Self {
+            log,
+            switch,
+            clock,
+            pages,
+            parent: None,
+            has_past,
+            calls,
+            seat: OnceLock::new(),
+            corrections: (0, AtomicU32::new(0)),
+        }
     }
 
     /// The same for a task that another one asked for.
     #[must_use]
     pub fn within(self, parent: Option<Arc<Self>>) -> Self {
         Self { parent, ..self }
+    }
+
+    /// The same for a task that may correct so often, with all that it asks for.
+    #[must_use]
+    pub(crate) fn correcting(self, most: u32) -> Self {
+        Self { corrections: (most, AtomicU32::new(0)), ..self }
+    }
+
+    /// How many corrections may still be made.
+    pub(crate) fn corrections_left(&self) -> u32 {
+        self.corrections.0.saturating_sub(self.corrections_made())
+    }
+
+    /// How many were made.
+    pub(crate) fn corrections_made(&self) -> u32 {
+        self.corrections.1.load(Ordering::Relaxed)
+    }
+
+    /// Counts corrections, its own or those of an errand.
+    pub(crate) fn use_corrections(&self, made: u32) {
+        self.corrections.1.fetch_add(made, Ordering::Relaxed);
     }
 
     /// Waits until all that led to this point is durable: the tasks that asked for this one first.
@@ -121,6 +156,16 @@ impl Books {
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.clock
+    }
+
+    /// Says in which seat the task is. Once.
+    pub(crate) fn sit(&self, seat: SeatId) {
+        let _ = self.seat.set(seat);
+    }
+
+    /// The seat of the task, if it has one.
+    pub(crate) fn seat(&self) -> Option<SeatId> {
+        self.seat.get().copied()
     }
 
     /// Looks at the ledger, or changes it.

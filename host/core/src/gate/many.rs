@@ -24,6 +24,7 @@ impl Gate {
     ) -> Result<Vec<Result<String, Refusal>>, Stop> {
         let most = u32::try_from(asked.len()).unwrap_or(u32::MAX);
         let (mut fuel_left, mut memory_left) = (self.fuel_left(), self.memory_left());
+        let mut corrections_left = u64::from(self.books.corrections_left());
         let ready = self.let_in(|gate| {
             let mut ready = Vec::with_capacity(asked.len().min(16));
             for (place, (skill, input)) in (0..).zip(asked) {
@@ -34,7 +35,8 @@ impl Gate {
                     part
                 };
                 let (fuel, memory) = (part(&mut fuel_left), part(&mut memory_left));
-                let mut errand = SkillsRun { skill, input, fuel, memory, parts, occurrence: 0 };
+                let corrections = u32::try_from(part(&mut corrections_left)).unwrap_or(u32::MAX);
+                let mut errand = SkillsRun { skill, input, fuel, memory, corrections, parts, occurrence: 0 };
                 errand.occurrence = gate.occurrences.next_of("skills.run", errand.kind());
                 ready.push(match gate.open(errand) {
                     Ok(Opened::Permit(permit)) => Ready::Go(permit),
@@ -56,6 +58,7 @@ impl Gate {
         let told = answers.into_iter().map(|answer| match answer {
             Ok(answer) => {
                 self.lent_fuel(answer.used[Limit::Fuel]);
+                self.books.use_corrections(answer.corrections);
                 Ok(answer.output)
             }
             Err(Stop::Tell(refusal)) => Ok(Err(refusal)),

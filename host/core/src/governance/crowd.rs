@@ -1,18 +1,23 @@
-//! How many runs go on at once, in all and for each caller: who comes later waits in line, and beyond that is told so.
+//! How many sandboxes are live at once, in all and for each caller: who comes later waits in line, and beyond that is told so.
+//!
+//! A task takes a seat, and so does each errand within it: while one skill waits for another both are live. An errand waits
+//! only as long as somebody will make room without waiting for it; so no two wait for one another.
 
-use std::collections::{HashMap, VecDeque};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use futures::channel::oneshot;
 
+use super::room::Room;
 use crate::ids::Agent;
 
-/// How many may run, and how many may wait.
+/// How many may be live, and how many may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CrowdLimits {
-    /// Runs at once, of all callers.
+    /// Sandboxes at once, of all callers.
     pub runs: usize,
-    /// Runs at once, of one caller.
+    /// Sandboxes at once, of one caller.
     pub per_caller: usize,
     /// Tasks in line, of all callers.
     pub waiting: usize,
@@ -22,15 +27,7 @@ pub struct CrowdLimits {
 #[derive(Debug)]
 pub struct Crowd {
     limits: CrowdLimits,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    seated: usize,
-    /// How many of them are whose. Nobody with none is in it.
-    of: HashMap<Agent, usize>,
-    line: VecDeque<(Agent, oneshot::Sender<Seat>)>,
+    room: Mutex<Room>,
 }
 
 /// The answer to one who wants to run.
@@ -43,17 +40,21 @@ pub enum Entered {
         /// How many were there before.
         ahead: usize,
         /// The seat, when it is there.
-        seat: oneshot::Receiver<Seat>,
+        turn: Turn,
     },
-    /// The line is full.
+    /// The line is full; or, for an errand, nobody would ever make room.
     Full,
 }
+
+/// Tells a seat from all others of its crowd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SeatId(pub(super) u64);
 
 impl Crowd {
     /// Nobody yet.
     #[must_use]
     pub fn new(limits: CrowdLimits) -> Arc<Self> {
-        Arc::new(Self { limits, state: Mutex::default() })
+        Arc::new(Self { limits, room: Mutex::default() })
     }
 
     /// A caller wants to run something.
@@ -69,85 +70,107 @@ impl Crowd {
     }
 
     fn enter_behind(self: &Arc<Self>, caller: &Agent, most: usize) -> Entered {
-        let mut state = self.lock();
-        state.line.retain(|(_, waiting)| !waiting.is_canceled());
-        if state.take(caller, self.limits) {
-            return Entered::Seated(self.seat(caller.clone()));
+        let mut room = self.lock();
+        if let Some(id) = room.take(caller, None, self.limits) {
+            return Entered::Seated(self.seat(id));
         }
-        let ahead = state.line.len();
-        if ahead >= most {
+        if room.tasks_in_line() >= most {
             return Entered::Full;
         }
-        let (sender, seat) = oneshot::channel();
-        state.line.push_back((caller.clone(), sender));
-        Entered::InLine { ahead, seat }
+        self.wait(&mut room, caller, None)
     }
 
-    fn seat(self: &Arc<Self>, caller: Agent) -> Seat {
-        Seat(Some((Arc::clone(self), caller)))
+    /// A task that sits wants to run another one, and waits for it.
+    #[must_use]
+    pub fn enter_for(self: &Arc<Self>, asking: SeatId, caller: &Agent) -> Entered {
+        let mut room = self.lock();
+        if let Some(id) = room.take(caller, Some(asking), self.limits) {
+            return Entered::Seated(self.seat(id));
+        }
+        if !room.will_have_room(caller, asking, self.limits) {
+            return Entered::Full;
+        }
+        self.wait(&mut room, caller, Some(asking))
+    }
+
+    fn wait(self: &Arc<Self>, room: &mut Room, caller: &Agent, asking: Option<SeatId>) -> Entered {
+        let (turn, seat) = oneshot::channel();
+        let (ticket, ahead) = room.stand_in_line(caller, asking, turn);
+        Entered::InLine { ahead, turn: Turn { crowd: Arc::clone(self), ticket, seat } }
+    }
+
+    fn seat(self: &Arc<Self>, id: SeatId) -> Seat {
+        Seat { crowd: Arc::clone(self), id }
     }
 
     /// One left: the first in line who may sit down does. One of a caller who has too many lets others pass.
-    fn left(self: &Arc<Self>, caller: &Agent) {
-        let mut state = self.lock();
-        state.give_up(caller);
-        while let Some(at) = state.first_admitted(self.limits) {
-            let Some((caller, waiting)) = state.line.remove(at) else { return };
-            state.take(&caller, self.limits);
-            let Err(mut seat) = waiting.send(self.seat(caller)) else { continue };
-            // It was given up meanwhile. Dropped as it is it would want the lock.
-            if let Some((_, caller)) = seat.0.take() {
-                state.give_up(&caller);
-            }
+    fn left(self: &Arc<Self>, id: SeatId) {
+        let mut seated = Vec::new();
+        let mut room = self.lock();
+        room.give_up(id);
+        while let Some((id, turn)) = room.seat_next(self.limits) {
+            seated.push((self.seat(id), turn));
+        }
+        drop(room);
+        for (seat, turn) in seated {
+            // Where it was given up meanwhile, the seat is dropped, and with it given to the next.
+            drop(turn.send(seat));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn admits(&self, caller: &Agent, limits: CrowdLimits) -> bool {
-        self.seated < limits.runs && self.of.get(caller).copied().unwrap_or(0) < limits.per_caller
-    }
-
-    fn first_admitted(&self, limits: CrowdLimits) -> Option<usize> {
-        self.line.iter().position(|(caller, _)| self.admits(caller, limits))
-    }
-
-    fn take(&mut self, caller: &Agent, limits: CrowdLimits) -> bool {
-        if !self.admits(caller, limits) {
-            return false;
-        }
-        self.seated += 1;
-        match self.of.get_mut(caller) {
-            Some(count) => *count += 1,
-            None => drop(self.of.insert(caller.clone(), 1)),
-        }
-        true
-    }
-
-    fn give_up(&mut self, caller: &Agent) {
-        self.seated -= 1;
-        if let Some(count) = self.of.get_mut(caller) {
-            *count -= 1;
-            if *count == 0 {
-                self.of.remove(caller);
-            }
-        }
-    }
-}
-
-/// The right to run; dropping it gives it to the next in line.
+/// The right to be live; dropping it gives it to the next in line.
 #[derive(Debug)]
-pub struct Seat(Option<(Arc<Crowd>, Agent)>);
+pub struct Seat {
+    crowd: Arc<Crowd>,
+    id: SeatId,
+}
+
+impl Seat {
+    /// What its errands are asked for with.
+    #[must_use]
+    pub const fn id(&self) -> SeatId {
+        self.id
+    }
+
+    /// What runs here has no sandbox of its own: one errand of it at a time has this seat.
+    pub fn lend(&self) {
+        self.crowd.lock().lend(self.id);
+    }
+}
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        if let Some((crowd, caller)) = self.0.take() {
-            crowd.left(&caller);
+        self.crowd.left(self.id);
+    }
+}
+
+/// A place in line.
+#[derive(Debug)]
+pub struct Turn {
+    crowd: Arc<Crowd>,
+    ticket: u64,
+    seat: oneshot::Receiver<Seat>,
+}
+
+impl Future for Turn {
+    type Output = Seat;
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Seat> {
+        match Pin::new(&mut self.seat).poll(context) {
+            Poll::Ready(Ok(seat)) => Poll::Ready(seat),
+            // Nobody takes one out of the line but itself.
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
         }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.crowd.lock().leave_line(self.ticket);
     }
 }
 
@@ -172,9 +195,9 @@ mod tests {
         }
     }
 
-    fn in_line(entered: Entered) -> oneshot::Receiver<Seat> {
+    fn in_line(entered: Entered) -> Turn {
         match entered {
-            Entered::InLine { seat, .. } => seat,
+            Entered::InLine { turn, .. } => turn,
             other => panic!("not in line: {other:?}"),
         }
     }
@@ -187,10 +210,10 @@ mod tests {
         assert!(matches!(crowd.enter(&ada), Entered::Full));
         assert!((&mut second).now_or_never().is_none());
         drop(first);
-        let second = second.now_or_never().expect("its turn").expect("a seat");
+        let second = second.now_or_never().expect("its turn");
         drop(second);
         drop(seated(crowd.enter(&ada)));
-        assert!(crowd.lock().of.is_empty(), "nobody is remembered who has gone");
+        assert!(crowd.lock().is_empty(), "nobody is remembered who has gone");
     }
 
     #[test]
@@ -202,7 +225,7 @@ mod tests {
         let friend = seated(crowd.enter(&ada));
         let mut waiting = in_line(crowd.enter(&ada));
         drop(friend);
-        let friend = (&mut waiting).now_or_never().expect("its turn").expect("a seat");
+        let friend = (&mut waiting).now_or_never().expect("its turn");
         assert!(second.now_or_never().is_none(), "eve has her one");
         drop((first, friend));
         drop(seated(crowd.enter(&eve)));
@@ -217,5 +240,58 @@ mod tests {
         drop(first);
         drop(patient);
         drop(seated(crowd.enter(&ada)));
+    }
+    #[test]
+    fn an_errand_takes_a_seat_and_waits_only_for_somebody_who_does_not_wait_for_it() {
+        let (crowd, ada) = (crowd(8, 3, 8), agent("ada"));
+        let root = seated(crowd.enter(&ada));
+        let errands: Vec<_> = (0..2).map(|_| seated(crowd.enter_for(root.id(), &ada))).collect();
+        let third = in_line(crowd.enter_for(root.id(), &ada));
+        let mut task = in_line(crowd.enter(&ada));
+        // One of the two will end, and the other may wait for that.
+        let mut nested = in_line(crowd.enter_for(errands[0].id(), &ada));
+        // This one is the last that has work of its own in hand.
+        assert!(matches!(crowd.enter_for(errands[1].id(), &ada), Entered::Full));
+        drop(seated(crowd.enter(&agent("eve"))));
+        drop(third);
+        let mut errands = errands.into_iter();
+        let (first, second) = (errands.next().expect("two"), errands.next().expect("two"));
+        drop(second);
+        let nested = (&mut nested).now_or_never().expect("errands are before tasks");
+        assert!((&mut task).now_or_never().is_none());
+        drop((nested, first));
+        drop(task.now_or_never().expect("its turn"));
+        drop(root);
+        assert!(crowd.lock().is_empty(), "nobody is remembered who has gone");
+    }
+
+    #[test]
+    fn where_all_seats_are_taken_by_those_who_ask_the_last_of_them_is_refused() {
+        let crowd = crowd(2, 2, 8);
+        let (ada, eve) = (agent("ada"), agent("eve"));
+        let (one, other) = (seated(crowd.enter(&ada)), seated(crowd.enter(&eve)));
+        let waits = in_line(crowd.enter_for(one.id(), &ada));
+        assert!(matches!(crowd.enter_for(other.id(), &eve), Entered::Full));
+        drop(other);
+        let errand = waits.now_or_never().expect("its turn");
+        drop(errand);
+        drop(one);
+        assert!(crowd.lock().is_empty());
+    }
+
+    #[test]
+    fn who_has_no_sandbox_lends_its_seat_to_one_errand_at_a_time() {
+        let (crowd, ada) = (crowd(8, 1, 8), agent("ada"));
+        let root = seated(crowd.enter(&ada));
+        assert!(matches!(crowd.enter_for(root.id(), &ada), Entered::Full));
+        root.lend();
+        let first = seated(crowd.enter_for(root.id(), &ada));
+        let second = in_line(crowd.enter_for(root.id(), &ada));
+        assert!(matches!(crowd.enter_for(first.id(), &ada), Entered::Full), "it has a sandbox");
+        drop(first);
+        drop(second.now_or_never().expect("its turn"));
+        drop(seated(crowd.enter_for(root.id(), &ada)));
+        drop(root);
+        assert!(crowd.lock().is_empty());
     }
 }

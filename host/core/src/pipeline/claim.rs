@@ -34,7 +34,7 @@ pub struct Order {
     pub session: Option<SessionName>,
     /// How much it may use.
     pub limits: Amounts,
-    /// How often the skill may correct its output.
+    /// How often the skill may correct its output, and those that it asks theirs: all together.
     pub max_corrections: u32,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Claimed {
     pub(super) began: Duration,
     /// How long hosts that are gone had been at work on it.
     pub(super) worked: Duration,
-    /// Its room among all that run, if it is not within another task.
+    /// Its room among all that run; what judges another task has none of its own.
     pub(super) seat: Option<Seat>,
     /// It judges what another task gave; nobody judges what it gives.
     pub(super) judges: bool,
@@ -112,6 +112,7 @@ fn take(
     let began = host.clock.monotonic();
     let place = host.switches.enter(order.task.clone());
     let books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));
+    let books = books.correcting(order.max_corrections);
     let judges = asking.as_ref().is_some_and(|asking| asking.to_judge);
     let asked_by = asking.as_ref().map(|asking| Arc::clone(&asking.authority));
     let (chain, parent) = asking.map_or_else(Default::default, |asking| (asking.chain, Some(asking.books)));
@@ -153,6 +154,12 @@ pub(super) fn trace_of(task: &TaskId) -> TraceId {
 }
 
 impl Claimed {
+    /// Its errands will be asked for from this seat.
+    pub(super) fn sit(&mut self, seat: Seat) {
+        self.books.sit(seat.id());
+        self.seat = Some(seat);
+    }
+
     /// How long the task has been at work.
     pub(super) fn elapsed(&self) -> Duration {
         self.books.clock().monotonic().saturating_sub(self.began).saturating_add(self.worked)

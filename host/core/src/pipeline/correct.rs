@@ -1,4 +1,4 @@
-//! Correct: violations go back to the skill, a bounded number of times, on the same ledger.
+//! Correct: violations go back to the skill, a bounded number of times for the whole tree of a task, on the same ledger.
 
 use super::blame::Failing;
 use super::emit::Over;
@@ -9,7 +9,9 @@ use crate::error::{Code, Error};
 
 pub(super) fn correct(violated: Violated) -> Result<Resolved, Over> {
     let Violated { mut resolved, violations } = violated;
-    if resolved.attempts <= resolved.claimed.order.max_corrections {
+    let books = &resolved.claimed.books;
+    if books.corrections_left() > 0 {
+        books.use_corrections(1);
         resolved.violations = violations;
         return Ok(resolved);
     }
@@ -21,6 +23,13 @@ pub(super) fn correct(violated: Violated) -> Result<Resolved, Over> {
         let place = if violation.path.is_empty() { "the output" } else { &violation.path };
         error.because(format!("{place}: {} ({})", violation.message, violation.rule))
     });
+    let max = resolved.claimed.order.max_corrections;
+    let described = match max.saturating_add(1).saturating_sub(resolved.attempts) {
+        0 => described,
+        others => {
+            described.because(format!("skills that it asked made {others} of the task's {max} corrections"))
+        }
+    };
     let error = described.hint("a person has to look: mend the skill, the rule or the input");
     Err(Over::resolved(resolved)
         .with_error(Status::Failed, error, Failing::NeverValid)

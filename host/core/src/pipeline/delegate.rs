@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use futures::future::BoxFuture;
 
 use super::claim::{Asking, claim};
+use super::emit::emit;
 use super::pool;
 use super::resume::{Pool, Resumed};
 use super::{Host, Order};
@@ -23,9 +24,6 @@ use crate::ring::Ring;
 /// Runs skills for others, on one host.
 #[derive(Default)]
 pub struct Delegation(Mutex<Weak<Host>>);
-
-/// How often a skill that runs for another may correct its output. It is the other's ledger that pays.
-const CORRECTIONS: u32 = 2;
 
 impl Delegation {
     /// Says on which host, as soon as it is there. It lives no longer for that.
@@ -66,6 +64,9 @@ pub(super) trait Errand: Call<Answer = SkillsAnswer> {
     /// How much fuel it may use, and how much memory it may hold.
     fn room(&self) -> (u64, u64);
 
+    /// How many corrections it may make: of those that the one who asks has left.
+    fn corrections(&self) -> u32;
+
     /// How long it may take, in milliseconds, if the one who asks has no deadline that ends both.
     fn wall_ms(&self) -> Option<u64>;
 }
@@ -83,6 +84,10 @@ impl Errand for SkillsRun {
 
     fn room(&self) -> (u64, u64) {
         (self.fuel, self.memory)
+    }
+
+    fn corrections(&self) -> u32 {
+        self.corrections
     }
 
     fn wall_ms(&self) -> Option<u64> {
@@ -103,6 +108,10 @@ impl Errand for SkillsValidate {
 
     fn room(&self) -> (u64, u64) {
         (self.fuel, self.memory)
+    }
+
+    fn corrections(&self) -> u32 {
+        0
     }
 
     fn wall_ms(&self) -> Option<u64> {
@@ -126,7 +135,7 @@ pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) ->
         // It is that of the task within which it is.
         session: None,
         limits: lent(&underway),
-        max_corrections: if C::TO_JUDGE { 0 } else { CORRECTIONS },
+        max_corrections: call.corrections(),
     };
     let task = order.task.clone();
     // In the log it is asked for before it is there: one that is run again must find what it asked for.
@@ -141,20 +150,25 @@ pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) ->
     let (claimed, history) = match resumed {
         Ok(None) => (claim(host, order, Some(asking)), None),
         Ok(Some(Resumed::Open(claimed, history))) => (claimed, Some(history)),
-        Ok(Some(Resumed::Ended(outcome))) => {
+        Ok(Some(Resumed::Ended(outcome, corrections))) => {
             // What an earlier attempt was judged by was paid then.
             let is_paid = C::TO_JUDGE && underway.books().judges().contains(&task);
             let used = if is_paid { Amounts::NONE } else { amounts(&outcome.used) };
-            let answer = SkillsAnswer { task, output: output_of(&outcome), used, limit: outcome.limit };
+            let (output, limit) = (output_of(&outcome), outcome.limit);
+            let answer = SkillsAnswer { task, output, used, corrections, limit };
             return underway.settle(Ok(answer));
         }
         Ok(Some(Resumed::Waits(approval))) => return underway.suspend(Some(approval)),
         Err(error) => return underway.settle(Err(Refusal::new(RefusalKind::Failed, error.to_string()))),
     };
     let mut orphan = Orphan(Some(Arc::clone(&claimed.books)), Arc::clone(underway.books()));
+    let seat = if C::TO_JUDGE { None } else { underway.books().seat() };
     let emitted = match history {
-        None => host.run_anew(pool::within(claimed)).await,
-        Some(history) => host.go_on_with(claimed, *history, Pool::Within).await,
+        None => match pool::within(host, claimed, seat).await {
+            Ok(pooled) => host.run_anew(pooled).await,
+            Err(over) => emit(over),
+        },
+        Some(history) => host.go_on_with(claimed, *history, Pool::Within(seat)).await,
     };
     let books = orphan.0.take().expect("it is taken once");
     if emitted.outcome.status == Status::Suspended {
@@ -162,7 +176,8 @@ pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) ->
     }
     let used = books.with_ledger(|ledger| ledger.used_in_all());
     let (output, limit) = (output_of(&emitted.outcome), emitted.outcome.limit);
-    underway.settle(Ok(SkillsAnswer { task, output, used, limit }))
+    let corrections = books.corrections_made();
+    underway.settle(Ok(SkillsAnswer { task, output, used, corrections, limit }))
 }
 
 /// What a task within another one used that had ended before this process came to it.

@@ -108,6 +108,8 @@ pub(super) async fn go_on(host: &Host, mut resolved: Resolved, begun: Begun) -> 
         wall,
         gate,
     };
+    let seat = resolved.claimed.seat.as_ref().filter(|_| !host.sandbox.takes_room(&job.component));
+    seat.inspect(|seat| seat.lend());
     let ran = host.sandbox.run(job).await;
     // An attempt that will be run again prints what it has printed so far once more.
     if !matches!(ran.end, End::Ended(TrapReason::Unresolved(_))) {

@@ -13,7 +13,7 @@ use crate::audit::{
 use crate::capability::Powers;
 use crate::context::BoundContext;
 use crate::error::{Code, Error};
-use crate::gate::Journal;
+use crate::gate::{Journal, SkillsAnswer};
 use crate::ids::{Digest, SkillName, TaskId};
 use crate::limit::{Amounts, Limit};
 use crate::ring::Ring;
@@ -34,6 +34,8 @@ pub(super) struct History {
     pub(super) attempts: u32,
     /// What they used.
     pub(super) used: Amounts,
+    /// How many corrections the skills made that they asked.
+    asked_corrections: u32,
     /// How the last of them ended, if none has begun since.
     pub(super) last_end: Option<AttemptEnd>,
     /// The attempt that has begun and not ended.
@@ -137,6 +139,7 @@ impl History {
             resolved: None,
             attempts: 0,
             used: Amounts::NONE,
+            asked_corrections: 0,
             last_end: None,
             open: None,
             ended: None,
@@ -186,8 +189,10 @@ impl History {
                 self.attempts = attempt;
                 self.used = used.unwrap_or(self.used);
                 self.last_end = Some(end);
-                let past =
+                let past: Option<Vec<_>> =
                     self.open.take().map(|open| open.facts.into_iter().map(|(_, fact)| fact).collect());
+                let asked = past.iter().flatten().map(asked_corrections).sum::<u32>();
+                self.asked_corrections = self.asked_corrections.saturating_add(asked);
                 self.past.extend(past);
             }
             Fact::TaskSuspended { ref approval, .. } => {
@@ -221,6 +226,13 @@ impl History {
         if let Some(open) = &mut self.open {
             open.facts.push((time, fact));
         }
+    }
+
+    /// How many corrections were made: each attempt but the first is one. Those of an attempt that is run again are counted as its
+    /// calls are answered.
+    pub(super) fn corrections(&self) -> u32 {
+        let own = if self.open.is_some() { self.attempts } else { self.attempts.saturating_sub(1) };
+        own.saturating_add(self.asked_corrections)
     }
 
     /// How long it was at work, in milliseconds, without the time in which nobody had it.
@@ -263,7 +275,7 @@ impl History {
     /// From the start, with a ledger on which nothing is used. What attempts did before is not done again.
     fn begin_anew(&mut self) {
         self.past.extend(self.open.take().map(|open| open.facts.into_iter().map(|(_, fact)| fact).collect()));
-        (self.attempts, self.used) = (0, Amounts::NONE);
+        (self.attempts, self.used, self.asked_corrections) = (0, Amounts::NONE, 0);
         (self.resolved, self.last_end, self.ended) = (None, None, None);
         self.context = None;
     }
@@ -292,6 +304,17 @@ impl Open {
         let judging = Some(journal.take_judging());
         let journal = Some(journal);
         Some(Begun { attempt, seed, start, fuel, memory, engine, violations, journal, judging })
+    }
+}
+
+/// How many corrections a skill made that was asked by a call which ended so.
+fn asked_corrections(fact: &Fact) -> u32 {
+    // No other call is answered with anything like these.
+    match fact {
+        Fact::CallEnded { answer: Answered::Answer(answer), .. } => {
+            serde_json::from_value(answer.clone()).map_or(0, |answer: SkillsAnswer| answer.corrections)
+        }
+        _ => 0,
     }
 }
 

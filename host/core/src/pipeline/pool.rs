@@ -12,15 +12,27 @@ use super::claim::Claimed;
 use super::emit::Over;
 use crate::audit::{Fact, Status};
 use crate::error::{Code, Error};
-use crate::governance::{Entered, Seat, StopReason, StopSwitch};
+use crate::governance::{Entered, Seat, SeatId, StopReason, StopSwitch, Turn};
 use crate::limit::Limit;
 
 /// A task that there is room for.
 pub(super) struct Pooled(pub(super) Box<Claimed>);
 
-/// A task within another one: it has its room.
-pub(super) const fn within(claimed: Box<Claimed>) -> Pooled {
-    Pooled(claimed)
+/// A task within another one. What judges comes when the sandbox of what it judges is gone, and has its room; an errand
+/// takes room of its own, and stands in line only if there will be some without its end.
+pub(super) async fn within(
+    host: &Host,
+    claimed: Box<Claimed>,
+    asking: Option<SeatId>,
+) -> Result<Pooled, Over> {
+    match asking {
+        None => Ok(Pooled(claimed)),
+        Some(asking) => {
+            let entered = host.crowd.enter_for(asking, &claimed.order.agent);
+            let full = "its caller, or the host, has as many sandboxes as may be live, and each of them waits for another one";
+            sit_down(claimed, entered, Patience::Bounded, full).await
+        }
+    }
 }
 
 /// How long a task waits for its turn.
@@ -32,22 +44,29 @@ pub(super) enum Patience {
     Endless,
 }
 
-pub(super) async fn pool(host: &Host, mut claimed: Box<Claimed>, patience: Patience) -> Result<Pooled, Over> {
+pub(super) async fn pool(host: &Host, claimed: Box<Claimed>, patience: Patience) -> Result<Pooled, Over> {
     let entered = match patience {
         Patience::Bounded => host.crowd.enter(&claimed.order.agent),
         Patience::Endless => host.crowd.stand_in_line(&claimed.order.agent),
     };
+    sit_down(claimed, entered, patience, "the line is full of tasks that wait for their turn").await
+}
+
+async fn sit_down(
+    mut claimed: Box<Claimed>,
+    entered: Entered,
+    patience: Patience,
+    full: &str,
+) -> Result<Pooled, Over> {
     match entered {
-        Entered::Seated(seat) => claimed.seat = Some(seat),
-        Entered::Full => {
-            return Err(busy(claimed, "the line is full of tasks that wait for their turn".into()));
-        }
-        Entered::InLine { ahead, seat } => {
+        Entered::Seated(seat) => claimed.sit(seat),
+        Entered::Full => return Err(busy(claimed, full.to_owned())),
+        Entered::InLine { ahead, turn } => {
             claimed.books.log().append(&Fact::TaskWaiting { ahead });
             claimed.books.log().hand_over();
-            match wait(&claimed, seat, patience).await {
+            match wait(&claimed, turn, patience).await {
                 Waited::Seated(seat) => {
-                    claimed.seat = Some(seat);
+                    claimed.sit(seat);
                     if patience == Patience::Endless {
                         // The wait was the host's, and none of the task's time.
                         claimed.began = claimed.books.clock().monotonic();
@@ -70,7 +89,7 @@ enum Waited {
     Stopped,
 }
 
-async fn wait(claimed: &Claimed, seat: oneshot::Receiver<Seat>, patience: Patience) -> Waited {
+async fn wait(claimed: &Claimed, turn: Turn, patience: Patience) -> Waited {
     let books = &claimed.books;
     let wall = Duration::from_millis(claimed.order.limits[Limit::WallMs]);
     let time_up = match patience {
@@ -78,8 +97,8 @@ async fn wait(claimed: &Claimed, seat: oneshot::Receiver<Seat>, patience: Patien
         Patience::Endless => Box::pin(std::future::pending()),
     };
     let stopped = Stopped::watch(books.switch());
-    match select(stopped, select(seat, time_up)).await {
-        Either::Right((Either::Left((Ok(seat), _)), _)) => Waited::Seated(seat),
+    match select(stopped, select(turn, time_up)).await {
+        Either::Right((Either::Left((seat, _)), _)) => Waited::Seated(seat),
         Either::Right(_) => Waited::TimeUp,
         Either::Left(_) => Waited::Stopped,
     }

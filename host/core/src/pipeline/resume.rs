@@ -14,7 +14,7 @@ use super::{Emitted, Host, Order, Step, context, pool, resolve};
 use crate::audit::{Answered, ApprovalId, Decision, Fact, Head, Status};
 use crate::error::{Code, Error};
 use crate::gate::Again;
-use crate::governance::Ledger;
+use crate::governance::{Ledger, SeatId};
 use crate::ids::{StreamName, TaskId};
 use crate::limit::Limit;
 use crate::stores::StoreError;
@@ -113,10 +113,11 @@ impl Host {
             return Ok(Some(Resumed::Waits(approval)));
         }
         history.order.ring = history.order.ring.least_privileged(order.ring);
+        history.order.max_corrections = history.order.max_corrections.min(order.max_corrections);
         let anew = match history.ended.take() {
             // It was asked for in an earlier attempt, and failed: what it did is not done again.
             Some(outcome) if again == Again::No && outcome.status != Status::Completed => true,
-            Some(outcome) => return Ok(Some(Resumed::Ended(outcome))),
+            Some(outcome) => return Ok(Some(Resumed::Ended(outcome, history.corrections()))),
             None => false,
         };
         if anew {
@@ -139,6 +140,7 @@ impl Host {
         let claimed = claim::take_over(self, order, history.head, claim, ledger, worked, asking);
         claimed.books.set_past();
         claimed.books.restore_approvals(history.approvals);
+        claimed.books.use_corrections(history.corrections());
         history.past.iter().for_each(|attempt| claimed.books.restore_effects(attempt));
         claimed
     }
@@ -160,7 +162,7 @@ impl Host {
         }
         let pooled = match room {
             Pool::Wait => pool::pool(self, claimed, Patience::Endless).await,
-            Pool::Within => Ok(pool::within(claimed)),
+            Pool::Within(asking) => pool::within(self, claimed, asking).await,
         };
         let pooled = match pooled {
             Ok(pooled) => pooled,
@@ -215,13 +217,14 @@ impl Host {
 pub(super) enum Pool {
     /// It waits for its turn like all others.
     Wait,
-    /// It is within another task.
-    Within,
+    /// It is within another task, which sits there.
+    Within(Option<SeatId>),
 }
 
 /// What was found of a task within another one.
 pub(super) enum Resumed {
-    Ended(Box<crate::audit::Outcome>),
+    /// With so many corrections.
+    Ended(Box<crate::audit::Outcome>, u32),
     /// Nobody has decided on what it waits for.
     Waits(ApprovalId),
     Open(Box<Claimed>, Box<History>),

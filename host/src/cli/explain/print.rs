@@ -3,10 +3,12 @@
 use std::fmt::Write;
 
 use ringfence_core::error::{Code, Error};
-use ringfence_core::governance::{FolderGrant, Grant, Holder, Stand, WebGrant};
+use ringfence_core::governance::{FolderGrant, Grant, Holder, Stand, ToolGrant, WebGrant};
+use ringfence_core::registry::Withdrawal;
 use ringfence_core::ring::{Effect, Ring, effect_floor};
 use serde_json::{Value, json};
 
+use crate::cli::time;
 use crate::explain::Explained;
 use crate::text::{plain, plain_line};
 
@@ -29,11 +31,17 @@ fn write_all(
     writeln!(text, "    {}\n", indented(contract.description.trim_end()))?;
     let loaded = if explained.loaded { "loaded" } else { "not loaded" };
     writeln!(text, "component  {}  ({loaded})", explained.digest)?;
-    let compiled = match explained.compiled {
-        Some(took) => format!("compiled now, in {} ms", took.as_millis()),
-        None => "its machine code is in the cache".to_owned(),
+    let took = explained.compiled.map(|took| format!("in {} ms", took.as_millis())).unwrap_or_default();
+    let compiled = match (explained.cached, explained.compiled) {
+        (false, _) => format!("compiled now, {took}"),
+        (true, Some(_)) => format!("its machine code is in the cache, compiled {took}"),
+        (true, None) => "its machine code is in the cache".to_owned(),
     };
     writeln!(text, "size       {} bytes; {compiled}", explained.bytes)?;
+    if let Some(Withdrawal { by, at, reason }) = &explained.withdrawn {
+        let why = if reason.is_empty() { String::new() } else { format!(": {}", plain_line(reason)) };
+        writeln!(text, "withdrawn  by {} at {}{why}", plain_line(by), time(*at))?;
+    }
     writeln!(text, "caller     {}, ring {}", caller.agent, caller.ring)?;
     match tools {
         Some([]) => {
@@ -64,7 +72,9 @@ fn write_all(
     if explained.imports.is_empty() {
         writeln!(text, "imports    nothing")?;
     }
-    if explained.may_run() {
+    if explained.withdrawn.is_some() {
+        writeln!(text, "\nIt may not run: this version is withdrawn.")?;
+    } else if explained.may_run() {
         writeln!(text, "\nIt may run in ring {}.", authority.ring)?;
     } else {
         writeln!(
@@ -148,12 +158,12 @@ fn write_grants(text: &mut String, explained: &Explained) -> Result<(), std::fmt
             writeln!(text, "    model  {model}: may be asked")?;
         }
         for tool in &grant.tools {
-            let needs = effect_floor(tool.effect);
-            let asks = tool.effect == Effect::Irreversible || tool.approval.is_some();
-            let stands = match (explained.authority.ring.reaches(needs), asks) {
-                (false, _) => format!("may not be called: what it does needs ring {needs}"),
-                (true, true) => "waits for approval at each call".to_owned(),
-                (true, false) => "may be called".to_owned(),
+            let stands = match tool_stand(tool, explained.authority.ring) {
+                "forbidden" => {
+                    format!("may not be called: what it does needs ring {}", effect_floor(tool.effect))
+                }
+                "approval" => "waits for approval at each call".to_owned(),
+                _ => "may be called".to_owned(),
             };
             write!(text, "    tool   {}: {stands}", plain_line(tool.tool.as_str()))?;
             if !tool.arguments.is_empty() {
@@ -223,7 +233,7 @@ pub(super) fn to_json(explained: &Explained, tools: Option<&[String]>) -> Value 
     });
     let lines = explained.lines.iter().map(|lines| json!({ "lines": lines.lines, "example": lines.example }));
     let compile = json!({
-        "cached": explained.compiled.is_none(),
+        "cached": explained.cached,
         "ms": explained.compiled.map(|took| took.as_secs_f64() * 1_000.0),
     });
     json!({
@@ -233,6 +243,7 @@ pub(super) fn to_json(explained: &Explained, tools: Option<&[String]>) -> Value 
         "digest": explained.digest,
         "bytes": explained.bytes,
         "loaded": explained.loaded,
+        "withdrawn": explained.withdrawn.as_ref().map(|how| json!({ "by": &*how.by, "at": time(how.at), "reason": how.reason })),
         "compile": compile,
         "imports": explained.imports,
         "caller": {
@@ -250,6 +261,15 @@ pub(super) fn to_json(explained: &Explained, tools: Option<&[String]>) -> Value 
         "input_schema": contract.input.source(),
         "output_schema": contract.output.source(),
     })
+}
+
+/// Whether a run in a ring may call a tool, and whether people are asked before.
+fn tool_stand(tool: &ToolGrant, ring: Ring) -> &'static str {
+    match (ring.reaches(effect_floor(tool.effect)), &tool.approval) {
+        (false, _) => "forbidden",
+        (true, None) if tool.effect != Effect::Irreversible => "allowed",
+        (true, _) => "approval",
+    }
 }
 
 fn grant_to_json(grant: &Grant, ring: Ring) -> Value {
@@ -275,6 +295,10 @@ fn grant_to_json(grant: &Grant, ring: Ring) -> Value {
     let tools = grant.tools.iter().map(|tool| {
         json!({
             "tool": tool.tool, "effect": tool.effect, "idempotent": tool.idempotent,
+            "stand": tool_stand(tool, ring),
+            "approval": tool.approval.as_ref().map(|terms| json!({
+                "of": terms.of, "from": terms.from, "expires-ms": terms.lasts / 1_000,
+            })),
             "arguments": Value::from_iter(tool.arguments.iter().map(|schema| schema.source().clone())),
         })
     });

@@ -25,6 +25,9 @@ pub struct SkillsRun {
     pub fuel: u64,
     /// The most memory that it may hold, in bytes.
     pub memory: u64,
+    /// The most corrections that it and those that it asks may make. They stand in the record of its own task.
+    #[serde(skip)]
+    pub corrections: u32,
     /// How many there are that what is left is parted among, itself and those that come after it.
     #[serde(skip)]
     pub parts: u32,
@@ -100,9 +103,16 @@ pub struct SkillsAnswer {
     pub output: Result<String, Refusal>,
     /// What it used, its own errands included.
     pub used: Amounts,
+    /// How many corrections it and those that it asked made.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub corrections: u32,
     /// The limit that ended it, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<LimitHit>,
+}
+
+const fn is_none(corrections: &u32) -> bool {
+    *corrections == 0
 }
 
 impl Call for SkillsRun {

@@ -1,0 +1,214 @@
+//! Who sits, and who of them has work of its own in hand: what [`Crowd`](super::Crowd) decides by.
+
+use std::collections::{HashMap, VecDeque};
+
+use futures::channel::oneshot;
+
+use super::crowd::{CrowdLimits, Seat, SeatId};
+use crate::ids::Agent;
+
+/// Everyone who sits or stands in line.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    seats: HashMap<SeatId, Taken>,
+    all: Count,
+    /// How many of them are whose. Nobody with none is in it.
+    of: HashMap<Agent, Count>,
+    /// Errands stand before tasks: what has begun is to end.
+    errands: VecDeque<InLine>,
+    tasks: VecDeque<InLine>,
+    last: u64,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Count {
+    /// Sandboxes.
+    seated: usize,
+    /// Seats whose holder waits for no errand: it will end by itself, and there will be room.
+    at_work: usize,
+}
+
+#[derive(Debug)]
+struct Taken {
+    caller: Agent,
+    /// The seat of the task that asked for this one.
+    asking: Option<SeatId>,
+    /// It sits in the seat of the one that asked, which needs none meanwhile.
+    borrowed: bool,
+    /// It has no sandbox of its own.
+    lends: bool,
+    lent: bool,
+    /// Errands of its own that sit or stand in line.
+    errands: usize,
+}
+
+/// One that waits for its turn.
+#[derive(Debug)]
+pub(super) struct InLine {
+    ticket: u64,
+    caller: Agent,
+    asking: Option<SeatId>,
+    turn: oneshot::Sender<Seat>,
+}
+
+impl Room {
+    /// Seats one, if there is room for it.
+    pub(super) fn take(
+        &mut self,
+        caller: &Agent,
+        asking: Option<SeatId>,
+        limits: CrowdLimits,
+    ) -> Option<SeatId> {
+        let lender = asking.filter(|asking| self.seats.get(asking).is_some_and(|one| one.lends && !one.lent));
+        if lender.is_none() && !self.has_room(caller, limits) {
+            return None;
+        }
+        self.last += 1;
+        let id = SeatId(self.last);
+        let seated = usize::from(lender.is_none());
+        self.count(caller, |count| {
+            count.seated += seated;
+            count.at_work += 1;
+        });
+        let borrowed = lender.is_some();
+        let taken = Taken { caller: caller.clone(), asking, borrowed, lends: false, lent: false, errands: 0 };
+        self.seats.insert(id, taken);
+        self.change(asking, |asking| {
+            asking.errands += 1;
+            asking.lent |= borrowed;
+        });
+        Some(id)
+    }
+
+    pub(super) fn give_up(&mut self, id: SeatId) {
+        let Some(taken) = self.seats.remove(&id) else { return };
+        self.count(&taken.caller, |count| {
+            count.seated -= usize::from(!taken.borrowed);
+            count.at_work -= usize::from(taken.errands == 0);
+        });
+        self.change(taken.asking, |asking| {
+            asking.errands -= 1;
+            asking.lent &= !taken.borrowed;
+        });
+    }
+
+    /// Its holder has no sandbox of its own, so that one errand of its needs no other seat.
+    pub(super) fn lend(&mut self, id: SeatId) {
+        if let Some(taken) = self.seats.get_mut(&id) {
+            taken.lends = true;
+        }
+    }
+
+    /// Whether somebody will make room for an errand without waiting for it.
+    pub(super) fn will_have_room(&self, caller: &Agent, asking: SeatId, limits: CrowdLimits) -> bool {
+        let own = self.seats.get(&asking);
+        // A seat that is lent comes back when the errand that has it ends.
+        if own.is_some_and(|own| own.lent) {
+            return true;
+        }
+        let own = usize::from(own.is_some_and(|own| own.errands == 0));
+        let his = self.of.get(caller).copied().unwrap_or_default();
+        let among = if his.seated < limits.per_caller { self.all } else { his };
+        among.at_work > own
+    }
+
+    /// Puts one into the line, and says with which ticket and how many are before it.
+    pub(super) fn stand_in_line(
+        &mut self,
+        caller: &Agent,
+        asking: Option<SeatId>,
+        turn: oneshot::Sender<Seat>,
+    ) -> (u64, usize) {
+        self.last += 1;
+        let ticket = self.last;
+        let one = InLine { ticket, caller: caller.clone(), asking, turn };
+        let errands = self.errands.len();
+        let (line, ahead) = match asking {
+            Some(_) => (&mut self.errands, 0),
+            None => (&mut self.tasks, errands),
+        };
+        let ahead = ahead + line.len();
+        line.push_back(one);
+        self.change(asking, |asking| asking.errands += 1);
+        (ticket, ahead)
+    }
+
+    /// Takes one out of the line that does not wait any more, if it still stands there.
+    pub(super) fn leave_line(&mut self, ticket: u64) {
+        let found = [&mut self.errands, &mut self.tasks].into_iter().find_map(|line| {
+            let at = line.iter().position(|one| one.ticket == ticket)?;
+            line.remove(at)
+        });
+        self.change(found.and_then(|one| one.asking), |asking| asking.errands -= 1);
+    }
+
+    /// Seats the first in line that there is room for.
+    pub(super) fn seat_next(&mut self, limits: CrowdLimits) -> Option<(SeatId, oneshot::Sender<Seat>)> {
+        let one = [true, false].into_iter().find_map(|errands| {
+            let line = if errands { &self.errands } else { &self.tasks };
+            let at = self.first_admitted(line, limits)?;
+            let line = if errands { &mut self.errands } else { &mut self.tasks };
+            line.remove(at)
+        })?;
+        let seat = self.take(&one.caller, one.asking, limits);
+        // It was counted when it came into the line, and once more with its seat.
+        self.change(one.asking, |asking| asking.errands -= 1);
+        seat.map(|seat| (seat, one.turn))
+    }
+
+    /// How many tasks stand in line.
+    pub(super) fn tasks_in_line(&self) -> usize {
+        self.tasks.len()
+    }
+
+    fn first_admitted(&self, line: &VecDeque<InLine>, limits: CrowdLimits) -> Option<usize> {
+        // One caller's often stand one behind the other.
+        let mut full: Option<&Agent> = None;
+        line.iter().position(|one| {
+            let borrows =
+                || one.asking.and_then(|asking| self.seats.get(&asking)).is_some_and(|a| a.lends && !a.lent);
+            if full == Some(&one.caller) || !self.has_room(&one.caller, limits) {
+                full = Some(&one.caller);
+                return borrows();
+            }
+            true
+        })
+    }
+
+    fn has_room(&self, caller: &Agent, limits: CrowdLimits) -> bool {
+        let his = self.of.get(caller).map_or(0, |count| count.seated);
+        self.all.seated < limits.runs && his < limits.per_caller
+    }
+
+    fn change(&mut self, id: Option<SeatId>, change: impl FnOnce(&mut Taken)) {
+        let Some(taken) = id.and_then(|id| self.seats.get_mut(&id)) else { return };
+        let before = usize::from(taken.errands == 0);
+        change(taken);
+        let after = usize::from(taken.errands == 0);
+        if before != after {
+            let caller = taken.caller.clone();
+            self.count(&caller, |count| count.at_work = count.at_work + after - before);
+        }
+    }
+
+    fn count(&mut self, caller: &Agent, change: impl Fn(&mut Count)) {
+        change(&mut self.all);
+        let his = match self.of.get_mut(caller) {
+            Some(count) => count,
+            None => self.of.entry(caller.clone()).or_default(),
+        };
+        change(his);
+        if (his.seated, his.at_work) == (0, 0) {
+            self.of.remove(caller);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.seats.is_empty()
+            && self.of.is_empty()
+            && self.errands.is_empty()
+            && self.tasks.is_empty()
+            && (self.all.seated, self.all.at_work) == (0, 0)
+    }
+}
