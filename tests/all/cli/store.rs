@@ -141,10 +141,16 @@ fn a_store_that_is_newer_damaged_or_not_there_is_said_to_be_and_left() {
         &["store", "backup", "backup.db"],
     ];
     let operator = operator();
-    Connection::open(file(&operator)).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let connection = Connection::open(file(&operator)).unwrap();
+    let known: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let newer = fs::read(file(&operator)).unwrap();
     for verb in verbs {
-        operator.say(verb).failed("R0502", 1).saying("99");
+        operator.say(verb).failed("R0534", 1).saying("99").saying("use that newer version");
     }
+    assert!(fs::read(file(&operator)).unwrap() == newer, "the file was changed");
+    Connection::open(file(&operator)).unwrap().pragma_update(None, "user_version", known).unwrap();
     fs::File::options().write(true).open(file(&operator)).unwrap().set_len(5_000).unwrap();
     let before = fs::read(file(&operator)).unwrap();
     for verb in verbs {

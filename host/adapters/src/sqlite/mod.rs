@@ -51,7 +51,7 @@ impl SqliteStore {
     /// Opens the file, or makes it if there is none or an empty one. The folder must exist.
     ///
     /// # Errors
-    /// `Damaged` if the file is something else, from a newer Ringfence, or broken: it is left as it is;
+    /// `Damaged` if the file is something else or broken, `Newer` if a newer Ringfence wrote it: it is left as it is;
     /// `Unwritable` or `Locked` if it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = schema::open_writer(path)?;

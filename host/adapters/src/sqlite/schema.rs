@@ -163,10 +163,9 @@ fn prepare(path: &Path) -> Result<Connection, StoreError> {
 /// The file's schema; 0 if it is empty.
 pub(super) fn check_version(connection: &Connection) -> Result<i64, StoreError> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get(0)).map_err(store_error);
-    let newest: i64 = number("PRAGMA user_version")?;
-    if newest > SCHEMA {
-        let why = format!("written by a newer Ringfence: schema {newest}; this one knows {SCHEMA}");
-        return Err(StoreError::Damaged(why));
+    let schema: i64 = number("PRAGMA user_version")?;
+    if schema > SCHEMA {
+        return Err(StoreError::Newer { schema, known: SCHEMA });
     }
     // In this order: another process may make the tables and set the version, at once, between both questions.
     let tables: i64 = number("SELECT count(*) FROM sqlite_schema")?;
