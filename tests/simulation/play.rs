@@ -56,10 +56,10 @@ fn play_on(plan: &Plan) -> Result<Played, Failure> {
                 check_fair(&disk, &lives)?;
                 person.retry(&task);
             }
-            Some(WorkState::Ready | WorkState::Held { .. }) if life == LIVES => {
+            Some(WorkState::Ready | WorkState::GivenBack(_) | WorkState::Held { .. }) if life == LIVES => {
                 return Err(Failure::new(Why::Endless, format!("{LIVES} hosts were at it")));
             }
-            Some(WorkState::Ready | WorkState::Held { .. }) => {
+            Some(WorkState::Ready | WorkState::GivenBack(_) | WorkState::Held { .. }) => {
                 lives.live(life)?;
                 life += 1;
             }

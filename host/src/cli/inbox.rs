@@ -121,6 +121,7 @@ const fn word(work: &Work) -> &'static str {
         WorkState::Failed => "failed",
         WorkState::Ready => "ready",
         WorkState::Held { .. } => "held",
+        WorkState::GivenBack(_) => "given back",
     }
 }
 

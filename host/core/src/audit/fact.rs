@@ -64,6 +64,9 @@ pub enum Fact {
         host: Arc<str>,
         claim: u32,
     },
+    /// A host gives the task back: nobody takes it for so long from the time of this event on, and why.
+    #[serde(rename = "task.given-back")]
+    TaskGivenBack { wait_ms: u64, why: String },
     /// The task waits for a person: for the approval that is named, its own or that of a task within it; or, where none is,
     /// because nobody knows what became of a call, and making it again could do its effect twice.
     #[serde(rename = "task.suspended")]
@@ -401,6 +404,7 @@ impl Fact {
             Self::TaskAccepted { .. } => "task.accepted",
             Self::ContextBound { .. } => "context.bound",
             Self::TaskClaimed { .. } => "task.claimed",
+            Self::TaskGivenBack { .. } => "task.given-back",
             Self::TaskSuspended { .. } => "task.suspended",
             Self::TaskDecided { .. } => "task.decided",
             Self::TaskResolved { .. } => "task.resolved",
