@@ -197,6 +197,8 @@ impl Worker {
         };
         self.mine.remove(&task);
         match done {
+            // It is not over: whoever is free when it is due goes on with it.
+            Ok(emitted) if emitted.given_back.is_some() => {}
             Ok(emitted) => show(&emitted),
             // Another host was faster, or a person was.
             Err(error) if matches!(error.code, Code::R0507 | Code::R0431) => {}
@@ -249,7 +251,7 @@ impl Worker {
             self.mine.insert(task.clone());
             let running = Arc::clone(&self.running);
             self.at_work.spawn(async move {
-                let done = match running.host.resume(&task).await {
+                let done = match running.host.work_on(&task).await {
                     Ok(emitted) => emitted.durable().await.map(|()| emitted).map_err(Error::from),
                     Err(error) => Err(error),
                 };

@@ -28,6 +28,7 @@ mod questions;
 mod receipts;
 pub(crate) mod registry;
 mod retention;
+mod retried;
 mod revoked;
 mod rules;
 mod shells;

@@ -374,8 +374,12 @@ pub enum AttemptEnd {
     Unjudged { output: String, validator: String, message: String },
     /// It gave an output for which this one of those who judge it had too little left: of this, the skill had used the larger part.
     Starved { output: String, validator: String, limit: LimitHit },
-    /// The skill asked for another attempt.
-    Retry { message: String },
+    /// The skill asked for another attempt, which comes after so long, if one comes.
+    Retry {
+        message: String,
+        #[serde(default)]
+        wait_ms: u64,
+    },
     /// The skill gave up.
     Stop { message: String },
     /// It trapped.

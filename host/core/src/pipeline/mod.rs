@@ -17,6 +17,7 @@ mod resume;
 mod validate;
 mod validators;
 mod verdicts;
+mod wait;
 
 use std::sync::Arc;
 
@@ -103,7 +104,10 @@ impl Host {
                 Judged::Violated(violated) => violated,
             };
             step = match correct::correct(violated) {
-                Ok(again) => Step::Ready(again),
+                Ok(corrected) => match wait::wait(self, corrected).await {
+                    Ok(again) => Step::Ready(again),
+                    Err(over) => return emit::emit(over),
+                },
                 Err(over) => return emit::emit(over),
             };
         }
