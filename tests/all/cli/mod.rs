@@ -15,6 +15,7 @@ mod explain;
 pub(crate) mod faults;
 mod folders;
 mod handles;
+mod inbox;
 mod json;
 mod judged;
 mod kill;

@@ -33,7 +33,8 @@ pub(super) fn before_the_next(attempts: u32) -> Duration {
 pub(super) async fn wait(host: &Host, corrected: Corrected) -> Result<Resolved, Over> {
     let Corrected { resolved, wait } = corrected;
     let claimed = &resolved.claimed;
-    let wall = Duration::from_millis(claimed.order.limits[Limit::WallMs]);
+    // The program itself may allow less than was ordered.
+    let wall = Duration::from_millis(claimed.books.with_ledger(|ledger| ledger.allowed(Limit::WallMs)));
     let wait = wait.min(wall.saturating_sub(claimed.elapsed()));
     if wait.is_zero() {
         return Ok(resolved);

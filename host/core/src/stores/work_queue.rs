@@ -6,9 +6,11 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::StoreError;
 use crate::audit::{Record, Standing, Status};
+use crate::error::Code;
 use crate::ids::TaskId;
 use crate::units::Timestamp;
 
@@ -26,7 +28,7 @@ pub enum WorkState {
     GivenBack(GivenBack),
     /// It waits for a person, who has to approve a call, or to say what became of one.
     Suspended,
-    /// It failed, and a person may decide otherwise.
+    /// It failed, reached a limit, or lacked what it was to read; and a person may decide otherwise.
     Failed,
 }
 
@@ -89,6 +91,28 @@ impl WorkChange {
         #[derive(Deserialize)]
         struct Ended {
             status: Status,
+            limit: Option<IgnoredAny>,
+            error: Option<Why>,
+        }
+        #[derive(Deserialize)]
+        struct Why {
+            code: Code,
+        }
+        impl Ended {
+            /// Whether a person may have it run again: the skill or a limit ended it, or what it was to read was not there. What a
+            /// person ended is over, and so is what policy refused.
+            fn is_open(&self) -> bool {
+                match self.status {
+                    Status::Failed => true,
+                    Status::Stopped => self.limit.is_some(),
+                    Status::Refused => {
+                        let lacks_context =
+                            |why: &Why| matches!(why.code, Code::R0444 | Code::R0445 | Code::R0446);
+                        self.error.as_ref().is_some_and(lacks_context)
+                    }
+                    Status::Completed | Status::Suspended => false,
+                }
+            }
         }
         let kind = &*record.event.kind;
         let changing = ["task.accepted", "task.claimed", "task.given-back", "task.suspended"];
@@ -112,10 +136,8 @@ impl WorkChange {
             "task.suspended" => Self::Stands(WorkState::Suspended),
             "approval.decided" if payload()?.stands? == Standing::Waiting => return None,
             "task.decided" | "approval.decided" | "approval.expired" => Self::Stands(WorkState::Ready),
-            _ => match payload()?.outcome?.status {
-                Status::Failed => Self::Stands(WorkState::Failed),
-                _ => Self::Over,
-            },
+            _ if payload()?.outcome?.is_open() => Self::Stands(WorkState::Failed),
+            _ => Self::Over,
         };
         Some((task, change))
     }
