@@ -268,5 +268,6 @@ mod tests {
         promises::event_log(&InMemoryStore::new()).await;
         promises::state_store(&InMemoryStore::new());
         promises::blob_store(&InMemoryStore::new());
+        promises::work_queue(&InMemoryStore::new()).await;
     }
 }
