@@ -1,5 +1,7 @@
 //! What waits for a person: why, what can be done about it, and the decision.
 
+use std::sync::Arc;
+
 use ringfence_core::audit::{Answered, Decided, Decision, Fact, Standing};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::gate::check_answer;
@@ -21,12 +23,49 @@ pub struct Item {
     pub errands: Vec<TaskId>,
 }
 
+/// One of them as it is listed.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The task, and how it stands.
+    pub work: Work,
+    /// What was asked for.
+    pub skill: Arc<str>,
+    /// Why it waits.
+    pub why: String,
+}
+
 /// What waits for a person, the latest first, at most `most`.
 ///
 /// # Errors
 /// The store's.
-pub fn items(store: &Store, most: usize) -> Result<Vec<Work>, Error> {
-    Ok(store.queue.waiting(most)?)
+pub fn items(store: &Store, most: usize) -> Result<Vec<Line>, Error> {
+    let line = |work: Work| {
+        let first = store.log.read(&StreamName::task(&work.task), 1, 1)?;
+        let skill = match first.first().and_then(tasks::fact) {
+            Some(Fact::TaskAccepted { skill, .. }) => skill,
+            _ => "".into(),
+        };
+        let why = tasks::last_fact(store, &work.task).as_ref().and_then(why);
+        let why = why.unwrap_or_else(|| "what is recorded of it was purged".to_owned());
+        Ok(Line { work, skill, why })
+    };
+    store.queue.waiting(most)?.into_iter().map(line).collect()
+}
+
+/// Why a task waits, if this is what made it wait.
+#[must_use]
+pub fn why(fact: &Fact) -> Option<String> {
+    match fact {
+        Fact::TaskSuspended { why, .. } => Some(why.clone()),
+        Fact::TaskEnded { outcome } => outcome.error.as_ref().map(|error| {
+            let causes = error.causes.iter().map(|cause| format!(": {cause}")).collect::<String>();
+            format!("{}{causes}", error.message)
+        }),
+        Fact::ApprovalDecided(Decided { approval, stands: Standing::Waiting, .. }) => {
+            Some(format!("more people have to approve {approval}"))
+        }
+        _ => None,
+    }
 }
 
 /// One of them, with all that is needed to decide.

@@ -15,6 +15,7 @@ mod carried;
 pub mod cli;
 pub mod clients;
 pub mod config;
+mod delays;
 mod demo;
 mod doctor;
 mod events;

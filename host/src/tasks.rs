@@ -272,7 +272,7 @@ fn state_of(store: &Store, task: &TaskId) -> Result<TaskState, Error> {
         if let Some(work) = store.queue.work(&outermost)? {
             return Ok(match work.state {
                 WorkState::Held { host } if is_alive(&store.data, &host) => TaskState::Running,
-                WorkState::Ready => TaskState::Ready,
+                WorkState::Ready | WorkState::GivenBack(_) => TaskState::Ready,
                 WorkState::Suspended => TaskState::Suspended,
                 WorkState::Held { .. } | WorkState::Failed => TaskState::Abandoned,
             });

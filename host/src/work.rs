@@ -10,6 +10,7 @@ use ringfence_core::pipeline::Emitted;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::approvals;
+use crate::delays::Delays;
 use crate::heart::Hearts;
 use crate::proofs::{self, Retained};
 use crate::signing::Signing;
@@ -18,8 +19,12 @@ use crate::wiring::Running;
 /// How often a worker that has nothing to do looks for something.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
-/// How long a worker leaves a task alone that it cannot go on with, such as one whose log cannot be read.
+/// How long a worker leaves a task alone that it cannot go on with and cannot give back either: its log cannot be read, or not be
+/// written.
 const SHUNNED_FOR: Duration = Duration::from_secs(10);
+
+/// How many tasks that are not due a worker looks at.
+const DELAYED: usize = 1_000;
 
 /// How often a worker sees to it that nothing is kept for too long.
 const RETAIN_EVERY: Duration = Duration::from_secs(3_600);
@@ -44,6 +49,7 @@ pub struct Worker {
     mine: HashSet<TaskId>,
     /// Tasks that could not be gone on with here, and when.
     shunned: HashMap<TaskId, Instant>,
+    delays: Delays,
     at_work: JoinSet<(TaskId, Result<Emitted, Error>)>,
     /// When it was last seen to that nothing is kept for too long, and what does it.
     retained: Option<Instant>,
@@ -71,6 +77,7 @@ impl Worker {
             hearts,
             mine,
             shunned,
+            delays: Delays::default(),
             at_work,
             retained,
             retaining,
@@ -190,6 +197,8 @@ impl Worker {
         };
         self.mine.remove(&task);
         match done {
+            // It is not over: whoever is free when it is due goes on with it.
+            Ok(emitted) if emitted.given_back.is_some() => {}
             Ok(emitted) => show(&emitted),
             // Another host was faster, or a person was.
             Err(error) if matches!(error.code, Code::R0507 | Code::R0431) => {}
@@ -201,7 +210,7 @@ impl Worker {
         Ok(())
     }
 
-    /// Begins what there is room for. Says how many tasks others hold that are alive.
+    /// Begins what there is room for. Says how many tasks wait, or are held by others that are alive.
     fn claim(&mut self) -> Result<usize, Error> {
         let room = self.concurrency.saturating_sub(self.at_work.len());
         let queue = &self.running.store.queue;
@@ -223,7 +232,11 @@ impl Worker {
             .partition(|(task, host)| has_lost(task, host));
         let lost = lost.into_iter().map(|(task, _)| task);
         // More than there is room for: others may be after the same ones.
-        let mut ready = queue.ready(self.concurrency.saturating_mul(2).max(16))?;
+        let time = self.running.store.clock.now();
+        let mut ready = queue.ready(time, self.concurrency.saturating_mul(2).max(16))?;
+        let delayed = queue.delayed(time, DELAYED)?;
+        let not_due = delayed.len();
+        ready.extend(self.delays.look(delayed, now));
         self.shunned.retain(|_, since| now.duration_since(*since) < SHUNNED_FOR);
         ready.retain(|task| !self.mine.contains(task) && !self.shunned.contains_key(task));
         if ready.len() > room {
@@ -238,13 +251,13 @@ impl Worker {
             self.mine.insert(task.clone());
             let running = Arc::clone(&self.running);
             self.at_work.spawn(async move {
-                let done = match running.host.resume(&task).await {
+                let done = match running.host.work_on(&task).await {
                     Ok(emitted) => emitted.durable().await.map(|()| emitted).map_err(Error::from),
                     Err(error) => Err(error),
                 };
                 (task, done)
             });
         }
-        Ok(kept.len() + waiting)
+        Ok(kept.len() + waiting + not_due)
     }
 }

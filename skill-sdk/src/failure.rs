@@ -12,6 +12,7 @@ pub type Result<T, E = Failure> = std::result::Result<T, E>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// Another attempt may succeed; the message is handed to it as a violation of the rule `retry`.
+    /// It comes after 100 ms, each further one after twice as long, 5 s at the most.
     Retry(String),
     /// No attempt can succeed; a person should look.
     Stop(String),

@@ -8,6 +8,7 @@ mod tests_by_name {
     use crate::context::*;
     use crate::models::*;
     use crate::replay::*;
+    use crate::retries::*;
     use crate::tools::*;
     use crate::validators::*;
     use crate::web::*;

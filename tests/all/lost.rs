@@ -47,7 +47,7 @@ impl Before for Dying {
 }
 
 /// A host like that of a world, which is lost after so many events.
-fn dying(world: &World, events: usize) -> Host {
+pub(crate) fn dying(world: &World, events: usize) -> Host {
     let host = Host::clone(&world.running.host);
     let log = Dying { log: Arc::clone(&host.log), left: Mutex::new(events) };
     Host { id: "the lost one".into(), log: Arc::new(Behind(log)), ..host }

@@ -27,6 +27,7 @@ mod mcp;
 mod models;
 mod replay;
 mod research;
+mod retries;
 mod servers;
 #[path = "../simulation/mod.rs"]
 mod simulation;

@@ -61,7 +61,7 @@ fn play_on(plan: &Plan) -> Result<Played, Failure> {
                     check_fair(&disk, plan, task)?;
                     person.retry(task);
                 }
-                None | Some(WorkState::Ready | WorkState::Held { .. }) => {}
+                None | Some(WorkState::Ready | WorkState::GivenBack(_) | WorkState::Held { .. }) => {}
             }
         }
         if life == LIVES {

@@ -10,6 +10,7 @@ use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::TaskId;
 use ringfence_core::pipeline::Host;
 use ringfence_core::stores::WorkQueue;
+use ringfence_core::units::Timestamp;
 
 use super::disk::Disk;
 use super::host::poll;
@@ -101,7 +102,8 @@ impl Worker {
                 open.push(task);
             }
         }
-        let ready = queue.ready(usize::MAX).expect("memory can be read");
+        // These hosts give nothing back: whatever is ready is due.
+        let ready = queue.ready(Timestamp(u64::MAX), usize::MAX).expect("memory can be read");
         open.extend(ready.into_iter().filter(|task| !self.runs(task)));
         self.shunned.retain(|_, since| turn < *since + SHUNNED_FOR);
         for task in open {

@@ -3,11 +3,15 @@
 //! # Panics
 //! Every check panics where a promise is broken, and says which.
 
+mod work_queue;
+
 use ringfence_core::audit::{Event, Head, Record, TraceId, Verifier};
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::ring::Ring;
 use ringfence_core::stores::{BlobStore, EventLog, StateStore, StoreError, Totals, Versioned};
 use ringfence_core::units::Timestamp;
+
+pub use self::work_queue::work_queue;
 
 /// The record that follows `head`, with any payload.
 #[must_use]

@@ -120,6 +120,7 @@ codes! {
     R0531 = Refused, "an approval was denied";
     R0532 = Refused, "an approval expired";
     R0533 = Refused, "an approval of something else";
+    R0534 = Failed, "the store is of a newer version";
 }
 
 /// How a process ends. The number is its exit code.

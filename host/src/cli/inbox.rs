@@ -11,13 +11,13 @@ use ringfence_core::stores::{Work, WorkState};
 use serde_json::{Value, json};
 
 use super::{Global, operator, time};
-use crate::inbox::{self, Item};
+use crate::inbox::{self, Item, Line};
 use crate::show;
 use crate::text::plain_line;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A task waits for a person when it failed for good, or when its host was gone in the middle of a call that must not be made \
+A task waits for a person when it failed for good, reached a limit or lacked what it was to read, or when its host was gone in the middle of a call that must not be made \
 twice. What is decided is an event of the task; a worker goes on from there (ringfence work).")]
 pub(super) struct Inbox {
     #[command(subcommand)]
@@ -103,14 +103,17 @@ fn list(global: &Global) -> Result<ExitCode, Error> {
     let store = global.store()?;
     let waiting = inbox::items(&store, 1_000)?;
     if global.json {
-        let shown = waiting
-            .iter()
-            .map(|work| json!({ "task": work.task, "state": word(work), "since": time(work.since) }));
+        let shown = waiting.iter().map(|Line { work, skill, why }| {
+            let (task, state, since) = (&work.task, word(work), time(work.since));
+            json!({ "task": task, "state": state, "since": since, "skill": skill, "why": why })
+        });
         show::data(Value::from_iter(shown))?;
         return Ok(ExitCode::SUCCESS);
     }
-    for work in &waiting {
-        show::data(format_args!("{}  {}  {}", work.task, time(work.since), word(work)))?;
+    for Line { work, skill, why } in &waiting {
+        let (task, since, state) = (&work.task, time(work.since), word(work));
+        let (skill, why) = (plain_line(skill), plain_line(why));
+        show::data(format_args!("{task}  {since}  {state:<9}  {skill}: {why}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -121,6 +124,7 @@ const fn word(work: &Work) -> &'static str {
         WorkState::Failed => "failed",
         WorkState::Ready => "ready",
         WorkState::Held { .. } => "held",
+        WorkState::GivenBack(_) => "given back",
     }
 }
 
@@ -147,15 +151,7 @@ fn show_one(task: &TaskId, global: &Global) -> Result<ExitCode, Error> {
 
 /// Why it waits.
 fn why(item: &Item) -> String {
-    let last = item.facts.iter().rev().find_map(|fact| match fact {
-        Fact::TaskSuspended { why, .. } => Some(why.clone()),
-        Fact::TaskEnded { outcome } => outcome.error.as_ref().map(|error| {
-            let causes = error.causes.iter().map(|cause| format!(": {cause}")).collect::<String>();
-            format!("{}{causes}", error.message)
-        }),
-        _ => None,
-    });
-    last.unwrap_or_default()
+    item.facts.iter().rev().find_map(inbox::why).unwrap_or_default()
 }
 
 /// What of its record a person needs to decide.

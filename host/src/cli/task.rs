@@ -207,7 +207,7 @@ async fn watch(task: &TaskId, global: &Global) -> Result<ExitCode, Error> {
                 && store
                     .queue
                     .work(task)?
-                    .is_none_or(|work| !matches!(work.state, WorkState::Ready | WorkState::Held { .. }))
+                    .is_none_or(|work| matches!(work.state, WorkState::Suspended | WorkState::Failed))
             {
                 return Ok(ExitCode::SUCCESS);
             }

@@ -164,9 +164,12 @@ fn nobody_counts_who_asks_or_is_not_named_or_has_counted_and_two_of_three_are_en
     assert_eq!((first.stands, first.missing), (Standing::Waiting, 1));
     assert_eq!(approve("bob").unwrap_err(), Code::R0464, "who has counted");
     // A host that goes on too early waits again, and asks for nothing else.
-    assert_eq!(world.running.store.queue.ready(9).unwrap(), []);
+    assert_eq!(world.running.store.queue.ready(world.running.store.clock.now(), 9).unwrap(), []);
     assert_eq!(approve("eve").unwrap().stands, Standing::Granted);
-    assert_eq!(world.running.store.queue.ready(9).unwrap(), std::slice::from_ref(&task));
+    assert_eq!(
+        world.running.store.queue.ready(world.running.store.clock.now(), 9).unwrap(),
+        std::slice::from_ref(&task)
+    );
     assert_eq!(output(&resume(&world, &task)), ["paid"]);
     assert_eq!(server.requests().len(), 1);
 }
@@ -333,7 +336,7 @@ fn an_errand_that_is_decided_on_while_others_run_goes_on_when_they_have_ended() 
     assert!(!world.has_event(&task, "task.suspended"), "the other sleeps");
     decide(&world, &id(&waits().unwrap(), 1), &said(Word::Approve, "", "")).unwrap();
     assert_eq!(world.wait(run).unwrap().outcome.status, Status::Suspended);
-    assert_eq!(world.running.store.queue.ready(9).unwrap(), []);
+    assert_eq!(world.running.store.queue.ready(world.running.store.clock.now(), 9).unwrap(), []);
     assert_eq!(
         world.wait(approvals::look(&world.running.store)).unwrap(),
         1,

@@ -79,8 +79,8 @@ fn somebody_elses_database_is_refused() {
 fn a_database_of_a_newer_ringfence_is_refused() {
     let operator = operator();
     Connection::open(file(&operator)).unwrap().pragma_update(None, "user_version", 99).unwrap();
-    operator.say(&["skills"]).failed("R0502", 1).saying("99");
-    operator.say(&["run", "hello", "--input", ADA]).failed("R0502", 1);
+    operator.say(&["skills"]).failed("R0534", 1).saying("99").saying("use that newer version");
+    assert_all_fail(&operator, "R0534");
 }
 
 #[test]

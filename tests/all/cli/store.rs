@@ -84,7 +84,7 @@ fn an_index_that_somebody_altered_is_found_and_only_mended_where_that_is_asked_f
     assert!(clean.contains("3 events in 3 streams"), "{clean}");
     let before = (operator.does(&["task", "list"]), ids(&operator));
     alter(&operator, "DELETE FROM work WHERE task = 't-a'");
-    alter(&operator, "INSERT INTO work VALUES ('t-nobody', 'ready', NULL, 1)");
+    alter(&operator, "INSERT INTO work VALUES ('t-nobody', 'ready', NULL, 1, NULL, NULL)");
     alter(&operator, "DELETE FROM feed WHERE stream = 'task/t-b'");
     alter(&operator, "INSERT INTO feed(stream, first, last) VALUES ('task/t-zzz', 1, 1)");
     for _ in 0..2 {
@@ -122,11 +122,11 @@ fn a_store_of_an_older_schema_is_brought_up_and_a_trial_changes_nothing() {
     Connection::open(file(&operator)).unwrap().execute_batch(old).unwrap();
     let before = fs::read(file(&operator)).unwrap();
     let says = operator.does(&["store", "migrate", "--dry-run"]);
-    assert_eq!(says, "schema 1 would become 2; nothing was changed\n");
+    assert_eq!(says, "schema 1 would become 3; nothing was changed\n");
     assert!(fs::read(file(&operator)).unwrap() == before, "the file was changed");
     let (migrated, _) = operator.json(&["store", "migrate"]);
-    assert_eq!(migrated, json!({ "from": 1, "to": 2, "dry_run": false }));
-    assert_eq!(operator.does(&["store", "migrate"]), "schema 2: there is nothing to do\n");
+    assert_eq!(migrated, json!({ "from": 1, "to": 3, "dry_run": false }));
+    assert_eq!(operator.does(&["store", "migrate"]), "schema 3: there is nothing to do\n");
     operator.does(&["store", "fsck"]);
     let done = operator.does(&["work", "--idle"]);
     assert!(done.contains("t-a  completed") && done.contains("t-b  completed"), "{done}");
@@ -141,10 +141,16 @@ fn a_store_that_is_newer_damaged_or_not_there_is_said_to_be_and_left() {
         &["store", "backup", "backup.db"],
     ];
     let operator = operator();
-    Connection::open(file(&operator)).unwrap().pragma_update(None, "user_version", 99).unwrap();
+    let connection = Connection::open(file(&operator)).unwrap();
+    let known: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
+    drop(connection);
+    let newer = fs::read(file(&operator)).unwrap();
     for verb in verbs {
-        operator.say(verb).failed("R0502", 1).saying("99");
+        operator.say(verb).failed("R0534", 1).saying("99").saying("use that newer version");
     }
+    assert!(fs::read(file(&operator)).unwrap() == newer, "the file was changed");
+    Connection::open(file(&operator)).unwrap().pragma_update(None, "user_version", known).unwrap();
     fs::File::options().write(true).open(file(&operator)).unwrap().set_len(5_000).unwrap();
     let before = fs::read(file(&operator)).unwrap();
     for verb in verbs {

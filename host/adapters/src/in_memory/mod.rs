@@ -7,9 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ringfence_core::audit::{Event, Head, Record};
 use ringfence_core::ids::{Digest, StreamName, TaskId};
 use ringfence_core::stores::{
-    BlobStore, EventLog, Receipt, StateStore, StoreError, Totals, Versioned, Work, WorkChange, WorkQueue,
-    WorkState,
+    BlobStore, EventLog, GivenBack, Receipt, StateStore, StoreError, Totals, Versioned, Work, WorkChange,
+    WorkQueue, WorkState,
 };
+use ringfence_core::units::Timestamp;
 
 use crate::batch;
 
@@ -93,9 +94,26 @@ impl Tables {
 }
 
 impl WorkQueue for InMemoryStore {
-    fn ready(&self, most: usize) -> Result<Vec<TaskId>, StoreError> {
-        let ready = self.lock().work(|state| *state == WorkState::Ready);
+    fn ready(&self, now: Timestamp, most: usize) -> Result<Vec<TaskId>, StoreError> {
+        let is_ready = |state: &WorkState| match state {
+            WorkState::Ready => true,
+            WorkState::GivenBack(given_back) => given_back.due() <= now,
+            _ => false,
+        };
+        let ready = self.lock().work(is_ready);
         Ok(ready.into_iter().take(most).map(|work| work.task).collect())
+    }
+
+    fn delayed(&self, now: Timestamp, most: usize) -> Result<Vec<(TaskId, GivenBack)>, StoreError> {
+        let given_back = self.lock().work(|state| matches!(state, WorkState::GivenBack(_)));
+        let given_back = given_back.into_iter().filter_map(|work| match work.state {
+            WorkState::GivenBack(given_back) if given_back.due() > now => Some((work.task, given_back)),
+            _ => None,
+        });
+        let mut delayed: Vec<_> = given_back.collect();
+        delayed.sort_by(|(a, first), (b, second)| (second.due(), b).cmp(&(first.due(), a)));
+        delayed.truncate(most);
+        Ok(delayed)
     }
 
     fn held(&self) -> Result<Vec<(TaskId, String)>, StoreError> {
@@ -252,5 +270,6 @@ mod tests {
         promises::event_log(&InMemoryStore::new()).await;
         promises::state_store(&InMemoryStore::new());
         promises::blob_store(&InMemoryStore::new());
+        promises::work_queue(&InMemoryStore::new()).await;
     }
 }

@@ -24,9 +24,10 @@ use ringfence_core::audit::{Event, Head, Record};
 use ringfence_core::ids::TaskId;
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::stores::{
-    BlobStore, Blobs, EventLog, PayloadPurge, Receipt, StateStore, StoreError, Totals, Versioned, Work,
-    WorkQueue,
+    BlobStore, Blobs, EventLog, GivenBack, PayloadPurge, Receipt, StateStore, StoreError, Totals, Versioned,
+    Work, WorkQueue,
 };
+use ringfence_core::units::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 pub use self::hygiene::{Check, Compared, Finding, Index, Migrated, copy, migrate, try_migration};
@@ -51,7 +52,7 @@ impl SqliteStore {
     /// Opens the file, or makes it if there is none or an empty one. The folder must exist.
     ///
     /// # Errors
-    /// `Damaged` if the file is something else, from a newer Ringfence, or broken: it is left as it is;
+    /// `Damaged` if the file is something else or broken, `Newer` if a newer Ringfence wrote it: it is left as it is;
     /// `Unwritable` or `Locked` if it cannot be opened.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = schema::open_writer(path)?;
@@ -184,8 +185,12 @@ impl EventLog for SqliteStore {
 }
 
 impl WorkQueue for SqliteStore {
-    fn ready(&self, most: usize) -> Result<Vec<TaskId>, StoreError> {
-        work::ready(&self.reader(), most)
+    fn ready(&self, now: Timestamp, most: usize) -> Result<Vec<TaskId>, StoreError> {
+        work::ready(&self.reader(), now, most)
+    }
+
+    fn delayed(&self, now: Timestamp, most: usize) -> Result<Vec<(TaskId, GivenBack)>, StoreError> {
+        work::delayed(&self.reader(), now, most)
     }
 
     fn held(&self) -> Result<Vec<(TaskId, String)>, StoreError> {

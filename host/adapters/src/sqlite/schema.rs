@@ -16,7 +16,7 @@ use super::error::store_error;
 use super::{feed, work};
 
 /// The newest schema that this Ringfence knows. Older ones are brought up to it when the file is opened.
-pub(super) const SCHEMA: i64 = 2;
+pub(super) const SCHEMA: i64 = 3;
 
 /// How long another process may hold the file.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -63,7 +63,14 @@ pub(super) const INDEXES: &str = "
         first INTEGER NOT NULL,
         last INTEGER NOT NULL
     ) STRICT;
-    PRAGMA user_version = 2;
+";
+
+/// What schema 3 adds: when a task was given back, and from when on it may be taken.
+pub(super) const DELAYS: &str = "
+    ALTER TABLE work ADD COLUMN given_back INTEGER;
+    ALTER TABLE work ADD COLUMN due INTEGER;
+    CREATE INDEX work_by_due ON work(due, task) WHERE state = 'given back';
+    PRAGMA user_version = 3;
 ";
 
 /// The connection that writes. It makes the file if there is none.
@@ -163,10 +170,9 @@ fn prepare(path: &Path) -> Result<Connection, StoreError> {
 /// The file's schema; 0 if it is empty.
 pub(super) fn check_version(connection: &Connection) -> Result<i64, StoreError> {
     let number = |sql: &str| connection.query_row(sql, [], |row| row.get(0)).map_err(store_error);
-    let newest: i64 = number("PRAGMA user_version")?;
-    if newest > SCHEMA {
-        let why = format!("written by a newer Ringfence: schema {newest}; this one knows {SCHEMA}");
-        return Err(StoreError::Damaged(why));
+    let schema: i64 = number("PRAGMA user_version")?;
+    if schema > SCHEMA {
+        return Err(StoreError::Newer { schema, known: SCHEMA });
     }
     // In this order: another process may make the tables and set the version, at once, between both questions.
     let tables: i64 = number("SELECT count(*) FROM sqlite_schema")?;
@@ -189,8 +195,11 @@ pub(super) fn migrate(connection: &Connection, last: Last) -> Result<i64, StoreE
         }
         if version < 2 {
             connection.execute_batch(INDEXES).map_err(store_error)?;
-            work::rebuild(connection)?;
             feed::rebuild(connection)?;
+        }
+        if version < 3 {
+            connection.execute_batch(DELAYS).map_err(store_error)?;
+            work::rebuild(connection)?;
         }
         check_tables(connection, SCHEMA)?;
         Ok(version)
@@ -232,11 +241,15 @@ pub(super) fn check_every_page(connection: &Connection) -> Result<(), StoreError
 
 pub(super) fn check_tables(connection: &Connection, version: i64) -> Result<(), StoreError> {
     let known = if version < 2 { 3 } else { 6 };
+    let work = match version {
+        ..3 => "SELECT task, state, host, since FROM work",
+        _ => "SELECT task, state, host, since, given_back, due FROM work",
+    };
     let tables = [
         "SELECT stream, sequence, kind, time, actor, ring, trace, payload_hash, previous, hash, payload FROM events",
         "SELECT hash, bytes FROM blobs",
         "SELECT key, value, revision FROM state",
-        "SELECT task, state, host, since FROM work",
+        work,
         "SELECT id, beats FROM hosts",
         "SELECT position, stream, first, last FROM feed",
     ];

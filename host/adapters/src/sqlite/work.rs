@@ -1,8 +1,10 @@
 //! The index of the tasks that are not over: written with the events that it follows, in the same transaction.
 
+use std::time::Duration;
+
 use ringfence_core::audit::Record;
 use ringfence_core::ids::TaskId;
-use ringfence_core::stores::{StoreError, Work, WorkChange, WorkState};
+use ringfence_core::stores::{GivenBack, StoreError, Work, WorkChange, WorkState};
 use ringfence_core::units::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row, params};
 
@@ -43,23 +45,41 @@ pub(super) fn open(
     state: &WorkState,
     since: Timestamp,
 ) -> Result<(), StoreError> {
-    let (word, host) = columns(state);
-    let sql = "INSERT OR REPLACE INTO work(task, state, host, since) VALUES (?, ?, ?, ?)";
-    execute(connection, sql, params![task.as_str(), word, host, rows::to_column(since.0)?])
+    let Columns { word, host, given_back, due } = Columns::of(state)?;
+    let sql =
+        "INSERT OR REPLACE INTO work(task, state, host, since, given_back, due) VALUES (?, ?, ?, ?, ?, ?)";
+    execute(connection, sql, params![task.as_str(), word, host, rows::to_column(since.0)?, given_back, due])
 }
 
 fn stand(connection: &Connection, task: &TaskId, state: &WorkState) -> Result<(), StoreError> {
-    let (word, host) = columns(state);
-    let sql = "UPDATE work SET state = ?, host = ? WHERE task = ?";
-    execute(connection, sql, params![word, host, task.as_str()])
+    let Columns { word, host, given_back, due } = Columns::of(state)?;
+    let sql = "UPDATE work SET state = ?, host = ?, given_back = ?, due = ? WHERE task = ?";
+    execute(connection, sql, params![word, host, given_back, due, task.as_str()])
 }
 
-fn columns(state: &WorkState) -> (&'static str, Option<&str>) {
-    match state {
-        WorkState::Ready => ("ready", None),
-        WorkState::Held { host } => ("held", Some(host)),
-        WorkState::Suspended => ("suspended", None),
-        WorkState::Failed => ("failed", None),
+/// What of a row says how a task stands.
+struct Columns<'a> {
+    word: &'static str,
+    host: Option<&'a str>,
+    /// When it was given back, and when it is due.
+    given_back: Option<i64>,
+    due: Option<i64>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(state: &'a WorkState) -> Result<Self, StoreError> {
+        let plain = |word| Self { word, host: None, given_back: None, due: None };
+        Ok(match state {
+            WorkState::Ready => plain("ready"),
+            WorkState::Held { host } => Self { host: Some(host), ..plain("held") },
+            WorkState::GivenBack(given_back) => Self {
+                given_back: Some(rows::to_column(given_back.at.0)?),
+                due: Some(rows::to_column(given_back.due().0)?),
+                ..plain("given back")
+            },
+            WorkState::Suspended => plain("suspended"),
+            WorkState::Failed => plain("failed"),
+        })
     }
 }
 
@@ -95,9 +115,25 @@ pub(super) fn beats(connection: &Connection) -> Result<Vec<(String, u64)>, Store
     })
 }
 
-pub(super) fn ready(connection: &Connection, most: usize) -> Result<Vec<TaskId>, StoreError> {
-    let sql = "SELECT task FROM work WHERE state = 'ready' ORDER BY since, task LIMIT ?";
-    select(connection, sql, [i64::try_from(most).unwrap_or(i64::MAX)], |row| task(row, 0))
+pub(super) fn ready(connection: &Connection, now: Timestamp, most: usize) -> Result<Vec<TaskId>, StoreError> {
+    // Each part by its own index.
+    let sql = "SELECT task FROM (
+                   SELECT * FROM (SELECT since, task FROM work WHERE state = 'ready' ORDER BY since, task LIMIT ?1)
+                   UNION ALL SELECT since, task FROM work WHERE state = 'given back' AND due <= ?2
+               ) ORDER BY since, task LIMIT ?1";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    select(connection, sql, [most, rows::to_column(now.0)?], |row| task(row, 0))
+}
+
+pub(super) fn delayed(
+    connection: &Connection,
+    now: Timestamp,
+    most: usize,
+) -> Result<Vec<(TaskId, GivenBack)>, StoreError> {
+    let sql = "SELECT task, given_back, due FROM work WHERE state = 'given back' AND due > ?
+               ORDER BY due DESC, task DESC LIMIT ?";
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    select(connection, sql, [rows::to_column(now.0)?, most], |row| Ok((task(row, 0)?, given_back(row, 1)?)))
 }
 
 pub(super) fn held(connection: &Connection) -> Result<Vec<(TaskId, String)>, StoreError> {
@@ -106,13 +142,14 @@ pub(super) fn held(connection: &Connection) -> Result<Vec<(TaskId, String)>, Sto
 }
 
 pub(super) fn waiting(connection: &Connection, most: usize) -> Result<Vec<Work>, StoreError> {
-    let sql = "SELECT task, state, host, since FROM work WHERE state IN ('suspended', 'failed')
+    let sql =
+        "SELECT task, state, host, since, given_back, due FROM work WHERE state IN ('suspended', 'failed')
                ORDER BY since DESC, task DESC LIMIT ?";
     select(connection, sql, [i64::try_from(most).unwrap_or(i64::MAX)], work)
 }
 
 pub(super) fn find(connection: &Connection, task: &TaskId) -> Result<Option<Work>, StoreError> {
-    let sql = "SELECT task, state, host, since FROM work WHERE task = ?";
+    let sql = "SELECT task, state, host, since, given_back, due FROM work WHERE task = ?";
     let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
     statement.query_row([task.as_str()], |row| Ok(work(row))).optional().map_err(store_error)?.transpose()
 }
@@ -123,12 +160,24 @@ fn work(row: &Row<'_>) -> Result<Work, StoreError> {
     let state = match word.as_str() {
         "ready" => WorkState::Ready,
         "held" => WorkState::Held { host: host.unwrap_or_default() },
+        "given back" => WorkState::GivenBack(given_back(row, 4)?),
         "suspended" => WorkState::Suspended,
         "failed" => WorkState::Failed,
         _ => return Err(StoreError::Damaged("a row holds a malformed state".into())),
     };
     let since: i64 = row.get(3).map_err(store_error)?;
     Ok(Work { task: task(row, 0)?, state, since: Timestamp(rows::from_column(since, "time")?) })
+}
+
+/// When a task was given back, and in the column behind it when it is due.
+fn given_back(row: &Row<'_>, column: usize) -> Result<GivenBack, StoreError> {
+    let time = |column| {
+        let time: Option<i64> = row.get(column).map_err(store_error)?;
+        let time = time.ok_or_else(|| StoreError::Damaged("a row does not say when it is due".into()))?;
+        rows::from_column(time, "time")
+    };
+    let (at, due): (u64, u64) = (time(column)?, time(column + 1)?);
+    Ok(GivenBack { at: Timestamp(at), wait: Duration::from_micros(due.saturating_sub(at)) })
 }
 
 fn task(row: &Row<'_>, column: usize) -> Result<TaskId, StoreError> {

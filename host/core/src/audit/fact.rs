@@ -64,6 +64,9 @@ pub enum Fact {
         host: Arc<str>,
         claim: u32,
     },
+    /// A host gives the task back: nobody takes it for so long from the time of this event on, and why.
+    #[serde(rename = "task.given-back")]
+    TaskGivenBack { wait_ms: u64, why: String },
     /// The task waits for a person: for the approval that is named, its own or that of a task within it; or, where none is,
     /// because nobody knows what became of a call, and making it again could do its effect twice.
     #[serde(rename = "task.suspended")]
@@ -382,8 +385,12 @@ pub enum AttemptEnd {
     Unjudged { output: String, validator: String, message: String },
     /// It gave an output for which this one of those who judge it had too little left: of this, the skill had used the larger part.
     Starved { output: String, validator: String, limit: LimitHit },
-    /// The skill asked for another attempt.
-    Retry { message: String },
+    /// The skill asked for another attempt, which comes after so long, if one comes.
+    Retry {
+        message: String,
+        #[serde(default)]
+        wait_ms: u64,
+    },
     /// The skill gave up.
     Stop { message: String },
     /// It trapped.
@@ -412,6 +419,7 @@ impl Fact {
             Self::TaskAccepted { .. } => "task.accepted",
             Self::ContextBound { .. } => "context.bound",
             Self::TaskClaimed { .. } => "task.claimed",
+            Self::TaskGivenBack { .. } => "task.given-back",
             Self::TaskSuspended { .. } => "task.suspended",
             Self::TaskDecided { .. } => "task.decided",
             Self::TaskResolved { .. } => "task.resolved",

@@ -30,7 +30,7 @@ pub enum Status {
     Refused,
     /// A limit or a kill ended it.
     Stopped,
-    /// It has not ended: it waits for a person.
+    /// It has not ended: it waits for a person, or to be tried again.
     Suspended,
 }
 

@@ -129,6 +129,7 @@ const fn of_refusal(code: Code) -> Blame {
         | Code::R0531
         | Code::R0532
         | Code::R0533
+        | Code::R0534
         | Code::R0520
         | Code::R0521
         | Code::R0526

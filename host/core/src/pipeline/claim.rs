@@ -54,6 +54,8 @@ pub(super) struct Claimed {
     pub(super) seat: Option<Seat>,
     /// It judges what another task gave; nobody judges what it gives.
     pub(super) judges: bool,
+    /// It is given back where it has to wait for long: there are workers who look for it.
+    pub(super) gives_back: bool,
 }
 
 /// The task that asks for another.
@@ -126,6 +128,7 @@ fn take(
         worked: Duration::ZERO,
         seat: None,
         judges,
+        gives_back: false,
     })
 }
 

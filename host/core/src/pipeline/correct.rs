@@ -1,5 +1,7 @@
 //! Correct: violations go back to the skill, a bounded number of times for the whole tree of a task, on the same ledger.
 
+use std::time::Duration;
+
 use super::blame::Failing;
 use super::emit::Over;
 use super::resolve::Resolved;
@@ -7,13 +9,19 @@ use super::validate::Violated;
 use crate::audit::Status;
 use crate::error::{Code, Error};
 
-pub(super) fn correct(violated: Violated) -> Result<Resolved, Over> {
-    let Violated { mut resolved, violations } = violated;
+/// A task whose skill gets another attempt, after a while.
+pub(super) struct Corrected {
+    pub(super) resolved: Resolved,
+    pub(super) wait: Duration,
+}
+
+pub(super) fn correct(violated: Violated) -> Result<Corrected, Over> {
+    let Violated { mut resolved, violations, wait } = violated;
     let books = &resolved.claimed.books;
     if books.corrections_left() > 0 {
         books.use_corrections(1);
         resolved.violations = violations;
-        return Ok(resolved);
+        return Ok(Corrected { resolved, wait });
     }
     let name = &resolved.skill.contract.name;
     let times = if resolved.attempts == 1 { "attempt" } else { "attempts" };

@@ -1,6 +1,7 @@
 //! Emit: the task ends with exactly one outcome, in the log and to the caller.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use semver::Version;
 use serde_json::Value;
@@ -27,6 +28,8 @@ pub(super) struct Over {
     outcome: Box<Outcome>,
     /// The call that a person has to look at, if the task is not over but waits for that.
     unresolved: Option<Box<Unresolved>>,
+    /// How long nobody takes it, if the task is not over but given back.
+    given_back: Option<Duration>,
 }
 
 impl Over {
@@ -47,7 +50,7 @@ impl Over {
             violations: Vec::new(),
             used: Used::default(),
         });
-        Self { claimed, skill, version, ring, outcome, unresolved: None }
+        Self { claimed, skill, version, ring, outcome, unresolved: None, given_back: None }
     }
 
     pub(super) fn resolved(resolved: Resolved) -> Self {
@@ -90,6 +93,13 @@ impl Over {
         self
     }
 
+    /// It is not over: it is tried again later, by whichever host is free then.
+    pub(super) fn given_back(mut self, wait: Duration) -> Self {
+        self.outcome.status = Status::Suspended;
+        self.given_back = Some(wait);
+        self
+    }
+
     pub(super) const fn with_limit(mut self, limit: LimitHit) -> Self {
         self.outcome.limit = Some(limit);
         self
@@ -119,6 +129,8 @@ pub struct Emitted {
     pub context: Option<Arc<BoundContext>>,
     /// The approval that it waits for, if it is not over but waits for one: its own, or that of a task within it.
     pub waits_for: Option<ApprovalId>,
+    /// For how long it was given back, if it is not over but tried again later.
+    pub given_back: Option<Duration>,
     claimed: Box<Claimed>,
 }
 
@@ -133,12 +145,18 @@ impl Emitted {
 }
 
 pub(super) fn emit(over: Over) -> Emitted {
-    let Over { mut claimed, skill, version, ring, mut outcome, unresolved } = over;
+    let Over { mut claimed, skill, version, ring, mut outcome, unresolved, given_back } = over;
     let wall_ms = u64::try_from(claimed.elapsed().as_millis()).unwrap_or(u64::MAX);
     outcome.used = Used { wall_ms, ..claimed.books.with_ledger(|ledger| ledger.record()) };
     let waits_for = unresolved.as_ref().and_then(|unresolved| unresolved.wait.approval().cloned());
-    let outcome = match unresolved {
-        Some(unresolved) => {
+    let outcome = match (unresolved, given_back) {
+        (None, Some(wait)) => {
+            let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            let why = format!("`{skill}` asked to be tried again");
+            claimed.books.log().append(&Fact::TaskGivenBack { wait_ms, why });
+            outcome
+        }
+        (Some(unresolved), _) => {
             let (attempt, why) = (outcome.attempts, unresolved.to_string());
             let Unresolved { number: call, name, .. } = *unresolved;
             let (name, approval) = (name.to_owned(), waits_for.clone());
@@ -146,7 +164,7 @@ pub(super) fn emit(over: Over) -> Emitted {
             claimed.books.log().append(&suspended);
             outcome
         }
-        None => {
+        (None, None) => {
             let ended = Fact::TaskEnded { outcome };
             claimed.books.log().append(&ended);
             let Fact::TaskEnded { outcome } = ended else {
@@ -160,5 +178,5 @@ pub(super) fn emit(over: Over) -> Emitted {
     drop(claimed.seat.take());
     let (artifacts, context) = (claimed.books.artifacts(), claimed.books.context());
     let task = claimed.order.task.clone();
-    Emitted { task, skill, version, ring, outcome, artifacts, context, waits_for, claimed }
+    Emitted { task, skill, version, ring, outcome, artifacts, context, waits_for, given_back, claimed }
 }

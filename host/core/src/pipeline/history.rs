@@ -36,8 +36,10 @@ pub(super) struct History {
     pub(super) used: Amounts,
     /// How many corrections the skills made that they asked.
     asked_corrections: u32,
-    /// How the last of them ended, if none has begun since.
-    pub(super) last_end: Option<AttemptEnd>,
+    /// How the last of them ended, if none has begun since, and when.
+    pub(super) last_end: Option<(AttemptEnd, Timestamp)>,
+    /// How long it was given back for since then.
+    waited_ms: u64,
     /// The attempt that has begun and not ended.
     pub(super) open: Option<Open>,
     /// How it ended, if nobody has decided otherwise since.
@@ -141,6 +143,7 @@ impl History {
             used: Amounts::NONE,
             asked_corrections: 0,
             last_end: None,
+            waited_ms: 0,
             open: None,
             ended: None,
             decided: None,
@@ -168,6 +171,14 @@ impl History {
                 // A decision is for the one who claimed the task after it, and for nobody later.
                 self.open.iter_mut().for_each(|open| open.repeat = None);
             }
+            Fact::TaskGivenBack { wait_ms, .. } => {
+                // Its host lived, and whoever took it after that has waited.
+                self.claims = 0;
+                self.waited_ms = self.waited_ms.saturating_add(wait_ms);
+                if let Some((AttemptEnd::Retry { wait_ms, .. }, _)) = &mut self.last_end {
+                    *wait_ms = 0;
+                }
+            }
             Fact::ContextBound { context } => self.context = Some(context),
             Fact::TaskResolved { skill, version, component, ring, powers, held, validators, .. } => {
                 let held = held.into_iter().collect();
@@ -188,7 +199,7 @@ impl History {
             Fact::AttemptEnded { attempt, end, used, .. } => {
                 self.attempts = attempt;
                 self.used = used.unwrap_or(self.used);
-                self.last_end = Some(end);
+                (self.last_end, self.waited_ms) = (Some((end, time)), 0);
                 let past: Option<Vec<_>> =
                     self.open.take().map(|open| open.facts.into_iter().map(|(_, fact)| fact).collect());
                 let asked = past.iter().flatten().map(asked_corrections).sum::<u32>();
@@ -238,7 +249,8 @@ impl History {
     /// How long it was at work, in milliseconds, without the time in which nobody had it.
     pub(super) fn worked_ms(&self) -> u64 {
         let open = self.open.as_ref().map_or(0, |open| open.worked.as_micros());
-        self.used[Limit::WallMs].saturating_add(u64::try_from(open / 1_000).unwrap_or(u64::MAX))
+        let open = u64::try_from(open / 1_000).unwrap_or(u64::MAX);
+        self.used[Limit::WallMs].saturating_add(open).saturating_add(self.waited_ms)
     }
 
     fn decide(&mut self, decision: Decision, by: String, reason: String, time: Timestamp) {
@@ -266,6 +278,16 @@ impl History {
         self.decided = Some((decision, by));
     }
 
+    /// How the last attempt ended, with what is left of the wait for the next one: however the clock was set meanwhile, no more than
+    /// all of it.
+    pub(super) fn take_last_end(&mut self, now: Timestamp) -> Option<AttemptEnd> {
+        let (mut end, ended_at) = self.last_end.take()?;
+        if let AttemptEnd::Retry { wait_ms, .. } = &mut end {
+            *wait_ms = wait_ms.saturating_sub(now.saturating_sub(ended_at).0 / 1_000);
+        }
+        Some(end)
+    }
+
     /// Begins what failed anew, for the task that asks for it once more.
     pub(super) fn restart(&mut self) {
         self.claims = 0;
@@ -276,6 +298,7 @@ impl History {
     fn begin_anew(&mut self) {
         self.past.extend(self.open.take().map(|open| open.facts.into_iter().map(|(_, fact)| fact).collect()));
         (self.attempts, self.used, self.asked_corrections) = (0, Amounts::NONE, 0);
+        self.waited_ms = 0;
         (self.resolved, self.last_end, self.ended) = (None, None, None);
         self.context = None;
     }

@@ -20,6 +20,7 @@ mod resume;
 mod validate;
 mod validators;
 mod verdicts;
+mod wait;
 
 use std::sync::Arc;
 
@@ -107,7 +108,10 @@ impl Host {
                 Judged::Violated(violated) => violated,
             };
             step = match correct::correct(violated) {
-                Ok(again) => Step::Ready(again),
+                Ok(corrected) => match wait::wait(self, corrected).await {
+                    Ok(again) => Step::Ready(again),
+                    Err(over) => return emit::emit(over),
+                },
                 Err(over) => return emit::emit(over),
             };
         }

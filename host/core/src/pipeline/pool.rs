@@ -145,12 +145,17 @@ fn busy(claimed: Box<Claimed>, why: String) -> Over {
 }
 
 pub(super) fn killed(claimed: Box<Claimed>, when: &str) -> Over {
+    let error = killed_by(&claimed, when);
+    over(claimed, Status::Stopped, error)
+}
+
+pub(super) fn killed_by(claimed: &Claimed, when: &str) -> Error {
     let by = match claimed.books.switch().reason() {
         Some(StopReason::Killed { by }) => by.clone(),
         _ => "the host".to_owned(),
     };
     let title = format!("the task `{}` was killed {when}", claimed.order.task);
-    over(claimed, Status::Stopped, Error::new(Code::R0202, title).because(format!("ordered by {by}")))
+    Error::new(Code::R0202, title).because(format!("ordered by {by}"))
 }
 
 fn over(claimed: Box<Claimed>, status: Status, error: Error) -> Over {

@@ -319,7 +319,7 @@ fn compare(attempt: u32, recorded: &AttemptEnd, end: &End) -> Result<(), String>
             | AttemptEnd::Starved { output, .. },
             End::Output(text),
         ) => output == text || output.split("… (").next().is_some_and(|cut| text.starts_with(cut)),
-        (AttemptEnd::Retry { message }, End::Retry(again))
+        (AttemptEnd::Retry { message, .. }, End::Retry(again))
         | (AttemptEnd::Stop { message }, End::Stop(again)) => {
             again.starts_with(message.split("… (").next().unwrap_or(message))
         }

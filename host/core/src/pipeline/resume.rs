@@ -70,6 +70,19 @@ impl Host {
     /// # Errors
     /// `R0507` if another host has it, `R0431` if it is over or waits for a person, and the store's.
     pub async fn resume(&self, task: &TaskId) -> Result<Emitted, Error> {
+        self.take_and_go_on(task, LongWaits::AreWaited).await
+    }
+
+    /// The same for a host that looks for tasks again and again: one that has to wait for long is given back
+    /// ([`Emitted::given_back`]), and holds nobody.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    pub async fn work_on(&self, task: &TaskId) -> Result<Emitted, Error> {
+        self.take_and_go_on(task, LongWaits::AreGivenBack).await
+    }
+
+    async fn take_and_go_on(&self, task: &TaskId, long_waits: LongWaits) -> Result<Emitted, Error> {
         let records = self.log.read(&StreamName::task(task), 1, usize::MAX)?;
         let history = History::read(task, &records)?;
         if history.ended.is_some() || history.suspended {
@@ -84,7 +97,8 @@ impl Host {
             let error = Error::new(Code::R0431, format!("the task `{task}` is not to be gone on with"));
             return Err(error.because("it goes on with the task that asked for it"));
         }
-        let claimed = self.take_over(&history, None);
+        let mut claimed = self.take_over(&history, None);
+        claimed.gives_back = long_waits == LongWaits::AreGivenBack;
         claimed.books.flush().await?;
         Ok(self.go_on_with(claimed, history, Pool::Wait).await)
     }
@@ -186,7 +200,8 @@ impl Host {
         };
         resolved.attempts = history.attempts;
         let printed = history.open.as_ref().map_or(0, super::history::Open::printed);
-        let step = match (history.open.and_then(super::history::Open::begun), history.last_end) {
+        let last_end = history.take_last_end(self.clock.now());
+        let step = match (history.open.and_then(super::history::Open::begun), last_end) {
             (Some(begun), _) => {
                 resolved.claimed.books.restore_printed(printed);
                 let executed = go_on(self, resolved, begun).await;
@@ -210,6 +225,13 @@ impl Host {
             }
         }
     }
+}
+
+/// What is done with a task that has to wait for long before it goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LongWaits {
+    AreWaited,
+    AreGivenBack,
 }
 
 /// Whether there is room for a task already.

@@ -1,5 +1,7 @@
 //! Validate: what came out, held against the contract and the operator's rules.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::Host;
@@ -8,6 +10,7 @@ use super::emit::Over;
 use super::execute::Executed;
 use super::resolve::Resolved;
 use super::validators::{self, Verdict};
+use super::wait;
 use crate::audit::{AttemptEnd, Fact, Status};
 use crate::contract::{Violation, parse, violations};
 use crate::error::{Code, Error};
@@ -29,6 +32,8 @@ pub(super) enum Judged {
 pub(super) struct Violated {
     pub(super) resolved: Resolved,
     pub(super) violations: Vec<Violation>,
+    /// How long the next attempt waits, if there is one.
+    pub(super) wait: Duration,
 }
 
 /// Longer outputs are in the log cut to this many bytes, when they are invalid.
@@ -58,10 +63,13 @@ pub(super) fn conclude(resolved: Resolved, end: AttemptEnd) -> Judged {
     let provider_failed = resolved.claimed.books.take_provider_failure();
     match end {
         AttemptEnd::Valid { output } => Judged::Over(Over::resolved(resolved).with_output(output)),
-        AttemptEnd::Invalid { violations, .. } => Judged::Violated(Violated { resolved, violations }),
-        AttemptEnd::Retry { message } => {
+        AttemptEnd::Invalid { violations, .. } => {
+            Judged::Violated(Violated { resolved, violations, wait: Duration::ZERO })
+        }
+        AttemptEnd::Retry { message, wait_ms } => {
             let violation = Violation { path: String::new(), rule: "retry".into(), message };
-            Judged::Violated(Violated { resolved, violations: vec![violation] })
+            let wait = Duration::from_millis(wait_ms);
+            Judged::Violated(Violated { resolved, violations: vec![violation], wait })
         }
         end => {
             let failing = Failing::Attempt { end: &end, number: resolved.attempts, provider_failed };
@@ -159,7 +167,11 @@ fn raise(limit: Limit) -> String {
 fn ended(resolved: &Resolved, end: End) -> AttemptEnd {
     match end {
         End::Output(_) => unreachable!("an output is judged"),
-        End::Retry(message) => AttemptEnd::Retry { message: shorten(message) },
+        End::Retry(message) => {
+            let wait = wait::before_the_next(resolved.attempts).as_millis();
+            let wait_ms = u64::try_from(wait).unwrap_or(u64::MAX);
+            AttemptEnd::Retry { message: shorten(message), wait_ms }
+        }
         End::Stop(message) => AttemptEnd::Stop { message: shorten(message) },
         End::Trapped(message) => AttemptEnd::Trapped { message: shorten(message) },
         End::HostFailed(code, message) => AttemptEnd::HostFailed { code, message },

@@ -11,7 +11,7 @@ use futures::channel::oneshot;
 
 pub use event_log::{Envelope, EventLog, append_shared, read_facts};
 pub use stream_writer::StreamWriter;
-pub use work_queue::{Work, WorkChange, WorkQueue, WorkState};
+pub use work_queue::{GivenBack, Work, WorkChange, WorkQueue, WorkState};
 
 use crate::error::{Code, Error};
 use crate::ids::{Digest, StreamName};
@@ -31,6 +31,14 @@ pub enum StoreError {
     /// What is there is not what was written.
     #[error("it is damaged: {0}")]
     Damaged(String),
+    /// A newer Ringfence wrote it: it is whole, and not for this one.
+    #[error("a newer Ringfence wrote it: schema {schema}; this one knows {known}")]
+    Newer {
+        /// What it has.
+        schema: i64,
+        /// The newest that this Ringfence knows.
+        known: i64,
+    },
 }
 
 impl From<StoreError> for Error {
@@ -42,6 +50,10 @@ impl From<StoreError> for Error {
             }
             StoreError::Locked(_) => (Code::R0503, "wait for the process that holds it, or end it"),
             StoreError::Damaged(_) => (Code::R0502, "move the file away and restore a backup"),
+            StoreError::Newer { .. } => (
+                Code::R0534,
+                "use that newer version, or another folder (--data); nothing in the store was touched",
+            ),
         };
         Self::new(code, code.title()).because(error).hint(hint)
     }

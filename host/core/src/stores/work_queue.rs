@@ -3,10 +3,14 @@
 //! The log itself decides who has a task: a claim is an event of its stream, and of two that follow the same event one is
 //! refused. So an index that is behind costs a try and nothing else.
 
+use std::time::Duration;
+
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::StoreError;
 use crate::audit::{Record, Standing, Status};
+use crate::error::Code;
 use crate::ids::TaskId;
 use crate::units::Timestamp;
 
@@ -20,10 +24,31 @@ pub enum WorkState {
         /// Which.
         host: String,
     },
+    /// A host has given it back: whoever comes first may claim it, once it is due.
+    GivenBack(GivenBack),
     /// It waits for a person, who has to approve a call, or to say what became of one.
     Suspended,
-    /// It failed, and a person may decide otherwise.
+    /// It failed, reached a limit, or lacked what it was to read; and a person may decide otherwise.
     Failed,
+}
+
+/// When a task was given back, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GivenBack {
+    /// When, by the clock of the host that had it.
+    pub at: Timestamp,
+    /// How long nobody takes it from then on. Nobody waits for longer than this, whatever the clocks say.
+    pub wait: Duration,
+}
+
+impl GivenBack {
+    /// From when on it may be taken, by a clock that agrees with that of the host that had it.
+    #[must_use]
+    pub fn due(&self) -> Timestamp {
+        let wait = u64::try_from(self.wait.as_micros()).unwrap_or(u64::MAX);
+        // No store has a place for later ones.
+        Timestamp(self.at.0.saturating_add(wait).min(i64::MAX.unsigned_abs()))
+    }
 }
 
 /// A task that is not over.
@@ -60,14 +85,39 @@ impl WorkChange {
             parent: Option<TaskId>,
             outcome: Option<Ended>,
             stands: Option<Standing>,
+            #[serde(default)]
+            wait_ms: u64,
         }
         #[derive(Deserialize)]
         struct Ended {
             status: Status,
+            limit: Option<IgnoredAny>,
+            error: Option<Why>,
+        }
+        #[derive(Deserialize)]
+        struct Why {
+            code: Code,
+        }
+        impl Ended {
+            /// Whether a person may have it run again: the skill or a limit ended it, or what it was to read was not there. What a
+            /// person ended is over, and so is what policy refused.
+            fn is_open(&self) -> bool {
+                match self.status {
+                    Status::Failed => true,
+                    Status::Stopped => self.limit.is_some(),
+                    Status::Refused => {
+                        let lacks_context =
+                            |why: &Why| matches!(why.code, Code::R0444 | Code::R0445 | Code::R0446);
+                        self.error.as_ref().is_some_and(lacks_context)
+                    }
+                    Status::Completed | Status::Suspended => false,
+                }
+            }
         }
         let kind = &*record.event.kind;
-        let changing = ["task.accepted", "task.claimed", "task.suspended", "task.decided", "task.ended"];
-        if !changing.contains(&kind) && !["approval.decided", "approval.expired"].contains(&kind) {
+        let changing = ["task.accepted", "task.claimed", "task.given-back", "task.suspended"];
+        let deciding = ["task.decided", "task.ended", "approval.decided", "approval.expired"];
+        if !changing.contains(&kind) && !deciding.contains(&kind) {
             return None;
         }
         let task = record.event.stream.as_task()?;
@@ -79,13 +129,15 @@ impl WorkChange {
                 Self::Opened(if held { WorkState::Held { host } } else { WorkState::Ready })
             }
             "task.claimed" => Self::Stands(WorkState::Held { host: payload()?.host }),
+            "task.given-back" => {
+                let wait = Duration::from_millis(payload()?.wait_ms);
+                Self::Stands(WorkState::GivenBack(GivenBack { at: record.event.time, wait }))
+            }
             "task.suspended" => Self::Stands(WorkState::Suspended),
             "approval.decided" if payload()?.stands? == Standing::Waiting => return None,
             "task.decided" | "approval.decided" | "approval.expired" => Self::Stands(WorkState::Ready),
-            _ => match payload()?.outcome?.status {
-                Status::Failed => Self::Stands(WorkState::Failed),
-                _ => Self::Over,
-            },
+            _ if payload()?.outcome?.is_open() => Self::Stands(WorkState::Failed),
+            _ => Self::Over,
         };
         Some((task, change))
     }
@@ -93,11 +145,17 @@ impl WorkChange {
 
 /// The tasks that are not over.
 pub trait WorkQueue: Send + Sync {
-    /// Tasks that nobody has, those that came first before the others, at most `most`.
+    /// Tasks that nobody has, and that are due if they were given back; those that came first before the others, at most `most`.
     ///
     /// # Errors
     /// Why they cannot be read.
-    fn ready(&self, most: usize) -> Result<Vec<TaskId>, StoreError>;
+    fn ready(&self, now: Timestamp, most: usize) -> Result<Vec<TaskId>, StoreError>;
+
+    /// Tasks that were given back and are not due yet, those that are due last before the others, at most `most`.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    fn delayed(&self, now: Timestamp, most: usize) -> Result<Vec<(TaskId, GivenBack)>, StoreError>;
 
     /// Tasks that hosts have.
     ///

@@ -1,6 +1,7 @@
 //! Files that are not ours, not whole, or not to be written.
 
 use super::*;
+use crate::sqlite::schema::SCHEMA;
 
 #[test]
 fn an_empty_file_is_a_new_store_and_only_its_owner_may_read_it() {
@@ -34,9 +35,11 @@ fn what_is_not_ours_is_refused_and_left_as_it_is() {
 #[test]
 fn a_store_of_a_newer_ringfence_is_refused_by_its_number() {
     let folder = Folder::new();
-    assert_eq!(folder.open().disturb("PRAGMA user_version = 3"), Ok(()));
-    let why = "written by a newer Ringfence: schema 3; this one knows 2";
-    assert_eq!(folder.refusal(), StoreError::Damaged(why.into()));
+    let newer = SCHEMA + 1;
+    assert_eq!(folder.open().disturb(&format!("PRAGMA user_version = {newer}")), Ok(()));
+    let before = fs::read(folder.file()).expect("bytes");
+    assert_eq!(folder.refusal(), StoreError::Newer { schema: newer, known: SCHEMA });
+    assert!(fs::read(folder.file()).expect("bytes") == before, "it is left as it is");
 }
 
 #[tokio::test]

@@ -8,11 +8,21 @@ use ringfence_core::ring::Ring;
 use ringfence_core::stores::{StreamWriter, WorkState};
 
 use super::*;
-use crate::sqlite::schema::TABLES;
+use crate::sqlite::schema::{SCHEMA, TABLES};
 use crate::system::SystemClock;
+
+/// When everything is due.
+const LATER: Timestamp = Timestamp(i64::MAX.unsigned_abs());
 
 /// Writes the acceptance of a task that waits to be claimed, and something that came after.
 async fn submit(store: &Arc<SqliteStore>, task: &str) {
+    let writer = accept(store, task).await;
+    writer.append(&Fact::TaskWaiting { ahead: 1 });
+    assert_eq!(writer.flush().await, Ok(()));
+}
+
+/// Writes the acceptance alone.
+async fn accept(store: &Arc<SqliteStore>, task: &str) -> StreamWriter {
     let task: TaskId = task.parse().expect("a task");
     let agent: Agent = "ada".parse().expect("an agent");
     let log: Arc<dyn EventLog> = Arc::clone(store) as _;
@@ -32,7 +42,15 @@ async fn submit(store: &Arc<SqliteStore>, task: &str) {
         session: None,
     });
     assert_eq!(writer.flush().await, Ok(()));
-    writer.append(&Fact::TaskWaiting { ahead: 1 });
+    writer
+}
+
+/// Writes that a task was given back for an hour, after some while at a host.
+async fn give_back(store: &Arc<SqliteStore>, task: &str) {
+    let writer = accept(store, task).await;
+    writer.append(&Fact::TaskClaimed { host: "h".into(), claim: 1 });
+    assert_eq!(writer.flush().await, Ok(()));
+    writer.append(&Fact::TaskGivenBack { wait_ms: 3_600_000, why: "it is early".into() });
     assert_eq!(writer.flush().await, Ok(()));
 }
 
@@ -64,17 +82,21 @@ fn places(store: &SqliteStore) -> Vec<(u64, String)> {
 }
 
 #[tokio::test]
-async fn a_store_of_schema_1_is_brought_to_schema_2_with_all_that_is_in_it() {
+async fn a_store_of_schema_1_is_brought_to_the_newest_with_all_that_is_in_it() {
     let folder = Folder::new();
     of_schema_1(&folder, &["t-b", "t-a"]).await;
     let before = bytes(&folder);
-    assert_eq!(try_migration(&folder.file()), Ok(Migrated { from: 1, to: 2 }));
+    assert_eq!(try_migration(&folder.file()), Ok(Migrated { from: 1, to: SCHEMA }));
     assert!(bytes(&folder) == before, "a trial changes nothing");
-    assert_eq!(try_migration(&folder.file()), Ok(Migrated { from: 1, to: 2 }), "it is still of schema 1");
-    assert_eq!(migrate(&folder.file()), Ok(Migrated { from: 1, to: 2 }));
-    assert_eq!(migrate(&folder.file()), Ok(Migrated { from: 2, to: 2 }));
+    assert_eq!(
+        try_migration(&folder.file()),
+        Ok(Migrated { from: 1, to: SCHEMA }),
+        "it is still of schema 1"
+    );
+    assert_eq!(migrate(&folder.file()), Ok(Migrated { from: 1, to: SCHEMA }));
+    assert_eq!(migrate(&folder.file()), Ok(Migrated { from: SCHEMA, to: SCHEMA }));
     let store = folder.open();
-    let waiting = store.ready(9).expect("an index");
+    let waiting = store.ready(LATER, 9).expect("an index");
     assert_eq!(waiting.iter().map(TaskId::as_str).collect::<Vec<_>>(), ["t-b", "t-a"], "as they came");
     let expected = ["task/t-b/1", "task/t-b/2", "task/t-a/1", "task/t-a/2"].map(str::to_owned);
     assert_eq!(places(&store), (1..).zip(expected).collect::<Vec<_>>());
@@ -83,6 +105,51 @@ async fn a_store_of_schema_1_is_brought_to_schema_2_with_all_that_is_in_it() {
         Check::open(&folder.file()).and_then(|check| check.compare()).map(|it| it.findings),
         Ok(vec![])
     );
+}
+
+#[tokio::test]
+async fn a_store_of_schema_2_is_brought_to_the_newest_and_knows_who_was_given_back() {
+    let folder = Folder::new();
+    let store = Arc::new(folder.open());
+    submit(&store, "t-a").await;
+    give_back(&store, "t-b").await;
+    let before = store.work(&"t-b".parse().expect("a task")).expect("an index");
+    drop(store);
+    // As its Ringfence, which did not know the event, left it.
+    let old =
+        "DROP INDEX work_by_due; ALTER TABLE work DROP COLUMN due; ALTER TABLE work DROP COLUMN given_back;
+         UPDATE work SET state = 'held', host = 'h' WHERE task = 't-b'; PRAGMA user_version = 2;";
+    Connection::open(folder.file()).and_then(|file| file.execute_batch(old)).expect("altered");
+    let old = bytes(&folder);
+    assert_eq!(try_migration(&folder.file()), Ok(Migrated { from: 2, to: SCHEMA }));
+    assert!(bytes(&folder) == old, "a trial changes nothing");
+    let copy = folder.0.path().join("copy.db");
+    fs::write(&copy, b"").expect("an empty file");
+    assert_eq!(super::super::copy(&folder.file(), &copy), Ok(()), "it is backed up as it is");
+    assert_eq!(migrate(&folder.file()), Ok(Migrated { from: 2, to: SCHEMA }));
+    let store = folder.open();
+    assert!(matches!(&before, Some(work) if matches!(work.state, WorkState::GivenBack(_))), "{before:?}");
+    assert_eq!(store.work(&"t-b".parse().expect("a task")), Ok(before));
+    assert_eq!(store.ready(Timestamp(1), 9).map(|ready| ready.len()), Ok(1), "one of both is not due");
+    assert_eq!(store.ready(LATER, 9).map(|ready| ready.len()), Ok(2));
+}
+
+#[tokio::test]
+async fn a_delay_that_somebody_altered_is_found_and_mended() {
+    for how in ["due = 1", "given_back = given_back + 1, due = due + 1", "due = NULL", "state = 'ready'"] {
+        let folder = Folder::new();
+        let store = Arc::new(folder.open());
+        give_back(&store, "t-a").await;
+        let before = store.delayed(Timestamp(1), 9);
+        assert_eq!(before.as_ref().map(Vec::len), Ok(1));
+        assert_eq!(store.disturb(&format!("UPDATE work SET {how}")), Ok(()));
+        let check = Check::open(&folder.file()).expect("it opens");
+        let found = check.compare().expect("it is compared").findings;
+        assert!(found.len() == 1 && found[0].index == Index::Work, "{how}: {found:?}");
+        assert_eq!(check.repair(&found), Ok(()));
+        assert_eq!(check.compare().map(|compared| compared.findings), Ok(vec![]), "{how}");
+        assert_eq!(store.delayed(Timestamp(1), 9), before, "{how}");
+    }
 }
 
 #[tokio::test]
@@ -105,9 +172,10 @@ async fn a_migration_of_a_damaged_or_newer_store_is_refused() {
         assert!(matches!(done, Err(StoreError::Damaged(_))), "{done:?}");
     }
     let folder = Folder::new();
-    assert_eq!(folder.open().disturb("PRAGMA user_version = 3"), Ok(()));
+    let newer = SCHEMA + 1;
+    assert_eq!(folder.open().disturb(&format!("PRAGMA user_version = {newer}")), Ok(()));
     for done in [migrate(&folder.file()), try_migration(&folder.file())] {
-        assert!(matches!(&done, Err(StoreError::Damaged(why)) if why.contains("newer")), "{done:?}");
+        assert_eq!(done, Err(StoreError::Newer { schema: newer, known: SCHEMA }));
     }
 }
 
@@ -157,7 +225,7 @@ async fn found_after(how: &str) -> Vec<(Index, String)> {
     for task in ["t-a", "t-b", "t-c"] {
         submit(&store, task).await;
     }
-    let before = (places(&store), store.ready(9));
+    let before = (places(&store), store.ready(LATER, 9));
     how.split(';').for_each(|how| assert_eq!(store.disturb(how), Ok(())));
     let (known, highest) = positions(&folder);
     let check = Check::open(&folder.file()).expect("it opens");
@@ -166,7 +234,7 @@ async fn found_after(how: &str) -> Vec<(Index, String)> {
     assert_eq!(check.compare().as_ref(), Ok(&compared), "a look mends nothing");
     assert_eq!(check.repair(&compared.findings), Ok(()));
     assert_eq!(check.compare().map(|compared| compared.findings), Ok(vec![]), "{how}");
-    assert_eq!(store.ready(9), before.1, "{how}");
+    assert_eq!(store.ready(LATER, 9), before.1, "{how}");
     let events = |places: Vec<(u64, String)>| {
         let mut events: Vec<_> = places.into_iter().map(|(_, event)| event).collect();
         events.sort();
@@ -188,7 +256,7 @@ async fn a_row_of_the_work_that_is_gone_invented_or_altered_is_found_and_mended(
     let wrong = |stream: &str| vec![(Index::Work, stream.to_owned())];
     assert_eq!(found_after("DELETE FROM work WHERE task = 't-b'").await, wrong("task/t-b"));
     assert_eq!(
-        found_after("INSERT INTO work VALUES ('t-nobody', 'ready', NULL, 1)").await,
+        found_after("INSERT INTO work VALUES ('t-nobody', 'ready', NULL, 1, NULL, NULL)").await,
         wrong("task/t-nobody")
     );
     assert_eq!(
@@ -280,7 +348,7 @@ async fn a_broken_chain_is_found_and_left() {
     assert_eq!(check.repair(&found), Ok(()));
     assert_eq!(check.compare().map(|compared| compared.findings), Ok(found), "it is not mended");
     assert_eq!(
-        store.ready(9).map(|ready| ready.into_iter().map(|task| task.to_string()).collect()),
+        store.ready(LATER, 9).map(|ready| ready.into_iter().map(|task| task.to_string()).collect()),
         Ok(vec!["t-a".to_owned()])
     );
     assert!(

@@ -52,6 +52,7 @@ async fn the_embedded_store_keeps_every_promise() {
     promises::event_log(&store).await;
     promises::blob_store(&store);
     promises::state_store(&store);
+    promises::work_queue(&store).await;
 }
 
 #[tokio::test]
