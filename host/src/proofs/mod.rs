@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod export;
+mod forget;
 mod kept;
 mod prove;
 mod purge;

@@ -174,6 +174,7 @@ impl Shelf {
         let head = self.log.head(&stream)?;
         let (had, had_bytes) = match read_facts(&*self.log, &stream, head.sequence)?.pop() {
             Some((_, Fact::ArtifactSaved { number, total_bytes, .. })) => (number, total_bytes),
+            Some((_, Fact::StreamEmptied)) => (0, 0),
             None if head.sequence == 0 => (0, 0),
             _ => return Err(StoreError::Damaged(format!("the end of {stream} is no artifact")).into()),
         };

@@ -174,6 +174,19 @@ pub trait StateStore: Send + Sync {
     /// Why it cannot be written.
     fn advance(&self, key: &str, next: Versioned) -> Result<(), StoreError>;
 
+    /// The same for what an event says, whose sequence is the revision, unless `cursor` has this revision or a later one: the
+    /// event was followed then, and what it said may have been cleared since.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    fn follow(&self, cursor: &str, key: &str, next: Versioned) -> Result<(), StoreError>;
+
+    /// Removes what was written under keys with this prefix up to and with a revision, and advances `cursor` to it, at once.
+    ///
+    /// # Errors
+    /// Why it is all still there.
+    fn clear(&self, cursor: &str, prefix: &str, until: u64) -> Result<(), StoreError>;
+
     /// Keys (that are not deleted) with this prefix, in order, each with the size of its value in bytes.
     ///
     /// # Errors

@@ -15,6 +15,8 @@ use super::error::store_error;
 use super::look::StoreLook;
 use super::schema::{self, Last, SCHEMA};
 
+pub(super) use self::memory::forget;
+
 pub use self::check::{Check, Compared, Finding, Index};
 
 /// From which schema to which a store was brought.

@@ -266,6 +266,19 @@ async fn what_callers_keep_is_held_against_the_events_that_wrote_it() {
         assert_eq!(kept, Ok(Some(Versioned { value: Some(b"three".to_vec()), revision: 4 })), "{how}");
         assert_eq!(store.list("memory/").map(|keys| keys.len()), Ok(1), "{how}");
     }
+    // Emptied, it may be behind that too; and nothing comes back by a repair.
+    writer.append(&Fact::StreamEmptied);
+    assert_eq!(writer.flush().await, Ok(()));
+    assert_eq!(found(), [], "nobody has looked since");
+    let why = String::new();
+    let wrong = Finding { index: Index::Memory, stream: "memory/ada".into(), why };
+    assert_eq!(check.repair(&[wrong]), Ok(()));
+    assert_eq!((found(), store.list("memory/")), (vec![], Ok(vec![])));
+    let late = Versioned { value: Some(b"late".to_vec()), revision: 4 };
+    assert_eq!(store.follow("memory-cursor/ada", "memory/ada/b", late), Ok(()));
+    assert_eq!((found(), store.list("memory/")), (vec![], Ok(vec![])), "nor by one that is late");
+    assert_eq!(store.disturb("INSERT INTO state VALUES ('memory/ada/b', x'00', 4)"), Ok(()));
+    assert!(found()[0].why.contains("no event wrote the key"), "{:?}", found());
 }
 
 #[tokio::test]
