@@ -94,11 +94,17 @@ pub fn check(config: &Config) -> Result<Compared, Error> {
 pub fn repair(config: &Config) -> Result<(Compared, Option<Vec<Finding>>), Error> {
     let file = file(config)?;
     let repaired = Check::open(&file).and_then(|check| {
-        let compared = check.compare()?;
+        let mut compared = check.compare()?;
         if compared.findings.is_empty() {
             return Ok((compared, None));
         }
         check.repair(&compared.findings)?;
+        if compared.findings.iter().any(|finding| finding.index == Index::Schema) {
+            // What else differs is seen only now.
+            let rest = check.compare()?.findings;
+            check.repair(&rest)?;
+            compared.findings.extend(rest);
+        }
         let left = check.compare()?.findings;
         Ok((compared, Some(left)))
     });

@@ -31,6 +31,9 @@ pub enum StoreError {
     /// What is there is not what was written.
     #[error("it is damaged: {0}")]
     Damaged(String),
+    /// Something beside the log is missing that can be made from it again.
+    #[error("a part of it is missing: {0}")]
+    Incomplete(String),
 }
 
 impl From<StoreError> for Error {
@@ -42,6 +45,9 @@ impl From<StoreError> for Error {
             }
             StoreError::Locked(_) => (Code::R0503, "wait for the process that holds it, or end it"),
             StoreError::Damaged(_) => (Code::R0502, "move the file away and restore a backup"),
+            StoreError::Incomplete(_) => {
+                (Code::R0512, "make it again from the log: ringfence store fsck --repair")
+            }
         };
         Self::new(code, code.title()).because(error).hint(hint)
     }

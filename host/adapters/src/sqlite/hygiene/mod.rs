@@ -6,6 +6,7 @@ mod chain;
 mod check;
 mod feed;
 mod memory;
+mod shape;
 
 use std::path::Path;
 
