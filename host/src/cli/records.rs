@@ -10,7 +10,7 @@ use ringfence_core::units::Timestamp;
 use serde_json::json;
 
 use super::audit::stream_of;
-use super::{Global, operator};
+use super::{Global, counted, operator, shown_on, take_off};
 use crate::proofs::{self, Exported, Purge, Purged};
 use crate::wiring::Store;
 use crate::{carried, report, show, tasks};
@@ -34,7 +34,10 @@ impl Export {
             with_judges(&store, named.collect::<Result<_, _>>()?)?
         };
         let mut text = Vec::new();
-        let Exported { records, components } = proofs::export(&store, &streams, &mut text)?;
+        let bar = counted("exporting".into());
+        let exported = proofs::export(&store, &streams, &mut text, &shown_on(&bar));
+        take_off(&bar);
+        let Exported { records, components } = exported?;
         carried::write(&self.output, &text)?;
         if global.json {
             return show::data(json!({ "records": records, "components": components }));
@@ -74,7 +77,11 @@ impl PurgeVerb {
             (.., Some(agent)) => Purge::Agent(agent),
             _ => return Err(Error::new(Code::R0414, "nothing to purge").hint("name a task")),
         };
-        let Purged { tasks, payloads, left } = proofs::purge(&global.store()?, &what, &operator()).await?;
+        let store = global.store()?;
+        let bar = counted("purging tasks".into());
+        let purged = proofs::purge(&store, &what, &operator(), &shown_on(&bar)).await;
+        take_off(&bar);
+        let Purged { tasks, payloads, left } = purged?;
         let error = not_over(&left);
         if global.json {
             let mut shown = json!({ "tasks": tasks, "payloads": payloads });

@@ -10,11 +10,11 @@ use ringfence_core::ring::Ring;
 use ringfence_core::stores::{Envelope, append_shared};
 use ringfence_core::units::Timestamp;
 
-use super::fact;
 use super::forget::{self, Tasks};
 use super::kept::{Named, purged_with_artifacts};
 use super::retain::old;
 use super::verify::purges;
+use super::{Step, Watch, fact};
 use crate::wiring::Store;
 
 /// What is to be purged.
@@ -43,7 +43,7 @@ pub struct Purged {
 ///
 /// # Errors
 /// `R0414` if there is no such task or nothing is kept for such an agent, `R0442` if it is not over, and the store's.
-pub async fn purge(store: &Store, what: &Purge, by: &str) -> Result<Purged, Error> {
+pub async fn purge(store: &Store, what: &Purge, by: &str, watch: Watch<'_>) -> Result<Purged, Error> {
     let Tasks { over: tasks, mut left } = match what {
         Purge::Task(task) => Tasks { over: with_errands(store, task)?, left: Vec::new() },
         Purge::Before(time) => Tasks { over: ended_before(store, *time)?, left: Vec::new() },
@@ -51,6 +51,7 @@ pub async fn purge(store: &Store, what: &Purge, by: &str) -> Result<Purged, Erro
     };
     let (done, with_artifacts) =
         (purges(store)?.into_iter().collect::<HashMap<_, _>>(), purged_with_artifacts(store)?);
+    watch(Step::Of(tasks.len() as u64));
     for task in &tasks {
         let stream = StreamName::task(task);
         let until = store.log.head(&stream)?.sequence;
@@ -58,6 +59,7 @@ pub async fn purge(store: &Store, what: &Purge, by: &str) -> Result<Purged, Erro
         if !is_done || !with_artifacts.contains(task) {
             note(store, &stream, until, Artifacts::Gone, by).await?;
         }
+        watch(Step::Done(1));
     }
     if let Purge::Agent(agent) = what {
         forget::memory(store, agent, by).await?;

@@ -88,10 +88,18 @@ impl Check {
     /// # Errors
     /// Why it cannot be read.
     pub fn compare(&self) -> Result<Compared, StoreError> {
+        self.compare_watched(&|_| {})
+    }
+
+    /// The same, and says with each stream how many events more were looked at.
+    ///
+    /// # Errors
+    /// As [`Self::compare`].
+    pub fn compare_watched(&self, looked_at: &dyn Fn(u64)) -> Result<Compared, StoreError> {
         let moment = self.connection.unchecked_transaction().map_err(store_error)?;
         let mut compared = Compared { findings: shape::compare(&moment)?, ..Compared::default() };
         if let Err(StoreError::Incomplete(_)) = schema::check_tables(&moment, SCHEMA) {
-            return chains(&moment, compared);
+            return chains(&moment, compared, looked_at);
         }
         let mut find = |index, stream: &str, why| {
             compared.findings.push(Finding { index, stream: stream.to_owned(), why });
@@ -106,6 +114,7 @@ impl Check {
             let Walked { head, broken, work, kept } = walk(&moment, &stream, &control)?;
             compared.streams += 1;
             compared.events += head;
+            looked_at(head);
             let mut own = Vec::new();
             while let Some((other, rows)) = batches.up_to(Some(name))? {
                 match other == name {
@@ -178,12 +187,17 @@ impl Check {
 }
 
 /// Walks over the log alone.
-fn chains(connection: &Connection, mut compared: Compared) -> Result<Compared, StoreError> {
+fn chains(
+    connection: &Connection,
+    mut compared: Compared,
+    looked_at: &dyn Fn(u64),
+) -> Result<Compared, StoreError> {
     let (control, mut behind) = (chain::control(connection)?, String::new());
     while let Some(stream) = rows::next_stream(connection, &behind)? {
         let Walked { head, broken, .. } = walk(connection, &stream, &control)?;
         compared.streams += 1;
         compared.events += head;
+        looked_at(head);
         stream.as_str().clone_into(&mut behind);
         let found = broken.map(|why| Finding { index: Index::Chain, stream: behind.clone(), why });
         compared.findings.extend(found);
