@@ -267,7 +267,7 @@ fn is_over(store: &Store, task: &TaskId) -> bool {
 /// # Errors
 /// As [`proofs::verify`].
 pub fn verify(store: &Store) -> Result<Verified, Error> {
-    proofs::verify(store, &Trust::default())
+    proofs::verify(store, &Trust::default(), &|_| {})
 }
 
 /// The records of a stream.

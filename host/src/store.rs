@@ -8,6 +8,7 @@ use ringfence_core::error::{Code, Error};
 use ringfence_core::stores::StoreError;
 
 use crate::config::Config;
+use crate::proofs::{Step, Watch};
 use crate::wiring::{check_private, in_store};
 
 pub use ringfence_adapters::sqlite::{Compared, Finding, Index, Migrated};
@@ -81,24 +82,34 @@ pub fn back_up(config: &Config, into: &Path) -> Result<u64, Error> {
 ///
 /// # Errors
 /// `R0412` if there is no store, and the store's.
-pub fn check(config: &Config) -> Result<Compared, Error> {
+pub fn check(config: &Config, watch: Watch<'_>) -> Result<Compared, Error> {
     let file = file(config)?;
-    let compared = Check::open(&file).and_then(|check| check.compare());
+    let compared = Check::open(&file).and_then(|check| check.compare_watched(&looked_at(watch)));
     compared.map_err(|why| in_store(why, config))
+}
+
+fn looked_at(watch: Watch<'_>) -> impl Fn(u64) {
+    move |events| watch(Step::Done(events))
 }
 
 /// The same, and writes the indexes anew where they differ. With it comes what is wrong after that.
 ///
 /// # Errors
 /// As [`check`].
-pub fn repair(config: &Config) -> Result<(Compared, Option<Vec<Finding>>), Error> {
+pub fn repair(config: &Config, watch: Watch<'_>) -> Result<(Compared, Option<Vec<Finding>>), Error> {
     let file = file(config)?;
     let repaired = Check::open(&file).and_then(|check| {
-        let compared = check.compare()?;
+        let mut compared = check.compare_watched(&looked_at(watch))?;
         if compared.findings.is_empty() {
             return Ok((compared, None));
         }
         check.repair(&compared.findings)?;
+        if compared.findings.iter().any(|finding| finding.index == Index::Schema) {
+            // What else differs is seen only now.
+            let rest = check.compare()?.findings;
+            check.repair(&rest)?;
+            compared.findings.extend(rest);
+        }
         let left = check.compare()?.findings;
         Ok((compared, Some(left)))
     });

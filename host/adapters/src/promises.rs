@@ -293,6 +293,27 @@ pub fn state_store(state: &dyn StateStore) {
     assert_eq!(totals("%"), Ok(Totals::default()));
     assert_eq!(state.advance("k", value("back", 5)), Ok(()), "what is deleted can be set again");
     assert_eq!(listed("k"), [entry("k", 4)]);
+    assert_eq!(state.advance("c", value("", 3)), Ok(()));
+    assert_eq!(state.follow("c", "p/late", value("late", 3)), Ok(()), "what was followed is no error");
+    assert_eq!(state.get("p/late"), Ok(None), "and changes nothing");
+    assert_eq!(state.follow("c", "p/a", value("new", 4)), Ok(()));
+    assert_eq!(state.clear("c", "p/", 3), Ok(()));
+    assert_eq!(
+        listed("p"),
+        [entry("p", 3), entry("p/a", 3), entry("p0", 6)],
+        "what is newer stays, and others do"
+    );
+    assert_eq!(state.clear("c", "p/", 4), Ok(()));
+    assert_eq!(totals("p/"), Ok(Totals::default()), "no key is kept");
+    assert_eq!(state.follow("c", "p/a", value("late", 4)), Ok(()));
+    assert_eq!(state.get("p/a"), Ok(None), "what was cleared does not come back");
+    assert_eq!(state.follow("c", "p/a", value("anew", 5)), Ok(()));
+    assert_eq!(state.get("p/a"), Ok(Some(value("anew", 5))));
+    assert_eq!(
+        state.clear("c", "p/", 2).and_then(|()| state.get("c")),
+        Ok(Some(value("", 4))),
+        "nor goes the cursor back"
+    );
 }
 
 /// Every promise of the blobs.

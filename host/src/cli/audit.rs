@@ -35,7 +35,7 @@ enum AuditVerb {
     Witness(proofs::Witness),
     /// Write records, and the components that a replay needs, to a file
     Export(records::Export),
-    /// Remove the payloads of tasks that are over; events, hashes and proofs stay
+    /// Remove the payloads of tasks that are over, or all that is kept for an agent; events, hashes and proofs stay
     Purge(records::PurgeVerb),
 }
 
@@ -47,7 +47,7 @@ impl Audit {
             AuditVerb::Prove(verb) => verb.run(global).await?,
             AuditVerb::Witness(verb) => verb.run(global)?,
             AuditVerb::Export(verb) => verb.run(global)?,
-            AuditVerb::Purge(verb) => verb.run(global).await?,
+            AuditVerb::Purge(verb) => return verb.run(global).await,
             AuditVerb::Log { stream: None } => {
                 let streams = global.store()?.log.streams("")?;
                 if global.json {

@@ -21,6 +21,7 @@ mod mcp;
 mod new;
 mod order;
 mod pin;
+mod progress;
 mod proofs;
 mod receipt;
 mod records;
@@ -44,6 +45,8 @@ use clap::{Args, Command, CommandFactory, Parser, Subcommand};
 use ringfence_core::error::{Code, Error};
 use tokio::signal::unix::{SignalKind, signal};
 
+pub(crate) use self::progress::progress;
+use self::progress::{counted, shown_on, take_off};
 use crate::config::{Config, Places};
 use crate::wiring::{self, Running, Store};
 use crate::{machine, report};
@@ -303,16 +306,6 @@ pub(crate) fn operator() -> String {
         ["USER", "LOGNAME"].iter().find_map(|key| std::env::var(key).ok()).filter(|name| !name.is_empty());
     let uid = rustix::process::getuid().as_raw();
     name.map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"))
-}
-
-/// A line that shows that something is going on, on a terminal only.
-pub(crate) fn progress(message: String) -> indicatif::ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return indicatif::ProgressBar::hidden();
-    }
-    let bar = indicatif::ProgressBar::new_spinner().with_message(message);
-    bar.enable_steady_tick(std::time::Duration::from_millis(100));
-    bar
 }
 
 /// A point in time, as people read it.

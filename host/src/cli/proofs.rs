@@ -9,7 +9,7 @@ use ringfence_core::ids::StreamName;
 use serde_json::json;
 
 use super::audit::stream_of;
-use super::{Global, operator, time};
+use super::{Global, counted, operator, shown_on, take_off, time};
 use crate::proofs::{self, Trust};
 use crate::{carried, keys, show};
 
@@ -43,7 +43,10 @@ impl Verify {
         }
         let outside = self.checkpoint.iter().map(|file| Ok(read_checkpoint(file)?.note));
         let trust = Trust { key, outside: outside.collect::<Result<_, Error>>()? };
-        let verified = proofs::verify(&store, &trust)?;
+        let bar = counted("checking events".into());
+        let verified = proofs::verify(&store, &trust, &shown_on(&bar));
+        take_off(&bar);
+        let verified = verified?;
         let (streams, events, checkpoints) = (verified.streams, verified.events, verified.checkpoints);
         if global.json {
             return show::data(json!({

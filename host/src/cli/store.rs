@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use ringfence_core::error::{Code, Error};
 use serde_json::{Value, json};
 
-use super::{Global, operator, progress};
+use super::{Global, counted, operator, progress, shown_on, take_off};
 use crate::proofs::{self, Retained};
 use crate::store::{self, Compared, Finding, Index};
 use crate::text::plain_line;
@@ -124,9 +124,13 @@ async fn retain(dry_run: bool, global: &Global) -> Result<ExitCode, Error> {
 
 fn fsck(repair: bool, global: &Global) -> Result<ExitCode, Error> {
     let config = global.config()?;
-    let bar = progress("checking the store".into());
-    let checked = if repair { store::repair(&config) } else { store::check(&config).map(|all| (all, None)) };
-    bar.finish_and_clear();
+    let bar = counted("checking events and indexes".into());
+    let watch = shown_on(&bar);
+    let checked = match repair {
+        true => store::repair(&config, &watch),
+        false => store::check(&config, &watch).map(|all| (all, None)),
+    };
+    take_off(&bar);
     let (Compared { streams, events, findings }, left) = checked?;
     let is_left = |finding: &Finding| left.as_ref().is_none_or(|left| left.contains(finding));
     let wrong = left.as_ref().unwrap_or(&findings);

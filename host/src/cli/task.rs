@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 use super::order::{Ordered, read_input};
 use super::proofs::{read_in, write_out};
 use super::tasks::Tasks;
-use super::{Global, operator, progress, task_file, this_program, time, tree};
+use super::{Global, counted, operator, shown_on, take_off, task_file, this_program, time, tree};
 use crate::alive::is_alive;
+use crate::proofs::Step;
 use crate::text::plain_line;
 use crate::wiring::Store;
 use crate::{app, inbox, proofs, replay, show, wiring};
@@ -141,13 +142,15 @@ impl Submit {
             (None, None) => Vec::new(),
         };
         orders.iter().try_for_each(|order| check(&running.store, order))?;
-        let bar = progress(format!("submitting {} tasks", orders.len()));
+        let bar = counted("submitting tasks".into());
+        shown_on(&bar)(Step::Of(orders.len() as u64));
         let submitted = stream::iter(&orders)
             .map(|order| running.host.submit(order))
             .buffered(AT_ONCE)
+            .inspect(|_| bar.inc(1))
             .collect::<Vec<_>>()
             .await;
-        bar.finish_and_clear();
+        take_off(&bar);
         let word = |submitted| match submitted {
             Submitted::New => "new",
             Submitted::Known => "known",

@@ -10,7 +10,7 @@ use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::stores::{BlobStore, EventLog};
 use serde::{Deserialize, Serialize};
 
-use super::{altered, fact};
+use super::{Step, Watch, altered, fact};
 use crate::app;
 use crate::wiring::Store;
 
@@ -45,7 +45,13 @@ pub struct Exported {
 ///
 /// # Errors
 /// `R0414` if there is no such stream, `R0504` if one was altered, `R0412` if it cannot be written, and the store's.
-pub fn export(store: &Store, streams: &[StreamName], mut to: impl Write) -> Result<Exported, Error> {
+pub fn export(
+    store: &Store,
+    streams: &[StreamName],
+    mut to: impl Write,
+    watch: Watch<'_>,
+) -> Result<Exported, Error> {
+    watch(Step::Of(streams.len() as u64));
     let purged: BTreeMap<_, _> = super::verify::purges(store)?.into_iter().collect();
     let mut exported = Exported::default();
     let mut components = BTreeSet::new();
@@ -70,6 +76,7 @@ pub fn export(store: &Store, streams: &[StreamName], mut to: impl Write) -> Resu
             write(&Line::Record { event: record.event, payload })?;
             exported.records += 1;
         }
+        watch(Step::Done(1));
     }
     for digest in components {
         let Some(bytes) = store.blobs.get(&digest)? else { continue };

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod export;
+mod forget;
 mod kept;
 mod prove;
 mod purge;
@@ -23,6 +24,18 @@ pub use retain::{Retained, retain, too_old};
 pub use verify::{Trust, Verified, verify};
 
 use crate::wiring::Store;
+
+/// How far something has come, for whoever watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// There are so many in all.
+    Of(u64),
+    /// So many more are done.
+    Done(u64),
+}
+
+/// Whoever watches.
+pub type Watch<'a> = &'a (dyn Fn(Step) + Sync);
 
 /// The checkpoints in the log, each checked to be signed by this key and to follow from those before it.
 ///

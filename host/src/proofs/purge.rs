@@ -1,17 +1,20 @@
-//! Removes the payloads of tasks that are over, and the bytes of what they handed over. Their events and hashes stay, and with them
+//! Removes the payloads of tasks that are over, and the bytes of what they handed over; or all that is kept for an agent. The events and hashes stay, and with them
 //! every proof.
+
+use std::collections::HashMap;
 
 use ringfence_core::audit::{Fact, TraceId};
 use ringfence_core::error::{Code, Error};
-use ringfence_core::ids::{StreamName, TaskId};
+use ringfence_core::ids::{Agent, StreamName, TaskId};
 use ringfence_core::ring::Ring;
 use ringfence_core::stores::{Envelope, append_shared};
 use ringfence_core::units::Timestamp;
 
-use super::fact;
+use super::forget::{self, Tasks};
 use super::kept::{Named, purged_with_artifacts};
 use super::retain::old;
 use super::verify::purges;
+use super::{Step, Watch, fact};
 use crate::wiring::Store;
 
 /// What is to be purged.
@@ -21,6 +24,8 @@ pub enum Purge {
     Task(TaskId),
     /// All tasks that ended before.
     Before(Timestamp),
+    /// Everything that is kept for an agent: its tasks that are over, its memory, and what was handed over to it.
+    Agent(Agent),
 }
 
 /// What was purged.
@@ -30,28 +35,40 @@ pub struct Purged {
     pub tasks: Vec<TaskId>,
     /// How many payloads.
     pub payloads: u64,
+    /// The tasks of the agent that are not over, or were asked for by one that is not: nothing of them is gone.
+    pub left: Vec<TaskId>,
 }
 
 /// Writes down what is purged, and then does it; a purge that was interrupted is finished by the next one.
 ///
 /// # Errors
-/// `R0414` if there is no such task, `R0442` if it is not over, and the store's.
-pub async fn purge(store: &Store, what: &Purge, by: &str) -> Result<Purged, Error> {
-    let tasks = match what {
-        Purge::Task(task) => with_errands(store, task)?,
-        Purge::Before(time) => ended_before(store, *time)?,
+/// `R0414` if there is no such task or nothing is kept for such an agent, `R0442` if it is not over, and the store's.
+pub async fn purge(store: &Store, what: &Purge, by: &str, watch: Watch<'_>) -> Result<Purged, Error> {
+    let Tasks { over: tasks, mut left } = match what {
+        Purge::Task(task) => Tasks { over: with_errands(store, task)?, left: Vec::new() },
+        Purge::Before(time) => Tasks { over: ended_before(store, *time)?, left: Vec::new() },
+        Purge::Agent(agent) => forget::tasks(store, agent)?,
     };
-    let (done, with_artifacts) = (purges(store)?, purged_with_artifacts(store)?);
+    let (done, with_artifacts) =
+        (purges(store)?.into_iter().collect::<HashMap<_, _>>(), purged_with_artifacts(store)?);
+    watch(Step::Of(tasks.len() as u64));
     for task in &tasks {
         let stream = StreamName::task(task);
         let until = store.log.head(&stream)?.sequence;
-        let is_done = done.iter().any(|(purged, to)| *purged == stream && *to >= until);
+        let is_done = done.get(&stream).is_some_and(|to| *to >= until);
         if !is_done || !with_artifacts.contains(task) {
             note(store, &stream, until, Artifacts::Gone, by).await?;
         }
+        watch(Step::Done(1));
+    }
+    if let Purge::Agent(agent) = what {
+        forget::memory(store, agent, by).await?;
+        if left.is_empty() {
+            left = forget::artifacts(store, agent, by).await?;
+        }
     }
     let payloads = remove(store)?;
-    Ok(Purged { tasks, payloads })
+    Ok(Purged { tasks, payloads, left })
 }
 
 /// Leaves no trace of what is purged in the store's files.

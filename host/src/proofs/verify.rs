@@ -8,7 +8,7 @@ use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::stores::{StoreError, read_facts};
 
-use super::{alarm, altered, checkpoints};
+use super::{Step, Watch, alarm, altered, checkpoints};
 use crate::wiring::Store;
 
 /// How many events are read at once.
@@ -44,7 +44,7 @@ type Signed = HashMap<StreamName, Vec<(u64, Digest)>>;
 /// # Errors
 /// `R0504` naming the first record that is wrong, `R0521` if the log is not that of a checkpoint kept elsewhere, and the
 /// store's.
-pub fn verify(store: &Store, trust: &Trust) -> Result<Verified, Error> {
+pub fn verify(store: &Store, trust: &Trust, watch: Watch<'_>) -> Result<Verified, Error> {
     let (control, own) = (StreamName::control(), StreamName::checkpoints());
     let nothing = Expected { purged: Mutex::default(), signed: Signed::new() };
     chain(store, &control, &nothing)?;
@@ -59,7 +59,7 @@ pub fn verify(store: &Store, trust: &Trust) -> Result<Verified, Error> {
         signed.entry(leaf.stream.clone()).or_default().push((leaf.sequence, leaf.hash));
     }
     let expected = Expected { purged: Mutex::default(), signed };
-    let Seen { streams, events, .. } = side_by_side(store, &expected)?;
+    let Seen { streams, events, .. } = side_by_side(store, &expected, watch)?;
     Ok(Verified {
         streams,
         events,
@@ -184,6 +184,7 @@ fn walk(
     expected: &Expected,
     from: Option<&StreamName>,
     until: Option<&StreamName>,
+    watch: Watch<'_>,
 ) -> Result<Seen, Error> {
     let mut seen = Seen::default();
     let mut checking: Option<Checking<'_>> = None;
@@ -208,6 +209,7 @@ fn walk(
             checking.get_or_insert_with(|| Checking::new(stream, expected)).take(store, record)?;
         }
         seen.events += inside as u64;
+        watch(Step::Done(inside as u64));
         if inside < PAGE {
             checking.map_or(Ok(()), Checking::end)?;
             return Ok(seen);
@@ -217,14 +219,15 @@ fn walk(
 }
 
 /// Checks all streams, in parts on several threads. The error is that of the first stream that has one.
-fn side_by_side(store: &Store, expected: &Expected) -> Result<Seen, Error> {
+fn side_by_side(store: &Store, expected: &Expected, watch: Watch<'_>) -> Result<Seen, Error> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let borders = store.log.parts(threads)?;
     let from = std::iter::once(None).chain(borders.iter().map(Some));
     let until = borders.iter().map(Some).chain([None]);
     let parts = std::thread::scope(|scope| {
-        let walks =
-            from.zip(until).map(|(from, until)| scope.spawn(move || walk(store, expected, from, until)));
+        let walks = from
+            .zip(until)
+            .map(|(from, until)| scope.spawn(move || walk(store, expected, from, until, watch)));
         let walks: Vec<_> = walks.collect();
         walks.into_iter().map(|walk| walk.join().expect("a check does not panic")).collect::<Vec<_>>()
     });

@@ -14,6 +14,7 @@ mod events;
 mod explain;
 pub(crate) mod faults;
 mod folders;
+mod forgotten;
 mod handles;
 mod inbox;
 mod json;

@@ -52,6 +52,53 @@ fn a_pipe_gets_the_data_and_nothing_of_the_progress() {
     assert_eq!((ran.out.as_str(), ran.err.as_str()), ("Hello, Ada!\n", ""));
 }
 
+/// What comes to a terminal of 120 columns on which `ringfence` is called like this.
+fn on_a_terminal(operator: &Operator, verb: &str) -> String {
+    let mut script = operator.plain("/usr/bin/script".as_ref());
+    let line = format!("stty cols 120 rows 40; exec \"$PROGRAM\" {verb}");
+    script.args(["-qefc", &line, "/dev/null"]).stdin(Stdio::null());
+    script.env("PROGRAM", env!("CARGO_BIN_EXE_ringfence")).env("TERM", "xterm").env("SHELL", "/bin/sh");
+    let output = script.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{verb}: {said}");
+    said
+}
+
+#[test]
+fn a_terminal_is_shown_how_far_it_came_and_a_pipe_nothing_of_that() {
+    let operator = operator();
+    let tasks = |word: &str| {
+        let line = |number| format!("{{\"skill\":\"hello\",\"id\":\"t-{word}{number}\",\"input\":{ADA}}}\n");
+        operator.write("tasks.jsonl", (0..12).map(line).collect::<String>());
+    };
+    let submit = "task submit --file tasks.jsonl";
+    let look = ["audit verify", "audit export --output out.jsonl", "store fsck"];
+    let purge = "audit purge --before 2900-01-01T00:00:00Z";
+    tasks("a");
+    let said = on_a_terminal(&operator, submit);
+    assert!(said.contains("submitting tasks [") && said.contains(" 12/12"), "{said}");
+    operator.does(&["work", "--idle"]);
+    let (verified, _) = operator.json(&["audit", "verify"]);
+    let (events, streams) = (&verified["events"], &verified["streams"]);
+    let shown = [
+        vec![format!("checking events: {events}")],
+        vec!["exporting [".into(), format!(" {streams}/{streams}")],
+        vec![format!("checking events and indexes: {events}")],
+    ];
+    for (verb, shown) in look.iter().zip(shown) {
+        let said = on_a_terminal(&operator, verb);
+        assert!(shown.iter().all(|shown| said.contains(shown)), "{verb}: {shown:?} in {said}");
+    }
+    let said = on_a_terminal(&operator, purge);
+    assert!(said.contains("purging tasks [") && said.contains(" 12/12"), "{said}");
+    tasks("b");
+    for verb in [submit].iter().chain(&look).chain(&[purge]) {
+        let said = operator.say(&verb.split(' ').collect::<Vec<_>>());
+        assert_eq!((said.code, said.err.as_str()), (Some(0), ""), "{verb}");
+        assert!(!said.out.contains('\u{1b}'), "{verb}: {}", said.out);
+    }
+}
+
 #[test]
 fn the_environment_cannot_make_it_noisy_or_colourful() {
     let operator = operator();

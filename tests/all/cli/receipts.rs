@@ -62,11 +62,18 @@ fn a_receipt_holds_without_the_store_and_no_altered_byte_does() {
     assert!(!elsewhere.data.exists(), "it needs no store");
     let public = key.parse().unwrap();
     every_altered_byte_is_seen::<TaskReceipt>(&bytes, |receipt| receipt.check(&public).is_ok());
-    let wrong = String::from_utf8(bytes).unwrap().replacen("completed", "failed", 1);
+    let wrong = String::from_utf8(bytes.clone()).unwrap().replacen("completed", "failed", 1);
     elsewhere.write("receipt.json", wrong);
     elsewhere.say(&["receipt", "verify", "receipt.json", "--key", &key]).failed("R0520", 1);
     elsewhere.say(&["receipt", "verify", "nothing.json", "--key", &key]).failed("R0440", 2);
     elsewhere.say(&["receipt", "verify", "receipt.json", "--key", "nothing"]).failed("R0441", 2);
+    // Without a key that is named it is the own one's that counts; and where there is none, none is guessed.
+    assert!(operator.does(&["receipt", "verify", "receipt.json"]).starts_with("it holds"));
+    elsewhere.say(&["receipt", "verify", "receipt.json"]).failed("R0441", 2).saying("--key PUBLIC");
+    let another = Operator::new();
+    another.does(&["init"]);
+    another.write("receipt.json", &bytes);
+    another.say(&["receipt", "verify", "receipt.json"]).failed("R0520", 1);
 }
 
 #[test]

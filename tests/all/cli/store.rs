@@ -106,6 +106,69 @@ fn an_index_that_somebody_altered_is_found_and_only_mended_where_that_is_asked_f
     assert!(done.contains("t-a  completed") && done.contains("t-b  completed"), "{done}");
 }
 
+fn drop_from(operator: &Operator, kind: &str, name: &str) {
+    Connection::open(file(operator)).unwrap().execute_batch(&format!("DROP {kind} {name}")).unwrap();
+}
+
+#[test]
+fn a_table_or_an_index_that_is_gone_is_made_again_from_the_log_where_that_is_asked_for() {
+    let operator = operator();
+    operator.load("remember");
+    let keep = r#"{"action":"remember","key":"k","text":"kept"}"#;
+    operator.does(&["run", "remember", "--input", keep]);
+    let recalled = || {
+        let recall = r#"{"action":"recall","key":"k"}"#;
+        operator.does(&["run", "remember", "--input", recall]).contains("kept")
+    };
+    let all = || {
+        let mut ids = ids(&operator);
+        ids.sort();
+        (operator.does(&["task", "list"]), ids)
+    };
+    let cases: [&[&str]; 6] = [
+        &["work"],
+        &["feed"],
+        &["state"],
+        &["hosts"],
+        &["feed", "hosts", "state", "work"],
+        &["work_by_state"],
+    ];
+    for gone in cases {
+        let before = all();
+        for name in gone {
+            let kind = if *name == "work_by_state" { "INDEX" } else { "TABLE" };
+            drop_from(&operator, kind, name);
+        }
+        if gone[0] != "work_by_state" {
+            operator.say(&["tasks"]).failed("R0512", 1).saying("ringfence store fsck --repair");
+        }
+        for repaired in [false, true] {
+            let arguments = &["store", "fsck", "--repair"][..2 + usize::from(repaired)];
+            let said = operator.say(arguments);
+            assert_eq!(said.code, Some(i32::from(!repaired)), "{gone:?}: {} {}", said.out, said.err);
+            let word = if repaired { "repaired" } else { "wrong   " };
+            for name in gone {
+                assert!(said.out.contains(&format!("{word}  schema  {name}  ")), "{name} in {}", said.out);
+            }
+        }
+        operator.does(&["store", "fsck"]);
+        assert_eq!(all(), before, "{gone:?}");
+        assert!(recalled(), "{gone:?}");
+    }
+    let less = "ALTER TABLE work DROP COLUMN host";
+    Connection::open(file(&operator)).unwrap().execute_batch(less).unwrap();
+    operator.say(&["store", "fsck"]).failed("R0512", 1).saying("work: the table has other columns");
+    operator.does(&["store", "fsck", "--repair"]);
+    let done = operator.does(&["work", "--idle"]);
+    assert!(done.contains("t-a  completed") && done.contains("t-b  completed"), "{done}");
+    operator.does(&["audit", "verify"]);
+    // What is the truth itself is made by nobody.
+    for table in ["blobs", "events"] {
+        drop_from(&operator, "TABLE", table);
+        operator.say(&["store", "fsck", "--repair"]).failed("R0502", 1).saying("backup");
+    }
+}
+
 #[test]
 fn an_altered_event_is_found_and_not_mended() {
     let operator = operator();

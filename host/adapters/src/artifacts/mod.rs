@@ -174,6 +174,7 @@ impl Shelf {
         let head = self.log.head(&stream)?;
         let (had, had_bytes) = match read_facts(&*self.log, &stream, head.sequence)?.pop() {
             Some((_, Fact::ArtifactSaved { number, total_bytes, .. })) => (number, total_bytes),
+            Some((_, Fact::StreamEmptied)) => (0, 0),
             None if head.sequence == 0 => (0, 0),
             _ => return Err(StoreError::Damaged(format!("the end of {stream} is no artifact")).into()),
         };
@@ -214,7 +215,7 @@ fn failed(error: &StoreError) -> Refusal {
         StoreError::Conflict(_) => "too many others hand over artifacts to the caller",
         StoreError::Unwritable(_) => "the host's store cannot be written",
         StoreError::Locked(_) => "the host's store is locked",
-        StoreError::Damaged(_) => "the host's store is damaged",
+        StoreError::Damaged(_) | StoreError::Incomplete(_) => "the host's store is damaged",
         StoreError::Newer { .. } => "the host's store is of a newer version",
     };
     Refusal::new(RefusalKind::Failed, why)

@@ -238,6 +238,25 @@ impl StateStore for InMemoryStore {
         Ok(())
     }
 
+    fn follow(&self, cursor: &str, key: &str, next: Versioned) -> Result<(), StoreError> {
+        let mut tables = self.lock();
+        let is_before = |key: &str| tables.state.get(key).is_none_or(|there| there.revision < next.revision);
+        if is_before(cursor) && is_before(key) {
+            tables.state.insert(key.to_owned(), next);
+        }
+        Ok(())
+    }
+
+    fn clear(&self, cursor: &str, prefix: &str, until: u64) -> Result<(), StoreError> {
+        let mut tables = self.lock();
+        tables.state.retain(|key, there| !key.starts_with(prefix) || there.revision > until);
+        if tables.state.get(cursor).is_none_or(|there| there.revision < until) {
+            let next = Versioned { value: Some(Vec::new()), revision: until };
+            tables.state.insert(cursor.to_owned(), next);
+        }
+        Ok(())
+    }
+
     fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {
         let tables = self.lock();
         let from = tables.state.range(prefix.to_owned()..);

@@ -262,7 +262,7 @@ fn failed(error: StoreError) -> Refusal {
         StoreError::Conflict(_) => "too many others write to the caller's memory",
         StoreError::Unwritable(_) => "the host's store cannot be written",
         StoreError::Locked(_) => "the host's store is locked",
-        StoreError::Damaged(_) => "the host's store is damaged",
+        StoreError::Damaged(_) | StoreError::Incomplete(_) => "the host's store is damaged",
         StoreError::Newer { .. } => "the host's store is of a newer version",
     };
     Refusal::new(RefusalKind::Failed, why)

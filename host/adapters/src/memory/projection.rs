@@ -54,11 +54,14 @@ impl Projection {
                     continue;
                 };
                 let damaged = |why| StoreError::Damaged(format!("event {sequence} of {stream}: {why}"));
-                if let Fact::MemoryWritten { key, value } =
-                    serde_json::from_slice(payload).map_err(damaged)?
-                {
-                    let value = value.map(|content| content.0);
-                    self.state.advance(&state_key(agent, &key), Versioned { value, revision: sequence })?;
+                let cursor = cursor_key(agent);
+                match serde_json::from_slice(payload).map_err(damaged)? {
+                    Fact::MemoryWritten { key, value } => {
+                        let next = Versioned { value: value.map(|content| content.0), revision: sequence };
+                        self.state.follow(&cursor, &state_key(agent, &key), next)?;
+                    }
+                    Fact::StreamEmptied => self.state.clear(&cursor, &state_key(agent, ""), sequence)?,
+                    _ => {}
                 }
             }
             cursor.applied = records.last().map_or(cursor.applied, |record| record.event.sequence);

@@ -190,6 +190,36 @@ async fn the_truth_is_the_stream_and_the_projection_can_be_made_again() {
 }
 
 #[tokio::test]
+async fn a_memory_that_was_emptied_is_empty_for_every_process_and_can_be_written_anew() {
+    let store = Arc::new(InMemoryStore::new());
+    let (mut ada, mut elsewhere, mut adam) =
+        (Caller::new("ada", &store), Caller::new("ada", &store), Caller::new("ada-m", &store));
+    let megabyte = vec![b'x'; 1 << 20];
+    for number in 0..16 {
+        ada.set(&format!("k{number}"), &megabyte).await.expect("set");
+    }
+    adam.set("k", b"adam's").await.expect("set");
+    assert_eq!(kind(elsewhere.set("one more", b"x").await), RefusalKind::Invalid, "it is full");
+    let stream = StreamName::memory(&"ada".parse().expect("a name"));
+    let head = store.head(&stream).expect("a head");
+    let emptied = serde_json::to_vec(&Fact::StreamEmptied).expect("a payload");
+    store.append(records(&stream, head, [&emptied[..]])).durable().await.expect("appended");
+    assert_eq!(ada.value("k3").await, None);
+    assert_eq!(elsewhere.list("").await.expect("listed"), Vec::<String>::new());
+    assert_eq!(adam.value("k").await, Some(b"adam's".to_vec()), "another one's stays");
+    // What one that is late still says of events before.
+    let late = Versioned { value: Some(b"late".to_vec()), revision: head.sequence };
+    store.follow("memory-cursor/ada", "memory/ada/k3", late).expect("no error");
+    assert_eq!(ada.value("k3").await, None, "it does not come back");
+    let revision = elsewhere.compare_and_set("k3", 0, &megabyte).await.expect("there is none");
+    assert!(revision > head.sequence, "a revision never comes back");
+    for number in 4..19 {
+        elsewhere.set(&format!("k{number}"), &megabyte).await.expect("what was emptied does not count");
+    }
+    assert_eq!(kind(ada.set("one more", b"x").await), RefusalKind::Invalid);
+}
+
+#[tokio::test]
 async fn keys_and_values_beyond_their_limits_are_refused() {
     let mut ada = Caller::new("ada", &Arc::new(InMemoryStore::new()));
     for key in ["", "a\nb", "a\0", "\u{9b}", &"k".repeat(257)] {
@@ -252,6 +282,14 @@ impl StateStore for Counted {
 
     fn advance(&self, key: &str, next: Versioned) -> Result<(), StoreError> {
         self.store.advance(key, next)
+    }
+
+    fn follow(&self, cursor: &str, key: &str, next: Versioned) -> Result<(), StoreError> {
+        self.store.follow(cursor, key, next)
+    }
+
+    fn clear(&self, cursor: &str, prefix: &str, until: u64) -> Result<(), StoreError> {
+        self.store.clear(cursor, prefix, until)
     }
 
     fn list(&self, _: &str) -> Result<Vec<(String, u64)>, StoreError> {

@@ -27,11 +27,16 @@ pub(super) fn follow(
 
 /// Makes it anew for events whose order was not kept: as their times say, but never against the order of a stream.
 pub(super) fn rebuild(connection: &Connection) -> Result<(), StoreError> {
+    rebuild_behind(connection, 0)
+}
+
+/// The same with positions behind one: those that were given before are given to nothing else.
+pub(super) fn rebuild_behind(connection: &Connection, position: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO feed(position, stream, first, last)
-               SELECT row_number() OVER (ORDER BY at, stream, sequence), stream, sequence, sequence FROM (
+               SELECT ?1 + row_number() OVER (ORDER BY at, stream, sequence), stream, sequence, sequence FROM (
                    SELECT stream, sequence, max(time) OVER (PARTITION BY stream ORDER BY sequence) AS at FROM events
                )";
-    connection.execute(sql, []).map(drop).map_err(store_error)
+    connection.execute(sql, [position]).map(drop).map_err(store_error)
 }
 
 /// Records behind a position, each with its own.

@@ -11,6 +11,7 @@ mod purge;
 mod queue;
 mod rows;
 mod schema;
+mod state;
 #[cfg(test)]
 mod tests;
 mod work;
@@ -97,6 +98,11 @@ impl SqliteStore {
             show(key, size.map(|size| rows::from_column(size, "size")).transpose()?);
         }
         Ok(())
+    }
+
+    fn advance_behind(&self, cursor: Option<String>, key: &str, next: Versioned) -> Result<(), StoreError> {
+        let bytes = key.len() + next.value.as_ref().map_or(0, Vec::len);
+        self.do_now(bytes, |done| Job::Advance { cursor, key: key.to_owned(), next, done })
     }
 
     /// Has the writer do a job, and waits until it is durable.
@@ -265,8 +271,19 @@ impl StateStore for SqliteStore {
         if StateStore::get(self, key)?.is_some_and(|there| there.revision >= next.revision) {
             return Ok(());
         }
-        let bytes = key.len() + next.value.as_ref().map_or(0, Vec::len);
-        self.do_now(bytes, |done| Job::Advance { key: key.to_owned(), next, done })
+        self.advance_behind(None, key, next)
+    }
+
+    fn follow(&self, cursor: &str, key: &str, next: Versioned) -> Result<(), StoreError> {
+        if StateStore::get(self, key)?.is_some_and(|there| there.revision >= next.revision) {
+            return Ok(());
+        }
+        self.advance_behind(Some(cursor.to_owned()), key, next)
+    }
+
+    fn clear(&self, cursor: &str, prefix: &str, until: u64) -> Result<(), StoreError> {
+        let (cursor, prefix) = (cursor.to_owned(), prefix.to_owned());
+        self.do_now(prefix.len(), |done| Job::Clear { cursor, prefix, until, done })
     }
 
     fn list(&self, prefix: &str) -> Result<Vec<(String, u64)>, StoreError> {

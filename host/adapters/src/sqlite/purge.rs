@@ -9,6 +9,7 @@ use ringfence_core::stores::{Blobs, StoreError};
 use rusqlite::{Connection, params};
 
 use super::error::store_error;
+use super::hygiene::forget;
 use super::{rows, schema};
 
 /// What else is kept, and what goes.
@@ -73,6 +74,7 @@ fn remove(
         let sql =
             "UPDATE events SET payload = NULL WHERE stream = ? AND sequence <= ? AND payload IS NOT NULL";
         gone += connection.execute(sql, row).map_err(store_error)? as u64;
+        forget(connection, stream, *until)?;
     }
     let Blobs { kept, gone: others } = blobs()?;
     for hash in others {

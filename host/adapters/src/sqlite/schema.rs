@@ -75,6 +75,13 @@ pub(super) const DELAYS: &str = "
 
 /// The connection that writes. It makes the file if there is none.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open_with_log(path)?;
+    check_tables(&connection, SCHEMA)?;
+    Ok(connection)
+}
+
+/// The same of a file in which the log is there, whatever is missing beside it.
+pub(super) fn open_with_log(path: &Path) -> Result<Connection, StoreError> {
     check_not_cut_off(path)?;
     create(path)?;
     let began = Instant::now();
@@ -163,7 +170,7 @@ fn prepare(path: &Path) -> Result<Connection, StoreError> {
         migrate(&connection, Last::Commit)?;
     }
     check_pages(&connection)?;
-    check_tables(&connection, SCHEMA)?;
+    check_first_tables(&connection, SCHEMA, LOG)?;
     Ok(connection)
 }
 
@@ -239,8 +246,14 @@ pub(super) fn check_every_page(connection: &Connection) -> Result<(), StoreError
     if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
 }
 
+/// How many tables hold the log and what lies under hashes; the others are made from them.
+const LOG: usize = 2;
+
 pub(super) fn check_tables(connection: &Connection, version: i64) -> Result<(), StoreError> {
-    let known = if version < 2 { 3 } else { 6 };
+    check_first_tables(connection, version, if version < 2 { 3 } else { 6 })
+}
+
+fn check_first_tables(connection: &Connection, version: i64, known: usize) -> Result<(), StoreError> {
     let work = match version {
         ..3 => "SELECT task, state, host, since FROM work",
         _ => "SELECT task, state, host, since, given_back, due FROM work",
@@ -253,8 +266,9 @@ pub(super) fn check_tables(connection: &Connection, version: i64) -> Result<(), 
         "SELECT id, beats FROM hosts",
         "SELECT position, stream, first, last FROM feed",
     ];
-    for sql in &tables[..known] {
+    for (place, sql) in tables[..known].iter().enumerate() {
         let missing = |why: rusqlite::Error| match store_error(why) {
+            StoreError::Damaged(why) if place >= LOG => StoreError::Incomplete(why),
             StoreError::Damaged(why) => StoreError::Damaged(format!("a table is missing: {why}")),
             other => other,
         };

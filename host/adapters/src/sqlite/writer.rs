@@ -8,11 +8,11 @@ use futures::channel::oneshot;
 use ringfence_core::audit::{Head, Record};
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::stores::{StoreError, Versioned};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 
 use super::error::store_error;
 use super::queue::Queue;
-use super::{feed, rows, work};
+use super::{feed, rows, state, work};
 use crate::batch;
 
 /// How many streams' ends are remembered.
@@ -29,7 +29,9 @@ pub(super) enum Job {
     /// Bytes under their hash.
     Put { digest: Digest, bytes: Vec<u8>, done: mpsc::Sender<Done> },
     /// A projection's next value.
-    Advance { key: String, next: Versioned, done: mpsc::Sender<Done> },
+    Advance { cursor: Option<String>, key: String, next: Versioned, done: mpsc::Sender<Done> },
+    /// What a projection has no more.
+    Clear { cursor: String, prefix: String, until: u64, done: mpsc::Sender<Done> },
     /// A host's heart beats.
     Beat { host: String, done: mpsc::Sender<Done> },
     /// Something that a test does to the connection.
@@ -42,9 +44,10 @@ impl Job {
         // Whoever no longer listens has no need to know.
         match self {
             Self::Append { done, .. } => drop(done.send(result)),
-            Self::Put { done, .. } | Self::Advance { done, .. } | Self::Beat { done, .. } => {
-                drop(done.send(result));
-            }
+            Self::Put { done, .. }
+            | Self::Advance { done, .. }
+            | Self::Clear { done, .. }
+            | Self::Beat { done, .. } => drop(done.send(result)),
             #[cfg(test)]
             Self::Disturb { done, .. } => drop(done.send(result)),
         }
@@ -146,7 +149,12 @@ impl Writer {
         match job {
             Job::Append { records, .. } => self.append(records),
             Job::Put { digest, bytes, .. } => rows::insert_blob(&self.connection, digest, bytes),
-            Job::Advance { key, next, .. } => self.advance(key, next),
+            Job::Advance { cursor, key, next, .. } => {
+                state::advance(&self.connection, cursor.as_deref(), key, next)
+            }
+            Job::Clear { cursor, prefix, until, .. } => {
+                state::clear(&self.connection, cursor, prefix, *until)
+            }
             Job::Beat { host, .. } => work::beat(&self.connection, host),
             #[cfg(test)]
             Job::Disturb { how, .. } => {
@@ -173,14 +181,5 @@ impl Writer {
         feed::follow(&self.connection, stream, head.sequence + 1, next.sequence)?;
         self.heads.insert(stream.clone(), next);
         Ok(())
-    }
-
-    fn advance(&self, key: &str, next: &Versioned) -> Result<(), StoreError> {
-        let sql = "INSERT INTO state(key, value, revision) VALUES (?, ?, ?)
-                   ON CONFLICT(key) DO UPDATE SET value = excluded.value, revision = excluded.revision
-                   WHERE excluded.revision > revision";
-        let mut statement = self.connection.prepare_cached(sql).map_err(store_error)?;
-        let row = params![key, next.value, rows::to_column(next.revision)?];
-        statement.execute(row).map(drop).map_err(store_error)
     }
 }

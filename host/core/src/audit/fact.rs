@@ -244,6 +244,10 @@ pub enum Fact {
     /// A value in an agent's memory was written; no value: it was deleted.
     #[serde(rename = "memory.written")]
     MemoryWritten { key: String, value: Option<Content> },
+    /// What stood in this stream before counts no more: an agent's memory is empty from here on, or nothing is counted of what
+    /// was handed over to it. The payloads before are about to be purged.
+    #[serde(rename = "stream.emptied")]
+    StreamEmptied,
     /// A task handed over an artifact: which skill's task, what, and how many its caller has had with it, of how many
     /// bytes in all.
     #[serde(rename = "artifact.saved")]
@@ -451,6 +455,7 @@ impl Fact {
             Self::SkillRestored { .. } => "skill.restored",
             Self::KillOrdered { .. } => "kill.ordered",
             Self::MemoryWritten { .. } => "memory.written",
+            Self::StreamEmptied => "stream.emptied",
             Self::ArtifactSaved { .. } => "artifact.saved",
             Self::ToolAccepted { .. } => "tool.accepted",
             Self::CheckpointSigned { .. } => "checkpoint.signed",

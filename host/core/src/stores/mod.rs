@@ -39,6 +39,9 @@ pub enum StoreError {
         /// The newest that this Ringfence knows.
         known: i64,
     },
+    /// Something beside the log is missing that can be made from it again.
+    #[error("a part of it is missing: {0}")]
+    Incomplete(String),
 }
 
 impl From<StoreError> for Error {
@@ -54,6 +57,9 @@ impl From<StoreError> for Error {
                 Code::R0534,
                 "use that newer version, or another folder (--data); nothing in the store was touched",
             ),
+            StoreError::Incomplete(_) => {
+                (Code::R0512, "make it again from the log: ringfence store fsck --repair")
+            }
         };
         Self::new(code, code.title()).because(error).hint(hint)
     }
@@ -185,6 +191,19 @@ pub trait StateStore: Send + Sync {
     /// # Errors
     /// Why it cannot be written.
     fn advance(&self, key: &str, next: Versioned) -> Result<(), StoreError>;
+
+    /// The same for what an event says, whose sequence is the revision, unless `cursor` has this revision or a later one: the
+    /// event was followed then, and what it said may have been cleared since.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    fn follow(&self, cursor: &str, key: &str, next: Versioned) -> Result<(), StoreError>;
+
+    /// Removes what was written under keys with this prefix up to and with a revision, and advances `cursor` to it, at once.
+    ///
+    /// # Errors
+    /// Why it is all still there.
+    fn clear(&self, cursor: &str, prefix: &str, until: u64) -> Result<(), StoreError>;
 
     /// Keys (that are not deleted) with this prefix, in order, each with the size of its value in bytes.
     ///

@@ -10,9 +10,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::chain::{self, Walked, walk};
 use super::feed::{ByStream, Plan, crooked};
-use super::{feed, memory};
+use super::{feed, memory, shape};
 use crate::sqlite::error::store_error;
-use crate::sqlite::{rows, schema, work};
+use crate::sqlite::schema::{self, SCHEMA};
+use crate::sqlite::{rows, work};
 
 /// How many tasks are mended in one transaction: hosts wait for no longer.
 const AT_ONCE: usize = 500;
@@ -22,6 +23,8 @@ const AT_ONCE: usize = 500;
 pub enum Index {
     /// The log itself. It cannot be mended.
     Chain,
+    /// Which tables and SQL indexes there are beside it.
+    Schema,
     /// The tasks that are not over.
     Work,
     /// The order of commits.
@@ -34,6 +37,7 @@ impl fmt::Display for Index {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Chain => "chain",
+            Self::Schema => "schema",
             Self::Work => "work",
             Self::Feed => "feed",
             Self::Memory => "memory",
@@ -46,7 +50,7 @@ impl fmt::Display for Index {
 pub struct Finding {
     /// Where.
     pub index: Index,
-    /// Of which stream; not always the name of one that is there.
+    /// Of which stream; not always the name of one that is there. Of the schema: which table or SQL index.
     pub stream: String,
     /// What is wrong.
     pub why: String,
@@ -70,21 +74,33 @@ pub struct Check {
 }
 
 impl Check {
-    /// Opens the file, as a host would.
+    /// Opens the file, as a host would, but also where something beside the log is missing.
     ///
     /// # Errors
     /// As [`crate::sqlite::SqliteStore::open`].
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { connection: schema::open_writer(path)? })
+        Ok(Self { connection: schema::open_with_log(path)? })
     }
 
-    /// Compares all of it as it is at one moment. Whoever writes meanwhile goes on writing.
+    /// Compares all of it as it is at one moment. Whoever writes meanwhile goes on writing. Where a table is missing, nothing is
+    /// held against the log but the log itself.
     ///
     /// # Errors
     /// Why it cannot be read.
     pub fn compare(&self) -> Result<Compared, StoreError> {
+        self.compare_watched(&|_| {})
+    }
+
+    /// The same, and says with each stream how many events more were looked at.
+    ///
+    /// # Errors
+    /// As [`Self::compare`].
+    pub fn compare_watched(&self, looked_at: &dyn Fn(u64)) -> Result<Compared, StoreError> {
         let moment = self.connection.unchecked_transaction().map_err(store_error)?;
-        let mut compared = Compared::default();
+        let mut compared = Compared { findings: shape::compare(&moment)?, ..Compared::default() };
+        if let Err(StoreError::Incomplete(_)) = schema::check_tables(&moment, SCHEMA) {
+            return chains(&moment, compared, looked_at);
+        }
         let mut find = |index, stream: &str, why| {
             compared.findings.push(Finding { index, stream: stream.to_owned(), why });
         };
@@ -98,6 +114,7 @@ impl Check {
             let Walked { head, broken, work, kept } = walk(&moment, &stream, &control)?;
             compared.streams += 1;
             compared.events += head;
+            looked_at(head);
             let mut own = Vec::new();
             while let Some((other, rows)) = batches.up_to(Some(name))? {
                 match other == name {
@@ -144,6 +161,9 @@ impl Check {
             let found = findings.iter().filter(move |finding| finding.index == index);
             found.map(|finding| finding.stream.clone())
         };
+        if of(Index::Schema).next().is_some() {
+            self.write(shape::repair)?;
+        }
         for tasks in of(Index::Work).collect::<Vec<_>>().chunks(AT_ONCE) {
             self.write(|connection| tasks.iter().try_for_each(|stream| repair_work(connection, stream)))?;
         }
@@ -164,6 +184,25 @@ impl Check {
         work(&transaction)?;
         transaction.commit().map_err(store_error)
     }
+}
+
+/// Walks over the log alone.
+fn chains(
+    connection: &Connection,
+    mut compared: Compared,
+    looked_at: &dyn Fn(u64),
+) -> Result<Compared, StoreError> {
+    let (control, mut behind) = (chain::control(connection)?, String::new());
+    while let Some(stream) = rows::next_stream(connection, &behind)? {
+        let Walked { head, broken, .. } = walk(connection, &stream, &control)?;
+        compared.streams += 1;
+        compared.events += head;
+        looked_at(head);
+        stream.as_str().clone_into(&mut behind);
+        let found = broken.map(|why| Finding { index: Index::Chain, stream: behind.clone(), why });
+        compared.findings.extend(found);
+    }
+    Ok(compared)
 }
 
 /// How the index differs from how a task stands.

@@ -4,24 +4,34 @@ use std::collections::BTreeMap;
 
 use ringfence_core::audit::{Fact, Record};
 use ringfence_core::ids::{Digest, StreamName};
-use ringfence_core::stores::StoreError;
-use rusqlite::{Connection, OptionalExtension, params};
+use ringfence_core::stores::{StoreError, Versioned};
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::sqlite::error::store_error;
-use crate::sqlite::rows;
+use crate::sqlite::{rows, state};
 
 /// Which event wrote each key last, and the hash of its value; `None` where it was deleted.
 #[derive(Default)]
-pub(super) struct Kept(BTreeMap<String, (u64, Option<Digest>)>);
+pub(super) struct Kept {
+    keys: BTreeMap<String, (u64, Option<Digest>)>,
+    /// The event at which all was emptied last.
+    emptied: u64,
+}
 
 impl Kept {
-    /// Follows a record, if it wrote to memory.
+    /// Follows a record, if it says something of memory.
     pub(super) fn follow(&mut self, record: &Record) {
+        let sequence = record.event.sequence;
         if let Some((key, value)) = written(record) {
-            self.0.insert(key, (record.event.sequence, value.map(|value| Digest::of(&value))));
+            self.keys.insert(key, (sequence, value.map(|value| Digest::of(&value))));
+        } else if record.event.kind == EMPTIED {
+            *self = Self { keys: BTreeMap::new(), emptied: sequence };
         }
     }
 }
+
+/// The kind of the event behind which nothing counts that stood before.
+const EMPTIED: &str = Fact::StreamEmptied.kind();
 
 fn written(record: &Record) -> Option<(String, Option<Vec<u8>>)> {
     if record.event.kind != "memory.written" {
@@ -44,7 +54,8 @@ pub(super) fn compare(
     let sql = "SELECT revision FROM state WHERE key = ?";
     let applied = connection.query_row(sql, [format!("memory-cursor/{agent}")], |row| row.get::<_, i64>(0));
     let applied = applied.optional().map_err(store_error)?.unwrap_or(0);
-    let mut left = kept.0.clone();
+    let emptied = rows::to_column(kept.emptied)?;
+    let mut left = kept.keys.clone();
     let prefix = format!("memory/{agent}/");
     let sql = "SELECT key, value, revision FROM state WHERE key >= ? ORDER BY key";
     let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
@@ -52,11 +63,14 @@ pub(super) fn compare(
     while let Some(row) = found.next().map_err(store_error)? {
         let key: String = row.get(0).map_err(store_error)?;
         let Some(own) = key.strip_prefix(&prefix) else { break };
-        let Some((sequence, digest)) = left.remove(own) else {
-            return Ok(Some(format!("no event wrote the key {own:?}")));
-        };
         let (value, revision): (Option<Vec<u8>>, i64) =
             (row.get(1).map_err(store_error)?, row.get(2).map_err(store_error)?);
+        let Some((sequence, digest)) = left.remove(own) else {
+            if applied < emptied && revision < emptied {
+                continue;
+            }
+            return Ok(Some(format!("no event wrote the key {own:?}")));
+        };
         let sequence = rows::to_column(sequence)?;
         let is_behind = revision < sequence && applied < sequence;
         if !is_behind && (revision != sequence || value.map(|value| Digest::of(&value)) != digest) {
@@ -91,25 +105,35 @@ pub(super) fn invented(connection: &Connection) -> Result<Vec<StreamName>, Store
 /// Writes a caller's keys anew from the stream.
 pub(super) fn repair(connection: &Connection, stream: &StreamName) -> Result<(), StoreError> {
     let Some(agent) = stream.as_str().strip_prefix("memory/") else { return Ok(()) };
-    let prefix = format!("memory/{agent}/");
+    let (cursor, prefix) = (format!("memory-cursor/{agent}"), format!("memory/{agent}/"));
     // A slash is followed by a zero.
     let behind = format!("memory/{agent}0");
     let sql = "DELETE FROM state WHERE key >= ? AND key < ?";
     connection.execute(sql, [&prefix, &behind]).map_err(store_error)?;
-    let sql = "INSERT OR REPLACE INTO state(key, value, revision) VALUES (?, ?, ?)";
-    let mut write = connection.prepare(sql).map_err(store_error)?;
     let mut sequence = 0;
     loop {
         let page = rows::read(connection, stream, sequence + 1, 64)?;
         for record in &page {
             sequence = record.event.sequence;
             if let Some((key, value)) = written(record) {
-                let row = params![format!("{prefix}{key}"), value, rows::to_column(sequence)?];
-                write.execute(row).map_err(store_error)?;
+                let next = Versioned { value, revision: sequence };
+                state::advance(connection, None, &format!("{prefix}{key}"), &next)?;
+            } else if record.event.kind == EMPTIED {
+                state::clear(connection, &cursor, &prefix, sequence)?;
             }
         }
         if page.len() < 64 {
             return Ok(());
         }
     }
+}
+
+/// Leaves nothing of what a caller's events up to one wrote.
+pub(in crate::sqlite) fn forget(
+    connection: &Connection,
+    stream: &StreamName,
+    until: u64,
+) -> Result<(), StoreError> {
+    let Some(agent) = stream.as_str().strip_prefix("memory/") else { return Ok(()) };
+    state::clear(connection, &format!("memory-cursor/{agent}"), &format!("memory/{agent}/"), until)
 }

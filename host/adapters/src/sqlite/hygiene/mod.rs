@@ -6,6 +6,7 @@ mod chain;
 mod check;
 mod feed;
 mod memory;
+mod shape;
 
 use std::path::Path;
 
@@ -14,6 +15,8 @@ use ringfence_core::stores::StoreError;
 use super::error::store_error;
 use super::look::StoreLook;
 use super::schema::{self, Last, SCHEMA};
+
+pub(super) use self::memory::forget;
 
 pub use self::check::{Check, Compared, Finding, Index};
 

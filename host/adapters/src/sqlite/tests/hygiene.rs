@@ -169,8 +169,14 @@ async fn a_migration_of_a_damaged_or_newer_store_is_refused() {
     let folder = Folder::new();
     assert_eq!(folder.open().disturb("DROP TABLE feed"), Ok(()));
     for done in [migrate(&folder.file()), try_migration(&folder.file())] {
+        assert!(matches!(done, Err(StoreError::Incomplete(_))), "{done:?}");
+    }
+    let folder = Folder::new();
+    assert_eq!(folder.open().disturb("DROP TABLE blobs"), Ok(()));
+    for done in [migrate(&folder.file()), try_migration(&folder.file())] {
         assert!(matches!(done, Err(StoreError::Damaged(_))), "{done:?}");
     }
+    assert!(matches!(Check::open(&folder.file()), Err(StoreError::Damaged(_))), "it is in no log");
     let folder = Folder::new();
     let newer = SCHEMA + 1;
     assert_eq!(folder.open().disturb(&format!("PRAGMA user_version = {newer}")), Ok(()));
@@ -334,6 +340,38 @@ async fn what_callers_keep_is_held_against_the_events_that_wrote_it() {
         assert_eq!(kept, Ok(Some(Versioned { value: Some(b"three".to_vec()), revision: 4 })), "{how}");
         assert_eq!(store.list("memory/").map(|keys| keys.len()), Ok(1), "{how}");
     }
+    // Emptied, it may be behind that too; and nothing comes back by a repair.
+    writer.append(&Fact::StreamEmptied);
+    assert_eq!(writer.flush().await, Ok(()));
+    assert_eq!(found(), [], "nobody has looked since");
+    let why = String::new();
+    let wrong = Finding { index: Index::Memory, stream: "memory/ada".into(), why };
+    assert_eq!(check.repair(&[wrong]), Ok(()));
+    assert_eq!((found(), store.list("memory/")), (vec![], Ok(vec![])));
+    let late = Versioned { value: Some(b"late".to_vec()), revision: 4 };
+    assert_eq!(store.follow("memory-cursor/ada", "memory/ada/b", late), Ok(()));
+    assert_eq!((found(), store.list("memory/")), (vec![], Ok(vec![])), "nor by one that is late");
+    assert_eq!(store.disturb("INSERT INTO state VALUES ('memory/ada/b', x'00', 4)"), Ok(()));
+    assert!(found()[0].why.contains("no event wrote the key"), "{:?}", found());
+}
+
+#[tokio::test]
+async fn a_feed_that_is_gone_is_made_again_behind_all_that_readers_have_seen() {
+    let folder = Folder::new();
+    let store = Arc::new(folder.open());
+    submit(&store, "t-a").await;
+    submit(&store, "t-b").await;
+    assert_eq!(store.disturb("DROP TABLE feed"), Ok(()));
+    let check = Check::open(&folder.file()).expect("it opens");
+    let found = check.compare().expect("compared");
+    let missing = Finding { index: Index::Schema, stream: "feed".into(), why: "the table is missing".into() };
+    assert_eq!((found.findings.as_slice(), found.streams, found.events), (&[missing][..], 2, 4));
+    assert_eq!(check.repair(&found.findings), Ok(()));
+    assert_eq!(check.compare().map(|compared| compared.findings), Ok(vec![]));
+    let expected = ["task/t-a/1", "task/t-a/2", "task/t-b/1", "task/t-b/2"].map(str::to_owned);
+    assert_eq!(places(&store), (5..).zip(expected).collect::<Vec<_>>(), "nobody misses any of them");
+    submit(&store, "t-c").await;
+    assert_eq!(places(&store).last(), Some(&(10, "task/t-c/2".to_owned())), "and it goes on");
 }
 
 #[tokio::test]
