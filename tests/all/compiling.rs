@@ -8,6 +8,7 @@ use ringfence_adapters::in_memory::InMemoryStore;
 use ringfence_core::error::{Code, Error, Exit};
 use ringfence_engine::{Compiler, Settings, WasmSandbox};
 
+use crate::corpus::is_finished;
 use crate::harness::World;
 
 /// A megabyte on standard error, which is more than any pipe holds.
@@ -38,9 +39,7 @@ fn assert_does_not_compile(world: &World, code: Code, asked: usize) -> Error {
     world.assert_unharmed();
     let left = fs::read_dir(world.running.store.data.join("cache")).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    let kept =
-        |name: &String| name.ends_with(".cwasm") || name.ends_with(".refused") || name == "at-work.lock";
-    assert!(left.iter().all(kept), "{left:?}");
+    assert!(left.iter().all(|name| is_finished(name)), "{left:?}");
     error
 }
 

@@ -21,7 +21,7 @@ use crate::attacks::children;
 use crate::harness::{World, limited};
 use crate::models;
 use crate::servers::{ModelServer, stream_openai};
-use crate::validators::{ended, giving, how, judged_badly, judges, replays};
+use crate::validators::{assert_replays, ended, giving, how, judged_badly, judges};
 
 /// A log that takes so many more events of tasks, and then says of all that they went well.
 struct Dying {
@@ -88,7 +88,7 @@ fn wherever_a_host_is_lost_each_verdict_is_had_once_and_paid_once() {
             assert_eq!(ends, (1, 1), "{lost_after}: it judged once");
             assert_eq!(ended(&world, judge).status, Status::Completed);
         }
-        replays(&world, &emitted);
+        assert_replays(&world, &emitted);
     }
     world.assert_unharmed();
 }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{World, limited};
 use crate::lost::dying;
-use crate::validators::replays;
+use crate::validators::assert_replays;
 
 /// A clock that moves by what is waited alone, and says what was.
 #[derive(Default)]
@@ -115,7 +115,7 @@ pub(crate) fn friend_comes_around() {
     });
     assert_eq!(waits.collect::<Vec<_>>(), [100, 200, 400]);
     assert!(emitted.outcome.used.wall_ms >= 700, "to wait takes of its time: {:?}", emitted.outcome.used);
-    replays(&world, &emitted);
+    assert_replays(&world, &emitted);
     world.assert_unharmed();
 }
 

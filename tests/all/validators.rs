@@ -52,7 +52,7 @@ pub(crate) fn ended(world: &World, task: &TaskId) -> ringfence_core::audit::Outc
 }
 
 /// The fuel of all attempts of the task itself.
-pub(crate) fn replays(world: &World, emitted: &Emitted) -> u64 {
+pub(crate) fn assert_replays(world: &World, emitted: &Emitted) -> u64 {
     world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap().fuel
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn check_invoice() {
         panic!("there is a second attempt");
     };
     assert_eq!(violations[0].path, "/total", "what was found goes to the next attempt");
-    replays(&world, &emitted);
+    assert_replays(&world, &emitted);
     world.assert_unharmed();
 }
 
@@ -112,7 +112,7 @@ fn an_output_that_is_too_deep_for_its_validator_is_a_violation_like_any_other() 
     let wrong = &outcome.violations[0];
     assert_eq!(wrong.rule, "validator:attack-judges-badly");
     assert!(wrong.message.contains("nested"), "{wrong:?}");
-    replays(&world, &emitted);
+    assert_replays(&world, &emitted);
 }
 
 #[test]
@@ -133,7 +133,7 @@ pub(crate) fn friend_gives_what_it_is_told() {
         assert!(only.is_some_and(|only| only.iter().next().is_none()), "no power at all");
         spent += ended(&world, judge).used.fuel;
     }
-    let own = replays(&world, &emitted);
+    let own = assert_replays(&world, &emitted);
     assert!(spent > 0 && own > 0);
     assert_eq!(emitted.outcome.used.fuel, own + spent, "all of it is the task's fuel");
     // The ring is the least privileged one, whatever the caller's is.
@@ -178,13 +178,13 @@ pub(crate) fn attack_judges_badly() {
         let order = giving(&world, &self::how(how), &self::how("accepts"));
         let emitted = assert_attack_fails(&world, order, &expected);
         assert_unjudged(&world, &emitted, says);
-        replays(&world, &emitted);
+        assert_replays(&world, &emitted);
     }
     let flood = world.run(giving(&world, &how("floods"), &how("floods")));
     assert_eq!(flood.outcome.error.as_ref().map(|error| error.code), Some(Code::R0302));
     assert_eq!(flood.outcome.violations.len(), 32, "as many as of any rule");
     assert!(flood.outcome.violations.iter().all(|one| one.message.len() < 600));
-    replays(&world, &flood);
+    assert_replays(&world, &flood);
     world.assert_unharmed();
 }
 
@@ -195,7 +195,7 @@ fn a_validator_that_spins_uses_up_the_tasks_own_fuel_and_its_time() {
     let emitted = world.run(order);
     assert_unjudged(&world, &emitted, "limit of fuel");
     assert_eq!(emitted.outcome.used.fuel, 50_000_000);
-    replays(&world, &emitted);
+    assert_replays(&world, &emitted);
     // What is left of the task's time is all that it has.
     let order = giving(&world, &how("spins"), &how("accepts"));
     let emitted = world.run(limited(order, &[(Limit::Fuel, u64::MAX >> 1), (Limit::WallMs, 300)]));
@@ -203,7 +203,7 @@ fn a_validator_that_spins_uses_up_the_tasks_own_fuel_and_its_time() {
     assert!(emitted.outcome.used.wall_ms < 3_000, "{:?}", emitted.outcome.used);
     // Where the skill has left none, it is its own limit that was reached.
     let own = world.run(giving(&world, &how("accepts"), &how("")));
-    let fuel = replays(&world, &own);
+    let fuel = assert_replays(&world, &own);
     let emitted = world.run(limited(giving(&world, &how("accepts"), &how("")), &[(Limit::Fuel, fuel)]));
     let limit = emitted.outcome.limit.map(|hit| hit.name);
     assert_eq!(
@@ -213,7 +213,7 @@ fn a_validator_that_spins_uses_up_the_tasks_own_fuel_and_its_time() {
         emitted.outcome
     );
     assert_eq!(emitted.outcome.blame, Some(Blame::Skill));
-    replays(&world, &emitted);
+    assert_replays(&world, &emitted);
     world.assert_unharmed();
 }
 
@@ -279,7 +279,7 @@ fn only_what_keeps_the_schema_and_the_rules_is_judged_and_nobody_judges_the_judg
     let emitted = world.run(giving(&world, &json!({}), &json!({})));
     assert_eq!(emitted.outcome.violations[0].rule, "rule:required");
     assert_eq!(judges(&world, &emitted.task), [], "it did not come to that");
-    replays(&world, &emitted);
+    assert_replays(&world, &emitted);
     let emitted = world.run(giving(&world, &how("accepts"), &how("")));
     assert_eq!(emitted.outcome.status, Status::Completed, "{:?}", emitted.outcome);
     let judges = judges(&world, &emitted.task);
@@ -294,7 +294,7 @@ fn only_what_keeps_the_schema_and_the_rules_is_judged_and_nobody_judges_the_judg
 fn a_skill_that_leaves_too_little_for_its_validator_has_reached_its_limit() {
     let world = judged_badly();
     let whole = world.run(giving(&world, &how("accepts"), &how("")));
-    let own = replays(&world, &whole);
+    let own = assert_replays(&world, &whole);
     let judging = whole.outcome.used.fuel - own;
     let assert_starved = |emitted: &Emitted, name: Limit, used: std::ops::Range<u64>, allowed: u64| {
         let outcome = &emitted.outcome;
@@ -308,7 +308,7 @@ fn a_skill_that_leaves_too_little_for_its_validator_has_reached_its_limit() {
         let causes = error.causes.join("; ");
         assert!(causes.contains(&format!("{} of {allowed} used", hit.used)), "{causes}");
         assert!(causes.contains("too little for its validator `attack-judges-badly@0.1.0`"), "{causes}");
-        replays(&world, emitted);
+        assert_replays(&world, emitted);
     };
     let allowed = own + own / 2;
     assert!(judging > own / 2, "it is the skill that uses the larger part: {own}, {judging}");
@@ -333,7 +333,7 @@ fn a_verdict_that_an_earlier_attempt_had_is_not_paid_again() {
     let spent = ended(&world, judge).used.fuel;
     assert_eq!(
         emitted.outcome.used.fuel,
-        replays(&world, &emitted) + spent,
+        assert_replays(&world, &emitted) + spent,
         "both attempts, and one verdict"
     );
     world.assert_unharmed();

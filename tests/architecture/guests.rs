@@ -15,12 +15,13 @@ const SERVES: [&str; 1] = ["assert_unharmed"];
 const REPLAYS: [&str; 1] = ["replay"];
 
 /// Attacks that are more than one run, which is why their tests assert outcome and events by themselves.
-const BY_HAND: [(&str, &str); 7] = [
+const BY_HAND: [(&str, &str); 8] = [
     ("attack_clock_takes_a_fingerprint", "its runs are held against each other, on two hosts"),
     ("attack_files_keeps_what_was_revoked", "the policy changes in the middle of the run"),
     ("attack_files_races_a_link", "who wins is another each time, and so is the number of events"),
     ("attack_http_changes_what_was_approved", "it is suspended, and goes on after a decision"),
     ("attack_http_spends_an_approval_twice", "it is suspended three times, and goes on after each decision"),
+    ("attack_skills_takes_every_sandbox", "others run beside it, and it ends when they are done"),
     ("attack_skills_tries_what_it_was_told", "how often it tries follows from what it was told"),
     ("attack_model_spends_without_end", "how far each of sixteen questions got is another each time"),
 ];

@@ -58,7 +58,8 @@ fn check_files(cache: &Path, key: &[u8; 32]) -> Finding {
 
 fn newest(cache: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(cache).into_iter().flatten().flatten().map(|entry| entry.path());
-    let sealed = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "cwasm" || kind == "refused");
+    let kinds = ["cwasm", "refused", "took"];
+    let sealed = |path: &PathBuf| path.extension().is_some_and(|kind| kinds.iter().any(|one| kind == *one));
     let dated = |path: PathBuf| Some((fs::metadata(&path).ok()?.modified().ok()?, path));
     let mut files: Vec<_> = entries.filter(sealed).filter_map(dated).collect();
     files.sort_unstable_by(|a, b| b.cmp(a));

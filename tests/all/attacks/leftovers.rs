@@ -70,7 +70,9 @@ pub(crate) fn attack_clock_takes_a_fingerprint() {
         assert_ne!(other["began"], seen[0]["began"], "each has a time of its own");
     }
     assert_eq!(seen[0]["system"][0], "[]", "it has no environment");
-    worlds.iter().for_each(World::assert_unharmed);
+    for world in &worlds {
+        world.assert_unharmed();
+    }
 }
 
 #[test]

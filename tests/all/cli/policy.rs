@@ -227,6 +227,7 @@ fn every_key_that_is_known_stands_in_the_file_that_init_writes() {
         ("[artifacts]\nzzz = 1", "artifacts"),
         ("[retention]\nzzz = 1", "retention"),
         ("[audit]\nzzz = 1", "audit"),
+        ("[registry]\nzzz = 1", "registry"),
         ("[approval]\nzzz = 1", "approval"),
         ("[http]\nzzz = 1", "http"),
         ("[secret.a]\nzzz = 1", "secret/*"),

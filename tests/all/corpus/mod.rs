@@ -114,6 +114,11 @@ fn is_the_hosts(code: Code) -> bool {
     code == "R0001" || code == "R0412" || code.starts_with("R05")
 }
 
+/// Whether a file of the cache is one that stays there.
+pub(crate) fn is_finished(name: &str) -> bool {
+    [".cwasm", ".refused", ".took"].iter().any(|kind| name.ends_with(kind)) || name == "at-work.lock"
+}
+
 /// In the data folder is what a host always has there, in the cache what is finished, in the store what was loaded.
 fn assert_nothing_is_left(world: &World, loaded: usize) {
     let data = &world.running.store.data;
@@ -128,9 +133,8 @@ fn assert_nothing_is_left(world: &World, loaded: usize) {
     let usual = names(&fresh.running.store.data);
     let unusual: Vec<_> = names(data).into_iter().filter(|name| !usual.contains(name)).collect();
     assert_eq!(unusual, [""; 0], "beside {usual:?}");
-    let finished =
-        |name: &String| name.ends_with(".cwasm") || name.ends_with(".refused") || name == "at-work.lock";
-    let unfinished: Vec<_> = names(&data.join("cache")).into_iter().filter(|name| !finished(name)).collect();
+    let unfinished: Vec<_> =
+        names(&data.join("cache")).into_iter().filter(|name| !is_finished(name)).collect();
     assert_eq!(unfinished, [""; 0]);
 
     let store = rusqlite::Connection::open(data.join("ringfence.db")).unwrap();

@@ -186,7 +186,7 @@ fn ended(resolved: &Resolved, end: End) -> AttemptEnd {
         End::Ended(TrapReason::Unresolved(unresolved)) => {
             AttemptEnd::HostFailed { code: Code::R0510, message: unresolved.to_string() }
         }
-        // Only a replay does either, and nothing that a replay gives is judged.
+        // One that another host goes on with may come to a call otherwise. `Reached` is a replay's alone, of which nothing is judged.
         End::Ended(reason @ (TrapReason::Diverged(_) | TrapReason::Reached(_))) => {
             AttemptEnd::HostFailed { code: Code::R0505, message: reason.to_string() }
         }
