@@ -1,5 +1,6 @@
 //! The verbs of the product as plain functions. The command line calls these, and so will every other front door.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use ringfence_engine::Prepared;
 use semver::Version;
 
 use crate::approvals;
+use crate::inbox;
 use crate::proofs::{self, Trust, Verified};
 use crate::tasks::{self, fact};
 use crate::wiring::{Running, Store, scratch_log};
@@ -188,8 +190,20 @@ pub async fn kill(store: &Store, target: &KillTarget, by: &str, wait: Duration) 
             .hint("see what runs: ringfence tasks --running"));
     }
     let mut killed = Killed::default();
+    let mut refused = BTreeSet::new();
     while !aimed.is_empty() && store.clock.monotonic() < deadline {
         store.clock.sleep(Duration::from_millis(5)).await;
+        for task in &aimed {
+            // No host has it whose switch could be set: whoever takes it next ends it.
+            if tasks::is_given_back(store, task)? && refused.insert(task.clone()) {
+                match inbox::refuse(store, task, by).await {
+                    // Somebody was faster.
+                    Err(error) if matches!(error.code, Code::R0431 | Code::R0507) => refused.remove(task),
+                    Err(error) => return Err(error),
+                    Ok(()) => true,
+                };
+            }
+        }
         let (over, left): (Vec<_>, Vec<_>) = aimed.into_iter().partition(|task| is_over(store, task));
         killed.stopped.extend(over);
         aimed = left;
@@ -205,16 +219,19 @@ fn aimed_at(store: &Store, target: &KillTarget) -> Result<Vec<TaskId>, Error> {
         KillTarget::Skill(_) | KillTarget::Version(..) | KillTarget::All => tasks::at_work(store)?,
     };
     let at_work = tasks.into_iter().filter(|task| !is_over(store, task));
+    let goes_on = |line: &TaskLine| {
+        matches!(line.state, TaskState::Running) || tasks::is_given_back(store, &line.task).unwrap_or(true)
+    };
     let aimed = at_work.filter(|task| match (target, tasks::task(store, task)) {
         (_, Err(_)) => true,
         (_, Ok(None)) => false,
         (KillTarget::Skill(name), Ok(Some(line))) => {
-            matches!(line.state, TaskState::Running) && line.skill.split('@').next() == Some(name.as_str())
+            goes_on(&line) && line.skill.split('@').next() == Some(name.as_str())
         }
         (KillTarget::Version(name, version), Ok(Some(line))) => {
-            matches!(line.state, TaskState::Running) && may_run(store, &line, name, version)
+            goes_on(&line) && may_run(store, &line, name, version)
         }
-        (_, Ok(Some(line))) => matches!(line.state, TaskState::Running),
+        (_, Ok(Some(line))) => goes_on(&line),
     });
     Ok(aimed.collect())
 }

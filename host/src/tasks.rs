@@ -133,18 +133,26 @@ pub fn tree(store: &Store, root: &TaskId) -> Result<Option<TaskTree>, Error> {
     Ok(Some(TaskTree { line, errands }))
 }
 
-/// The tasks that hosts have, and those within them, in order. The hosts may be gone, and the tasks over by now.
+/// The tasks that hosts have or gave back for a while, and those within them, in order. The hosts may be gone, and the tasks over by
+/// now.
 ///
 /// # Errors
 /// The store's.
 pub(crate) fn at_work(store: &Store) -> Result<Vec<TaskId>, Error> {
     let mut unseen: Vec<TaskId> = store.queue.held()?.into_iter().map(|(task, _)| task).collect();
+    // As at no time any of them is due.
+    unseen.extend(store.queue.delayed(Timestamp(0), usize::MAX)?.into_iter().map(|(task, _)| task));
     let mut found = BTreeSet::new();
     while let Some(task) = unseen.pop() {
         unseen.extend(asked_for(store, &task)?);
         found.insert(task);
     }
     Ok(found.into_iter().collect())
+}
+
+/// Whether a task was given back for a while: it has begun, goes on by itself, and no host has it.
+pub(crate) fn is_given_back(store: &Store, task: &TaskId) -> Result<bool, Error> {
+    Ok(store.queue.work(task)?.is_some_and(|work| matches!(work.state, WorkState::GivenBack(_))))
 }
 
 /// The tasks that judged what a task gave.

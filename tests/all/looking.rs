@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use ringfence::wiring::scratch_log;
-use ringfence_core::audit::{Answered, Fact, Status};
+use ringfence_core::audit::{Answered, Decision, Fact, Status};
 use ringfence_core::error::Code;
 use ringfence_core::ids::TaskId;
+use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::{self, At, Emitted, Order, Seen};
 use ringfence_core::ring::Ring;
 use serde_json::json;
 
-use crate::harness::World;
+use crate::harness::{World, limited};
 
 fn look(world: &World, task: &TaskId, attempt: Option<usize>, call: u64) -> Result<Seen, Code> {
     let at = At { attempt, call };
@@ -89,4 +90,21 @@ fn what_comes_behind_the_call_is_not_repeated_and_what_comes_before_is() {
     assert_eq!(look(altered).unwrap().unwrap().calls.len() as u64, altered);
     let why = look(altered + 1).expect_err("the skill went another way");
     assert!(why.contains(&format!("call {} differs from the record", altered + 1)), "{why}");
+}
+
+/// What ended before a person had the task begun anew is nothing to what came after, and cannot be repeated.
+#[test]
+fn what_was_begun_anew_is_looked_into_without_what_came_before() {
+    let world = World::new();
+    world.load("attack_clock_sleeps");
+    let order = world.order("attack_clock_sleeps", r#"{"nanoseconds":600000000000}"#);
+    let emitted = world.run(limited(order, &[(Limit::WallMs, 200)]));
+    assert_eq!(emitted.outcome.status, Status::Stopped);
+    let (store, task) = (&world.running.store, &emitted.task);
+    world.wait(ringfence::inbox::decide(store, task, Decision::Retry, "ada", "")).unwrap();
+    let again = world.wait(world.running.host.resume(task)).unwrap();
+    world.wait(again.durable()).unwrap();
+    let [first, second] = [Some(1), None].map(|attempt| look(&world, task, attempt, 1).unwrap());
+    assert_eq!((first.attempt, second.attempt), (1, 2));
+    assert!(second.start > first.start);
 }

@@ -93,6 +93,22 @@ fn wherever_a_host_is_lost_each_verdict_is_had_once_and_paid_once() {
     world.assert_unharmed();
 }
 
+/// What was answered in an earlier attempt is not run again, and its corrections are not counted again.
+#[test]
+fn a_correction_of_an_errand_is_counted_once_however_many_attempts_ask_for_it() {
+    let rule = "[[rule]]\nskill = \"friend-asks-again\"\npath = \"\"\nbounds = { min = 99 }\n";
+    let world = World::with_policy(rule);
+    for guest in ["friend_asks_again", "friend_comes_around"] {
+        world.load(guest);
+    }
+    let input = json!({ "skill": "friend-comes-around", "input": r#"{"times":1}"#, "times": 1 }).to_string();
+    let order = Order { max_corrections: 3, ..world.order("friend_asks_again", &input) };
+    let emitted = world.run(order);
+    assert_eq!(emitted.outcome.error.as_ref().map(|error| error.code), Some(Code::R0302));
+    assert_eq!(emitted.outcome.attempts, 3, "one was the other's, two are its own: {:?}", emitted.outcome);
+    assert_replays(&world, &emitted);
+}
+
 /// One budget for the whole tree, in whatever process its parts are made.
 #[test]
 fn wherever_a_host_is_lost_a_tree_has_one_budget_of_corrections() {

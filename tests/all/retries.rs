@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use ringfence::app;
 use ringfence_core::audit::{AttemptEnd, Fact, Status};
 use ringfence_core::error::Code;
+use ringfence_core::governance::KillTarget;
 use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::{Host, Order};
@@ -249,4 +251,34 @@ fn a_skill_is_killed_while_it_waits_to_be_tried_again() {
     assert_eq!(error.code, Code::R0202, "{error:?}");
     assert!(error.message.contains("while it waited to be tried again"), "{error:?}");
     assert!(outcome.attempts >= 5, "{outcome:?}");
+}
+
+/// No host has it then whose switch a kill could set.
+#[test]
+fn a_kill_ends_what_was_given_back_for_a_while() {
+    let targets = |task: &TaskId| {
+        [
+            KillTarget::All,
+            KillTarget::Skill("friend-comes-around".parse().unwrap()),
+            KillTarget::Task(task.clone()),
+        ]
+    };
+    for which in 0..3 {
+        let (world, host, _) = world();
+        let order = order(&world, 9);
+        let task = order.task.clone();
+        world.wait(host.submit(&order)).unwrap();
+        let given_back = world.wait(host.work_on(&task)).unwrap();
+        world.wait(given_back.durable()).unwrap();
+        assert!(given_back.given_back.is_some(), "{:?}", given_back.outcome);
+        let (store, target) = (&world.running.store, &targets(&task)[which]);
+        let killed = world.wait(app::kill(store, target, "the test", Duration::from_millis(100))).unwrap();
+        assert_eq!(killed.still_running, std::slice::from_ref(&task), "nobody has taken it yet");
+        let emitted = world.wait(host.work_on(&task)).unwrap();
+        world.wait(emitted.durable()).unwrap();
+        assert!(emitted.given_back.is_none() && emitted.outcome.output.is_none(), "{:?}", emitted.outcome);
+        let attempts = world.facts(&task).iter().filter(|fact| fact.kind() == "attempt.started").count();
+        assert_eq!(attempts, 5, "it has not run again");
+        world.assert_unharmed();
+    }
 }

@@ -87,17 +87,26 @@ pub(super) async fn memory(store: &Store, agent: &Agent, by: &str) -> Result<(),
 /// between: what names them must stay as long as their bytes do.
 pub(super) async fn artifacts(store: &Store, agent: &Agent, by: &str) -> Result<Vec<TaskId>, Error> {
     let stream = StreamName::artifacts(agent);
-    let Some(until) = empty(store, &stream, by).await? else { return Ok(Vec::new()) };
-    let purged = purged_with_artifacts(store)?;
-    let named = read_facts(&*store.log, &stream, 1)?.into_iter().filter(|(sequence, _)| *sequence <= until);
-    let mut left: Vec<TaskId> = named
-        .filter_map(|(_, fact)| match fact {
-            Fact::ArtifactSaved { task, .. } if !purged.contains(&task) => Some(task),
-            _ => None,
-        })
-        .collect();
-    left.sort_unstable();
-    left.dedup();
+    let between = || -> Result<Vec<TaskId>, Error> {
+        let purged = purged_with_artifacts(store)?;
+        let named = read_facts(&*store.log, &stream, 1)?.into_iter();
+        let mut left: Vec<TaskId> = named
+            .filter_map(|(_, fact)| match fact {
+                Fact::ArtifactSaved { task, .. } if !purged.contains(&task) => Some(task),
+                _ => None,
+            })
+            .collect();
+        left.sort_unstable();
+        left.dedup();
+        Ok(left)
+    };
+    let left = between()?;
+    if !left.is_empty() {
+        return Ok(left);
+    }
+    let Some(until) = empty(store, &stream, by).await? else { return Ok(left) };
+    // Somebody may have handed something over meanwhile: then its name stays.
+    let left = between()?;
     if left.is_empty() {
         note_once(store, &stream, until, by).await?;
     }

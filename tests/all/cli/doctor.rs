@@ -116,7 +116,7 @@ fn a_file_in_the_cache_without_the_seal_is_pointed_at() {
     let (examined, code) = operator.json(&["doctor"]);
     let (verdict, text) = finding(&examined, "cache");
     assert_eq!((verdict.as_str(), code), ("warning", 0), "{text}");
-    assert!(text.contains("1 of its 2 newest files"), "{text}");
+    assert!(text.contains("1 of its 3 newest files"), "{text}");
 }
 
 #[test]

@@ -67,8 +67,16 @@ pub(super) const INDEXES: &str = "
 
 /// What schema 3 adds: when a task was given back, and from when on it may be taken.
 pub(super) const DELAYS: &str = "
-    ALTER TABLE work ADD COLUMN given_back INTEGER;
-    ALTER TABLE work ADD COLUMN due INTEGER;
+    DROP TABLE IF EXISTS work;
+    CREATE TABLE work(
+        task TEXT PRIMARY KEY NOT NULL,
+        state TEXT NOT NULL,
+        host TEXT,
+        since INTEGER NOT NULL,
+        given_back INTEGER,
+        due INTEGER
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX work_by_state ON work(state, since, task);
     CREATE INDEX work_by_due ON work(due, task) WHERE state = 'given back';
     PRAGMA user_version = 3;
 ";
@@ -208,7 +216,8 @@ pub(super) fn migrate(connection: &Connection, last: Last) -> Result<i64, StoreE
             connection.execute_batch(DELAYS).map_err(store_error)?;
             work::rebuild(connection)?;
         }
-        check_tables(connection, SCHEMA)?;
+        // What can be made from the log again is asked for where the file is opened, and made where it is mended.
+        check_first_tables(connection, SCHEMA, LOG)?;
         Ok(version)
     });
     let end = match last {

@@ -154,6 +154,8 @@ pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) ->
             // What an earlier attempt was judged by was paid then.
             let is_paid = C::TO_JUDGE && underway.books().judges().contains(&task);
             let used = if is_paid { Amounts::NONE } else { amounts(&outcome.used) };
+            // So were the corrections of one that ended in an earlier attempt, which is not run again.
+            let corrections = if underway.again() == Again::No { 0 } else { corrections };
             let (output, limit) = (output_of(&outcome), outcome.limit);
             let answer = SkillsAnswer { task, output, used, corrections, limit };
             return underway.settle(Ok(answer));

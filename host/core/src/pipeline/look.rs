@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::replay::{Rerun, Started};
 use super::verdicts::Others;
-use crate::audit::Fact;
+use crate::audit::{Decision, Fact};
 use crate::context::BoundContext;
 use crate::contract::Violation;
 use crate::gate::{Journal, Recorded, RecordedEnd, TrapReason};
@@ -64,7 +64,7 @@ pub async fn look(
     });
     let Some((attempt, place, own)) = found else { return Ok(None) };
     let mut rerun = Rerun::new(sandbox, clock, scratch, task, facts, others)?;
-    rerun.go_to(place).await?;
+    rerun.go(begun_anew(&facts[..place]), place).await?;
     let started = Started::of(own)?;
     let mut journal = journal(own);
     let calls: Vec<Recorded> =
@@ -89,6 +89,16 @@ pub async fn look(
         context: rerun.books.context().map(Arc::unwrap_or_clone),
         calls: calls.iter().map(Recorded::to_json).collect(),
     }))
+}
+
+/// Where a task was last begun anew by a person, with a ledger on which nothing is used: what came before is nothing to it.
+fn begun_anew(facts: &[Fact]) -> usize {
+    let end = facts.iter().rposition(|fact| matches!(fact, Fact::TaskEnded { .. }));
+    let is_decided = |fact: &Fact| {
+        matches!(fact, Fact::TaskDecided { decision: Decision::Retry | Decision::Amend { .. }, .. })
+    };
+    let decided = end.and_then(|end| Some(end + facts[end..].iter().position(is_decided)?));
+    decided.unwrap_or(0)
 }
 
 fn is_start(fact: &Fact) -> bool {

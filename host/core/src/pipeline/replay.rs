@@ -58,7 +58,7 @@ pub async fn replay(
     facts: &[Fact],
     others: &Others<'_>,
 ) -> Result<Replayed, String> {
-    Rerun::new(sandbox, clock, scratch, task, facts, others)?.go_to(facts.len()).await
+    Rerun::new(sandbox, clock, scratch, task, facts, others)?.go(0, facts.len()).await
 }
 
 impl<'a> Rerun<'a> {
@@ -80,12 +80,13 @@ impl<'a> Rerun<'a> {
         Ok(Self { sandbox, books, recorded, facts, others })
     }
 
-    /// Repeats what was done before the fact at this place.
-    pub(super) async fn go_to(&mut self, place: usize) -> Result<Replayed, String> {
+    /// Repeats what was done from the fact at one place to before that at another: from the first one of all, or from a person's
+    /// decision by which it was begun anew.
+    pub(super) async fn go(&mut self, from: usize, to: usize) -> Result<Replayed, String> {
         let mut replayed = Replayed { attempts: 0, fuel: 0 };
-        let mut is_over = false;
+        let mut is_over = from > 0;
         let facts = self.facts;
-        for (index, fact) in facts[..place].iter().enumerate() {
+        for (index, fact) in facts.iter().enumerate().take(to).skip(from) {
             match fact {
                 Fact::TaskEnded { .. } => is_over = true,
                 Fact::ContextBound { context } if !context.is_whole() => {

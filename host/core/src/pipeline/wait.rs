@@ -39,7 +39,8 @@ pub(super) async fn wait(host: &Host, corrected: Corrected) -> Result<Resolved, 
     if wait.is_zero() {
         return Ok(resolved);
     }
-    if claimed.gives_back && wait >= GIVEN_BACK {
+    // Who was ordered to end does not go to another host, whose switch nobody has set.
+    if claimed.gives_back && wait >= GIVEN_BACK && claimed.books.switch().reason().is_none() {
         return Err(Over::resolved(resolved).given_back(wait));
     }
     // Whoever goes on after a crash waits for what is left.

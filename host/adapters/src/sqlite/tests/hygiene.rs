@@ -107,6 +107,36 @@ async fn a_store_of_schema_1_is_brought_to_the_newest_with_all_that_is_in_it() {
     );
 }
 
+/// As the Ringfence of that schema, which did not know what it is to give back, left it; and disturbed then.
+fn as_of_schema_2(folder: &Folder, disturb: &str) {
+    let old =
+        "DROP INDEX work_by_due; ALTER TABLE work DROP COLUMN due; ALTER TABLE work DROP COLUMN given_back;
+         UPDATE work SET state = 'held', host = 'h' WHERE task = 't-b'; PRAGMA user_version = 2;";
+    let disturbed = format!("{old}{disturb}");
+    Connection::open(folder.file()).and_then(|file| file.execute_batch(&disturbed)).expect("altered");
+}
+
+#[tokio::test]
+async fn what_an_older_store_lacks_beside_its_log_is_made_again_too() {
+    for table in ["feed", "hosts", "state", "work"] {
+        let folder = Folder::new();
+        let store = Arc::new(folder.open());
+        submit(&store, "t-a").await;
+        drop(store);
+        as_of_schema_2(&folder, &format!("DROP TABLE {table}"));
+        // The index of the work is made anew where the schema changes, whatever was there.
+        if table != "work" {
+            let opened = SqliteStore::open(&folder.file()).map(drop);
+            assert!(matches!(opened, Err(StoreError::Incomplete(_))), "{table}: {opened:?}");
+        }
+        let check = Check::open(&folder.file()).expect("it opens");
+        let found = check.compare().expect("compared").findings;
+        assert_eq!(check.repair(&found), Ok(()), "{table}");
+        drop(check);
+        assert_eq!(folder.open().ready(LATER, 9).map(|ready| ready.len()), Ok(1), "{table}");
+    }
+}
+
 #[tokio::test]
 async fn a_store_of_schema_2_is_brought_to_the_newest_and_knows_who_was_given_back() {
     let folder = Folder::new();
@@ -115,11 +145,7 @@ async fn a_store_of_schema_2_is_brought_to_the_newest_and_knows_who_was_given_ba
     give_back(&store, "t-b").await;
     let before = store.work(&"t-b".parse().expect("a task")).expect("an index");
     drop(store);
-    // As its Ringfence, which did not know the event, left it.
-    let old =
-        "DROP INDEX work_by_due; ALTER TABLE work DROP COLUMN due; ALTER TABLE work DROP COLUMN given_back;
-         UPDATE work SET state = 'held', host = 'h' WHERE task = 't-b'; PRAGMA user_version = 2;";
-    Connection::open(folder.file()).and_then(|file| file.execute_batch(old)).expect("altered");
+    as_of_schema_2(&folder, "");
     let old = bytes(&folder);
     assert_eq!(try_migration(&folder.file()), Ok(Migrated { from: 2, to: SCHEMA }));
     assert!(bytes(&folder) == old, "a trial changes nothing");
