@@ -19,6 +19,7 @@ pub mod model;
 pub mod promises;
 pub mod secrets;
 pub mod sqlite;
+mod store_refusal;
 pub mod system;
 #[cfg(test)]
 mod testing;

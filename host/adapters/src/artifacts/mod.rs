@@ -19,6 +19,7 @@ use ringfence_core::stores::{BlobStore, Envelope, EventLog, StoreError, append_s
 use ringfence_core::system::Clock;
 
 use crate::blocking::{self, Wanted};
+use crate::store_refusal::store_refusal;
 
 /// The most that one caller keeps, over all tasks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,14 +210,6 @@ impl From<Refusal> for End {
     }
 }
 
-/// The store's own words are for the operator; they may name what the skill may not know.
 fn failed(error: &StoreError) -> Refusal {
-    let why = match error {
-        StoreError::Conflict(_) => "too many others hand over artifacts to the caller",
-        StoreError::Unwritable(_) => "the host's store cannot be written",
-        StoreError::Locked(_) => "the host's store is locked",
-        StoreError::Damaged(_) | StoreError::Incomplete(_) => "the host's store is damaged",
-        StoreError::Newer { .. } => "the host's store is of a newer version",
-    };
-    Refusal::new(RefusalKind::Failed, why)
+    store_refusal(error, "too many others hand over artifacts to the caller")
 }

@@ -25,6 +25,7 @@ use ringfence_core::system::Clock;
 
 pub(crate) use self::projection::Projection;
 use crate::blocking::{self, Wanted};
+use crate::store_refusal::store_refusal;
 
 /// The longest key, in bytes.
 const MAX_KEY: usize = 256;
@@ -256,16 +257,8 @@ impl From<StoreError> for End {
     }
 }
 
-/// The store's own words are for the operator; they may name what the skill may not know.
 fn failed(error: StoreError) -> Refusal {
-    let why = match error {
-        StoreError::Conflict(_) => "too many others write to the caller's memory",
-        StoreError::Unwritable(_) => "the host's store cannot be written",
-        StoreError::Locked(_) => "the host's store is locked",
-        StoreError::Damaged(_) | StoreError::Incomplete(_) => "the host's store is damaged",
-        StoreError::Newer { .. } => "the host's store is of a newer version",
-    };
-    Refusal::new(RefusalKind::Failed, why)
+    store_refusal(&error, "too many others write to the caller's memory")
 }
 
 fn check_key(key: &str) -> Result<(), Refusal> {
