@@ -4,6 +4,7 @@
 //! The projection is brought up to the end of the stream before anything is read or decided, so whichever process
 //! wrote last is seen.
 
+pub(crate) mod keys;
 mod projection;
 #[cfg(test)]
 mod tests;

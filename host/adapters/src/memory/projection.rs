@@ -7,6 +7,8 @@ use ringfence_core::audit::Fact;
 use ringfence_core::ids::{Agent, StreamName};
 use ringfence_core::stores::{EventLog, StateStore, StoreError, Totals, Versioned};
 
+use super::keys;
+
 /// How many events are applied at once, and after how many the cursor is kept.
 const PAGE: usize = 64;
 
@@ -26,14 +28,8 @@ struct Cursor {
     kept: u64,
 }
 
-/// Where it is kept up to which event a stream is applied. No key of a caller begins like this.
-fn cursor_key(agent: &Agent) -> String {
-    format!("memory-cursor/{agent}")
-}
-
-/// An agent's name has no slash, so no caller's keys begin like another's.
 fn state_key(agent: &Agent, key: &str) -> String {
-    format!("memory/{agent}/{key}")
+    keys::prefix(agent) + key
 }
 
 impl Projection {
@@ -54,7 +50,7 @@ impl Projection {
                     continue;
                 };
                 let damaged = |why| StoreError::Damaged(format!("event {sequence} of {stream}: {why}"));
-                let cursor = cursor_key(agent);
+                let cursor = keys::cursor(agent);
                 match serde_json::from_slice(payload).map_err(damaged)? {
                     Fact::MemoryWritten { key, value } => {
                         let next = Versioned { value: value.map(|content| content.0), revision: sequence };
@@ -67,7 +63,7 @@ impl Projection {
             cursor.applied = records.last().map_or(cursor.applied, |record| record.event.sequence);
             if cursor.applied - cursor.kept >= PAGE as u64 {
                 let next = Versioned { value: Some(Vec::new()), revision: cursor.applied };
-                self.state.advance(&cursor_key(agent), next)?;
+                self.state.advance(&keys::cursor(agent), next)?;
                 cursor.kept = cursor.applied;
             }
             self.remember(agent, cursor);
@@ -115,7 +111,7 @@ impl Projection {
         if let Some(cursor) = self.lock().get(agent) {
             return Ok(*cursor);
         }
-        let kept = self.state.get(&cursor_key(agent))?.map_or(0, |there| there.revision);
+        let kept = self.state.get(&keys::cursor(agent))?.map_or(0, |there| there.revision);
         Ok(Cursor { applied: kept, kept })
     }
 

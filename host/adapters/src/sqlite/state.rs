@@ -37,7 +37,7 @@ pub(super) fn clear(
 }
 
 /// The first key in order that stands behind all that begin with a prefix, which ends in ASCII.
-fn behind(prefix: &str) -> String {
+pub(super) fn behind(prefix: &str) -> String {
     let mut behind = prefix.to_owned();
     let last = behind.pop().map_or('\0', |last| char::from_u32(u32::from(last) + 1).unwrap_or(char::MAX));
     behind.push(last);

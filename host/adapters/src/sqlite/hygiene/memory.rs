@@ -7,6 +7,7 @@ use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::stores::{StoreError, Versioned};
 use rusqlite::{Connection, OptionalExtension};
 
+use crate::memory::keys;
 use crate::sqlite::error::store_error;
 use crate::sqlite::{rows, state};
 
@@ -50,13 +51,12 @@ pub(super) fn compare(
     stream: &StreamName,
     kept: &Kept,
 ) -> Result<Option<String>, StoreError> {
-    let Some(agent) = stream.as_str().strip_prefix("memory/") else { return Ok(None) };
+    let Some((cursor, prefix)) = keys::of(stream) else { return Ok(None) };
     let sql = "SELECT revision FROM state WHERE key = ?";
-    let applied = connection.query_row(sql, [format!("memory-cursor/{agent}")], |row| row.get::<_, i64>(0));
+    let applied = connection.query_row(sql, [cursor], |row| row.get::<_, i64>(0));
     let applied = applied.optional().map_err(store_error)?.unwrap_or(0);
     let emptied = rows::to_column(kept.emptied)?;
     let mut left = kept.keys.clone();
-    let prefix = format!("memory/{agent}/");
     let sql = "SELECT key, value, revision FROM state WHERE key >= ? ORDER BY key";
     let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
     let mut found = statement.query([&prefix]).map_err(store_error)?;
@@ -104,10 +104,8 @@ pub(super) fn invented(connection: &Connection) -> Result<Vec<StreamName>, Store
 
 /// Writes a caller's keys anew from the stream.
 pub(super) fn repair(connection: &Connection, stream: &StreamName) -> Result<(), StoreError> {
-    let Some(agent) = stream.as_str().strip_prefix("memory/") else { return Ok(()) };
-    let (cursor, prefix) = (format!("memory-cursor/{agent}"), format!("memory/{agent}/"));
-    // A slash is followed by a zero.
-    let behind = format!("memory/{agent}0");
+    let Some((cursor, prefix)) = keys::of(stream) else { return Ok(()) };
+    let behind = state::behind(&prefix);
     let sql = "DELETE FROM state WHERE key >= ? AND key < ?";
     connection.execute(sql, [&prefix, &behind]).map_err(store_error)?;
     let mut sequence = 0;
@@ -134,6 +132,6 @@ pub(in crate::sqlite) fn forget(
     stream: &StreamName,
     until: u64,
 ) -> Result<(), StoreError> {
-    let Some(agent) = stream.as_str().strip_prefix("memory/") else { return Ok(()) };
-    state::clear(connection, &format!("memory-cursor/{agent}"), &format!("memory/{agent}/"), until)
+    let Some((cursor, prefix)) = keys::of(stream) else { return Ok(()) };
+    state::clear(connection, &cursor, &prefix, until)
 }
