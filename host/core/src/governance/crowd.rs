@@ -241,6 +241,7 @@ mod tests {
         drop(patient);
         drop(seated(crowd.enter(&ada)));
     }
+
     #[test]
     fn an_errand_takes_a_seat_and_waits_only_for_somebody_who_does_not_wait_for_it() {
         let (crowd, ada) = (crowd(8, 3, 8), agent("ada"));

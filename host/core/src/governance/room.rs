@@ -44,7 +44,7 @@ struct Taken {
 
 /// One that waits for its turn.
 #[derive(Debug)]
-pub(super) struct InLine {
+struct InLine {
     ticket: u64,
     caller: Agent,
     asking: Option<SeatId>,
@@ -59,18 +59,17 @@ impl Room {
         asking: Option<SeatId>,
         limits: CrowdLimits,
     ) -> Option<SeatId> {
-        let lender = asking.filter(|asking| self.seats.get(asking).is_some_and(|one| one.lends && !one.lent));
-        if lender.is_none() && !self.has_room(caller, limits) {
+        let borrowed = self.lends_now(asking);
+        if !borrowed && !self.has_room(caller, limits) {
             return None;
         }
         self.last += 1;
         let id = SeatId(self.last);
-        let seated = usize::from(lender.is_none());
+        let seated = usize::from(!borrowed);
         self.count(caller, |count| {
             count.seated += seated;
             count.at_work += 1;
         });
-        let borrowed = lender.is_some();
         let taken = Taken { caller: caller.clone(), asking, borrowed, lends: false, lent: false, errands: 0 };
         self.seats.insert(id, taken);
         self.change(asking, |asking| {
@@ -165,14 +164,17 @@ impl Room {
         // One caller's often stand one behind the other.
         let mut full: Option<&Agent> = None;
         line.iter().position(|one| {
-            let borrows =
-                || one.asking.and_then(|asking| self.seats.get(&asking)).is_some_and(|a| a.lends && !a.lent);
             if full == Some(&one.caller) || !self.has_room(&one.caller, limits) {
                 full = Some(&one.caller);
-                return borrows();
+                return self.lends_now(one.asking);
             }
             true
         })
+    }
+
+    /// Whether the one that asks has a seat to lend.
+    fn lends_now(&self, asking: Option<SeatId>) -> bool {
+        asking.and_then(|asking| self.seats.get(&asking)).is_some_and(|one| one.lends && !one.lent)
     }
 
     fn has_room(&self, caller: &Agent, limits: CrowdLimits) -> bool {
