@@ -47,12 +47,23 @@ use ringfence_core::limit::Limit;
 
 use crate::harness::{Expected, Fuel, Hit, World, assert_attack_fails};
 
+/// The events of a run that asked the outside once, and was answered.
+pub(crate) const ASKED: [&str; 7] = [
+    "task.accepted",
+    "task.resolved",
+    "attempt.started",
+    "call.begun",
+    "call.ended",
+    "attempt.ended",
+    "task.ended",
+];
+
 /// The events of an attempt that ends without a call.
 const RAN: [&str; 5] = ["task.accepted", "task.resolved", "attempt.started", "attempt.ended", "task.ended"];
 
 /// A guest that did what no program may.
 fn trapped<'a>(says: &'a str, events: &'a [&'a str]) -> Expected<'a> {
-    Expected { status: Status::Failed, code: Some(Code::R0303), says, hit: None, events, fuel: Fuel::Same }
+    failed_with(Code::R0303, says, events)
 }
 
 /// A guest that does so by itself, whatever it is asked.
@@ -72,6 +83,11 @@ fn none_the_wiser<'a>(events: &'a [&'a str]) -> Expected<'a> {
 fn stopped_at<'a>(limit: Limit, used: u64, allowed: u64, events: &'a [&'a str]) -> Expected<'a> {
     let hit = Some(Hit { limit, used, allowed });
     Expected { status: Status::Stopped, code: Some(Code::R0201), says: "", hit, events, fuel: Fuel::Same }
+}
+
+/// A run that failed with a code, the same each time.
+pub(crate) fn failed_with<'a>(code: Code, says: &'a str, events: &'a [&'a str]) -> Expected<'a> {
+    Expected { status: Status::Failed, code: Some(code), says, hit: None, events, fuel: Fuel::Same }
 }
 
 /// A guest that had 200 milliseconds.

@@ -12,6 +12,7 @@ use ringfence_core::pipeline::{Emitted, Order, Others, Replayed};
 use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 
+use crate::attacks::{ASKED, failed_with};
 use crate::harness::{Expected, Fuel, World, assert_attack_fails, limited};
 
 /// A host on which this skill judges what `friend-gives-what-it-is-told` gives.
@@ -159,22 +160,7 @@ pub(crate) fn attack_judges_badly() {
         ("[{\"path\":\"a\",\"message\":\"\"}]", "no JSON Pointer"),
         ("[{\"path\":\"/a\"}]", "missing field"),
     ] {
-        let expected = Expected {
-            status: Status::Failed,
-            code: Some(Code::R0451),
-            says,
-            hit: None,
-            events: &[
-                "task.accepted",
-                "task.resolved",
-                "attempt.started",
-                "call.begun",
-                "call.ended",
-                "attempt.ended",
-                "task.ended",
-            ],
-            fuel: Fuel::Same,
-        };
+        let expected = failed_with(Code::R0451, says, &ASKED);
         let order = giving(&world, &self::how(how), &self::how("accepts"));
         let emitted = assert_attack_fails(&world, order, &expected);
         assert_unjudged(&world, &emitted, says);

@@ -9,7 +9,7 @@ use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 
-use super::{none_the_wiser, stopped_at, trapped};
+use super::{ASKED, failed_with, none_the_wiser, stopped_at, trapped};
 use crate::harness::{Expected, Fuel, World, assert_attack_fails, assert_killed, limited};
 
 /// What the guest that asks others is told to ask.
@@ -163,16 +163,7 @@ pub(crate) fn attack_skills_uses_a_handle_of_another() {
     world.load("attack_skills_hands_down_a_handle");
     world.load("attack_skills_uses_a_handle_of_another");
     let order = world.order("attack_skills_uses_a_handle_of_another", "{}");
-    let events = [
-        "task.accepted",
-        "task.resolved",
-        "attempt.started",
-        "call.begun",
-        "call.ended",
-        "attempt.ended",
-        "task.ended",
-    ];
-    assert_attack_fails(&world, order, &trapped("unknown handle index", &events));
+    assert_attack_fails(&world, order, &trapped("unknown handle index", &ASKED));
 }
 
 /// Hashes, revisions, times, random bytes, references: a text opens nothing by itself.
@@ -205,22 +196,7 @@ pub(crate) fn attack_skills_borrows_a_grant() {
             assert!(world.run(order).outcome.output.unwrap().to_string().contains("a secret"));
             continue;
         }
-        let expected = Expected {
-            status: Status::Failed,
-            code: Some(Code::R0301),
-            says: "",
-            hit: None,
-            events: &[
-                "task.accepted",
-                "task.resolved",
-                "attempt.started",
-                "call.begun",
-                "call.ended",
-                "attempt.ended",
-                "task.ended",
-            ],
-            fuel: Fuel::Same,
-        };
+        let expected = failed_with(Code::R0301, "", &ASKED);
         let emitted = assert_attack_fails(&world, order, &expected);
         let child = children(&world, &emitted.task)[0].clone();
         let denied = world.facts(&child).into_iter().find(|fact| matches!(fact, Fact::CallDenied { .. }));
@@ -251,16 +227,7 @@ pub(crate) fn attack_skills_spends_twice() {
     world.load("attack_spins");
     world.load("attack_skills_spends_twice");
     let order = limited(world.order("attack_skills_spends_twice", "{}"), &[(Limit::Fuel, FUEL)]);
-    let events = [
-        "task.accepted",
-        "task.resolved",
-        "attempt.started",
-        "call.begun",
-        "call.ended",
-        "attempt.ended",
-        "task.ended",
-    ];
-    let emitted = assert_attack_fails(&world, order, &stopped_at(Limit::Fuel, FUEL, FUEL, &events));
+    let emitted = assert_attack_fails(&world, order, &stopped_at(Limit::Fuel, FUEL, FUEL, &ASKED));
     let child = &children(&world, &emitted.task)[0];
     let Some(Fact::TaskEnded { outcome }) = world.facts(child).pop() else { panic!("it ended") };
     assert!(outcome.used.fuel < FUEL, "the one who asks used some of it");
