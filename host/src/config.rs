@@ -2,6 +2,7 @@
 
 mod approval;
 mod audit;
+mod budget;
 mod concurrency;
 mod context;
 mod either;
@@ -131,6 +132,8 @@ struct File {
     client: Vec<mcp::ClientEntry>,
     #[serde(default)]
     context: Vec<context::ContextEntry>,
+    #[serde(default)]
+    budget: budget::BudgetEntry,
     #[serde(default)]
     provider: Vec<models::ProviderEntry>,
     #[serde(default)]

@@ -10,6 +10,7 @@ mod alive;
 pub mod app;
 pub mod approvals;
 pub mod artifacts;
+pub mod budgets;
 mod build;
 mod carried;
 pub mod cli;

@@ -17,7 +17,7 @@ use ringfence_adapters::system::{SystemClock, SystemEntropy};
 use ringfence_adapters::validator::ChildValidator;
 use ringfence_core::agent::WithAgents;
 use ringfence_core::error::{Code, Error};
-use ringfence_core::gate::Outside;
+use ringfence_core::gate::{Accounts, Outside};
 use ringfence_core::governance::{Crowd, CrowdLimits, Policies, Switches};
 use ringfence_core::ids::TenantName;
 use ringfence_core::pipeline::{Delegation, Host};
@@ -169,6 +169,7 @@ pub fn start_with(
         clock: Arc::clone(&store.clock),
         entropy: Arc::clone(&store.entropy),
         outside: Arc::new(outside),
+        accounts: Arc::new(Accounts::new(Arc::clone(&store.log), Arc::clone(&store.clock))),
         sources: Arc::new(SourcesOverStore::new(Arc::clone(&store.log), Arc::clone(&store.state))),
         policies: Arc::new(Policies::new(config.policy.clone())),
         switches: Arc::clone(&switches),

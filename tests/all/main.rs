@@ -7,6 +7,7 @@ mod agents;
 mod architecture;
 mod attacks;
 mod blame;
+mod budgets;
 mod cache;
 mod cli;
 mod clocks;

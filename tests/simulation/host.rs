@@ -12,7 +12,7 @@ use ringfence_core::audit::ApprovalTerms;
 use ringfence_core::context::NoSources;
 use ringfence_core::contract::Description;
 use ringfence_core::error::Code;
-use ringfence_core::gate::Outside;
+use ringfence_core::gate::{Accounts, Outside};
 use ringfence_core::governance::{
     Crowd, CrowdLimits, Grant, GrantBook, Holder, Method, Policies, Switches, UrlPattern, WebGrant,
 };
@@ -22,6 +22,7 @@ use ringfence_core::pipeline::{Host, Order, Policy, Submitted};
 use ringfence_core::registry::Registry;
 use ringfence_core::ring::{Effect, Ring};
 use ringfence_core::stores::{EventLog, WorkState};
+use ringfence_core::system::Clock;
 
 use super::clock::{Time, Watch};
 use super::disk::{Disk, Writer};
@@ -108,15 +109,19 @@ impl<'a> Lives<'a> {
         let http = vec![Arc::new(web("once", false, once)), Arc::new(web("keyed", true, keyed))];
         let grant = Grant { http, ..Grant::to(Holder::Ring(Ring::Standard)) };
         let policy = Policy { grants: Arc::new(GrantBook::new(vec![grant])), ..Policy::default() };
+        let log: Arc<dyn EventLog> =
+            Arc::new(Behind(Writer { disk: Arc::clone(&self.disk), host: self.born }));
+        let clock: Arc<dyn Clock> = Arc::new(watch);
         Host {
             id: format!("host-{}", self.born).into(),
             sandbox: Arc::new(Scripted("the simulation".into())),
             registry: Arc::clone(&self.registry),
             validator: Arc::new(Nobody),
-            log: Arc::new(Behind(Writer { disk: Arc::clone(&self.disk), host: self.born })),
-            clock: Arc::new(watch),
             entropy: Arc::new(Drawn(Mutex::new(Numbers::new(self.born << 32)))),
             outside: Arc::new(outside),
+            accounts: Arc::new(Accounts::new(Arc::clone(&log), Arc::clone(&clock))),
+            log,
+            clock,
             sources: Arc::new(NoSources),
             policies: Arc::new(Policies::new(policy)),
             switches: Arc::new(Switches::default()),

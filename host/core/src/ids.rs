@@ -144,7 +144,7 @@ name!(
 );
 name!(
     /// A sequence of events with one writer: `task/<id>`, `registry`, `control`, `memory/<agent>`,
-    /// `artifacts/<agent>`, `checkpoints`, `tools`, `tenant`.
+    /// `artifacts/<agent>`, `budget/<agent>`, `checkpoints`, `tools`, `tenant`, `tenant/budget`.
     StreamName, "a stream name", check_stream
 );
 
@@ -223,6 +223,18 @@ impl StreamName {
     #[must_use]
     pub fn artifacts(agent: &Agent) -> Self {
         Self(format!("artifacts/{agent}").into())
+    }
+
+    /// The stream of what an agent's tasks spend.
+    #[must_use]
+    pub fn budget(agent: &Agent) -> Self {
+        Self(format!("budget/{agent}").into())
+    }
+
+    /// The stream of what all agents' tasks spend together.
+    #[must_use]
+    pub fn tenant_budget() -> Self {
+        Self("tenant/budget".into())
     }
 
     /// The stream of loaded skills.

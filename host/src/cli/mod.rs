@@ -4,6 +4,7 @@ mod agent;
 mod approvals;
 mod artifacts;
 mod audit;
+mod budget;
 mod build;
 mod children;
 mod completions;
@@ -121,6 +122,8 @@ enum Verb {
     Tools(tools::Tools),
     /// Offer skills as tools to a client of the Model Context Protocol
     Mcp(mcp::Mcp),
+    /// Say what callers have spent today, and what they may
+    Budget(budget::Budget),
     /// Stop what runs, wherever it is
     Kill(kill::Kill),
     /// Read, check and prove the audit log
@@ -239,6 +242,7 @@ async fn obey(cli: Cli) -> Result<ExitCode, Error> {
         Verb::Artifacts(verb) => verb.run(global),
         Verb::Tools(verb) => verb.run(global).await,
         Verb::Mcp(verb) => verb.run(global).await,
+        Verb::Budget(verb) => verb.run(global),
         Verb::Kill(verb) => verb.run(global).await,
         Verb::Events(verb) => verb.run(global).await,
         Verb::Store(verb) => verb.run(global).await,

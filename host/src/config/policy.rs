@@ -72,8 +72,18 @@ pub(super) fn policy(
         .map(|entry| grant(entry, parsed, &approval, folder).map_err(|why| format!("[[grant]]: {why}")));
     let grants = GrantBook::new(grants.collect::<Result<_, _>>()?);
     let contexts = context::packages(&parsed.context, folder)?;
+    let budgets = parsed.budget.budgets().map_err(|why| format!("[budget]: {why}"))?;
     let models = models::models(&parsed.model, &parsed.provider)?;
-    Ok(Policy { grants: Arc::new(grants), rules, ceilings, contexts, models, approval, digest: None })
+    Ok(Policy {
+        grants: Arc::new(grants),
+        rules,
+        ceilings,
+        contexts,
+        models,
+        approval,
+        budgets,
+        digest: None,
+    })
 }
 
 fn grant(entry: &GrantEntry, file: &File, asked: &ApprovalTerms, folder: &Path) -> Result<Grant, String> {

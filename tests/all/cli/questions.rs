@@ -9,6 +9,9 @@ use super::durable::{Worker, kinds, until};
 use crate::models::policy;
 use crate::servers::{ModelServer, stream_openai};
 
+/// What a caller may spend in a day.
+const BUDGET: &str = "[budget]\nper-caller = { tokens = 9000 }";
+
 /// The tokens of a task with so many questions, one after the other, whose host is killed each time that one of these requests
 /// has come, counted from 0.
 fn tokens_after(kills: &'static [usize], questions: usize) -> u64 {
@@ -19,7 +22,7 @@ fn tokens_after(kills: &'static [usize], questions: usize) -> u64 {
         stream_openai(stream, &["here"], "stop", &json!({ "prompt_tokens": 5, "completion_tokens": 3 }));
     });
     let operator = Operator::new();
-    operator.write("ringfence.toml", policy("openai", &server.origin(), ""));
+    operator.write("ringfence.toml", policy("openai", &server.origin(), BUDGET));
     operator.load("friend_asks_a_model");
     let input = json!({ "questions": vec![json!({ "prompt": "x" }); questions] }).to_string();
     operator.does(&[
@@ -47,7 +50,10 @@ fn tokens_after(kills: &'static [usize], questions: usize) -> u64 {
     assert_eq!(kinds(&operator, "t-q").iter().filter(|kind| *kind == "call.repeated").count(), kills.len());
     assert!(operator.does(&["task", "replay", "t-q"]).starts_with("the same"));
     operator.does(&["audit", "verify"]);
-    operator.json(&["task", "show", "t-q"]).0[0]["outcome"]["used"]["tokens"].as_u64().unwrap()
+    let used = operator.json(&["task", "show", "t-q"]).0[0]["outcome"]["used"]["tokens"].as_u64().unwrap();
+    let spent = &operator.json(&["budget"]).0[1]["tokens"];
+    assert_eq!(*spent, json!({ "spent": used, "allowed": 9000 }), "the day has paid what the task has");
+    used
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::approval::{ApprovalId, ApprovalRequest, Decided};
 use super::checkpoint::{Leaf, SignedNote};
 use super::held::HeldGrant;
 use super::outcome::{LimitHit, Outcome};
+use super::spent::Spent;
 use super::{json, shared_text};
 use crate::artifact::Artifact;
 use crate::capability::Powers;
@@ -259,6 +260,12 @@ pub enum Fact {
         number: u64,
         total_bytes: u64,
     },
+    /// So much of a day's budget was set aside for a call of a task, and what is spent of it by then.
+    #[serde(rename = "budget.reserved")]
+    BudgetReserved { task: TaskId, call: u64, reserved: Amounts, account: Spent },
+    /// What that call came to, and what is spent of the budget by then.
+    #[serde(rename = "budget.settled")]
+    BudgetSettled { task: TaskId, call: u64, used: Amounts, account: Spent },
     /// A tool of a server was accepted as it is: it may be called as long as the server lists it with this hash, which is over
     /// `text`.
     #[serde(rename = "tool.accepted")]
@@ -457,6 +464,8 @@ impl Fact {
             Self::MemoryWritten { .. } => "memory.written",
             Self::StreamEmptied => "stream.emptied",
             Self::ArtifactSaved { .. } => "artifact.saved",
+            Self::BudgetReserved { .. } => "budget.reserved",
+            Self::BudgetSettled { .. } => "budget.settled",
             Self::ToolAccepted { .. } => "tool.accepted",
             Self::CheckpointSigned { .. } => "checkpoint.signed",
             Self::PolicyChanged { .. } => "policy.changed",

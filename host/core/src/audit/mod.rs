@@ -11,6 +11,7 @@ mod json;
 mod outcome;
 mod proof;
 mod receipt;
+mod spent;
 mod tree;
 
 use crate::content::shared_text;
@@ -27,4 +28,5 @@ pub use held::HeldGrant;
 pub use outcome::{Blame, LimitHit, Outcome, OutcomeError, Status, Used};
 pub use proof::{Continuation, Proof, ProofFormat, from_text, to_text};
 pub use receipt::{Became, Called, Ran, ReceiptFormat, Statement, TaskReceipt};
+pub use spent::Spent;
 pub use tree::{Tree, check_consistency, check_inclusion};

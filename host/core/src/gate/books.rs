@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
 
+use super::accounts::{Accounts, Drawn, Purpose};
 use super::approve::Running;
 use super::once::{Effects, Key};
 use super::{Call, SkillsAnswer};
 use crate::artifact::Artifact;
 use crate::audit::{Answered, Fact};
 use crate::context::BoundContext;
-use crate::governance::{Cost, Denial, Exhausted, Ledger, Reservation, SeatId, StopSwitch};
+use crate::governance::{Authority, Cost, Denial, Exhausted, Ledger, Reservation, SeatId, StopSwitch};
 use crate::ids::TaskId;
 use crate::limit::{Amounts, Limit};
 use crate::stores::{StoreError, StreamWriter};
@@ -33,6 +34,8 @@ pub struct Books {
     switch: Arc<StopSwitch>,
     clock: Arc<dyn Clock>,
     pages: Mutex<Pages>,
+    /// Where what others are paid for is drawn from.
+    accounts: Option<Arc<Accounts>>,
     /// The books of the task that asked for this one.
     parent: Option<Arc<Books>>,
     /// Whether an attempt of the task was made before.
@@ -90,6 +93,7 @@ impl Books {
             switch,
             clock,
             pages,
+            accounts: None,
             parent: None,
             has_past,
             calls,
@@ -102,6 +106,12 @@ impl Books {
     #[must_use]
     pub fn within(self, parent: Option<Arc<Self>>) -> Self {
         Self { parent, ..self }
+    }
+
+    /// The same for a task whose spending counts for the budgets of the day.
+    #[must_use]
+    pub fn drawing_on(self, accounts: Arc<Accounts>) -> Self {
+        Self { accounts: Some(accounts), ..self }
     }
 
     /// The same for a task that may correct so often, with all that it asks for.
@@ -317,6 +327,20 @@ impl Books {
 
     pub(super) fn settle(&self, reservation: Reservation, used: &Amounts) {
         self.lock().ledger.settle(reservation, used);
+    }
+
+    /// Sets aside of the day's budgets what a call may come to.
+    pub(super) async fn draw(
+        &self,
+        authority: &Authority,
+        call: u64,
+        wanted: &Amounts,
+    ) -> Result<Option<Box<Drawn>>, Result<Denial, StoreError>> {
+        let (Some(accounts), Some(task)) = (&self.accounts, self.log.stream().as_task()) else {
+            return Ok(None);
+        };
+        let purpose = Purpose { authority, task, call, trace: self.log.trace() };
+        accounts.draw(purpose, wanted).await
     }
 
     pub(super) fn note_provider(&self, failed: bool) {

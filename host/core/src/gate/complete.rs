@@ -132,7 +132,7 @@ impl Gate {
         })?;
         let outside = &self.outside;
         let asked = underway.into_iter().map(|(place, permit)| async move {
-            (place, outside.models.complete(permit).await.into_result())
+            (place, outside.models.complete(permit).await.paid().await)
         });
         for (place, answer) in join_all(asked).await {
             pending[place].take(match answer {

@@ -3,6 +3,7 @@
 //!
 //! No `if allowed`, no metering, no audit stands anywhere else.
 
+mod accounts;
 mod admit;
 mod approve;
 mod books;
@@ -23,6 +24,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use accounts::Accounts;
 pub use approve::{Asked, Running};
 pub use books::{Books, PrintStream};
 pub use call::agent::AgentTurn;

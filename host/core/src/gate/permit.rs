@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::accounts::Drawn;
 use super::once::Key;
 use super::{Books, Call, Stop, TrapReason, Unresolved, Wait, with_its_step};
 use crate::audit::{Answered, ApprovalId, Fact, TraceId};
@@ -22,7 +23,11 @@ pub struct Permit<C: Call>(Slip<C>);
 pub struct Underway<C: Call>(Slip<C>);
 
 /// A call that is over, recorded and charged. Only [`Underway::settle`] and [`Permit::refuse`] make one.
-pub struct Settled<C: Call>(Result<C::Answer, Stop>);
+pub struct Settled<C: Call> {
+    result: Result<C::Answer, Stop>,
+    /// What was drawn of the day's budgets.
+    drawn: Option<Box<Drawn>>,
+}
 
 /// What permit and underway share; each takes the reservation out when it is spent.
 struct Slip<C> {
@@ -34,6 +39,7 @@ struct Slip<C> {
     books: Arc<Books>,
     key: Option<Key>,
     again: Again,
+    drawn: Option<Box<Drawn>>,
 }
 
 /// Whether a call was begun before, by a process that is gone.
@@ -80,7 +86,8 @@ impl<C: Call> Permit<C> {
     pub(super) fn mint(call: C, minted: Minted) -> Self {
         let Minted { number, authority, through, reservation, books, key, again } = minted;
         let reservation = Some(reservation);
-        Self(Slip { call: Some(call), number, authority, through, reservation, books, key, again })
+        let drawn = None;
+        Self(Slip { call: Some(call), number, authority, through, reservation, books, key, again, drawn })
     }
 
     /// The call.
@@ -105,7 +112,7 @@ impl<C: Call> Permit<C> {
     pub fn refuse(mut self, refusal: Refusal) -> Settled<C> {
         let used = self.call().used_in_vain(&refusal);
         self.0.end(&used, Answered::Error(refusal.clone()));
-        Settled(Err(Stop::Tell(refusal)))
+        Stop::Tell(refusal).into()
     }
 
     /// Makes the intent durable, if the call changes anything, and begins. To be called before the first byte leaves.
@@ -122,14 +129,20 @@ impl<C: Call> Permit<C> {
         if changes || self.0.again == Again::Yes {
             let books = Arc::clone(&self.0.books);
             if let Err(error) = books.flush().await {
-                return Err(Settled(Err(Stop::Trap(TrapReason::LogFailed(error)))));
+                return Err(Stop::from(TrapReason::LogFailed(error)).into());
             }
         } else if C::SPENDS || matches!(C::CAPABILITY, Capability::Http | Capability::Tool) {
             // On its way to the disk while it is carried out.
             self.0.books.log().hand_over();
         }
+        if C::SPENDS {
+            self = self.draw().await?;
+        }
         if self.0.books.switch().reason().is_some() {
-            return Err(Settled(Err(Stop::Trap(TrapReason::Stopped))));
+            if let Some(drawn) = self.0.drawn.take() {
+                drawn.settle().await;
+            }
+            return Err(Stop::from(TrapReason::Stopped).into());
         }
         let slip = Slip {
             call: self.0.call.take(),
@@ -140,8 +153,26 @@ impl<C: Call> Permit<C> {
             books: Arc::clone(&self.0.books),
             key: self.0.key,
             again: self.0.again,
+            drawn: self.0.drawn.take(),
         };
         Ok(Underway(slip))
+    }
+
+    /// Sets aside of the day's budgets what the call may come to.
+    async fn draw(mut self) -> Result<Self, Settled<C>> {
+        let Slip { books, authority, number, reservation, .. } = &self.0;
+        let Some(reservation) = reservation else { return Ok(self) };
+        match books.draw(authority, *number, reservation.amounts()).await {
+            Ok(drawn) => {
+                self.0.drawn = drawn;
+                Ok(self)
+            }
+            Err(Ok(denial)) => {
+                books.note_denial(C::NAME, &denial);
+                Err(self.refuse(Refusal::new(denial.kind, denial.why)))
+            }
+            Err(Err(error)) => Err(Stop::from(TrapReason::LogFailed(error)).into()),
+        }
     }
 }
 
@@ -241,7 +272,7 @@ impl<C: Call> Underway<C> {
             self.0.books.with_ledger(|ledger| ledger.refund(reservation));
         }
         let wait = Wait::Errand(approval);
-        Settled(Err(Unresolved { number: self.0.number, name: C::NAME, wait }.into()))
+        Stop::from(Unresolved { number: self.0.number, name: C::NAME, wait }).into()
     }
 
     /// Records and charges what became of the call.
@@ -267,7 +298,8 @@ impl<C: Call> Underway<C> {
             self.0.books.note_effect(key, answer);
         }
         self.0.end(&used, answered);
-        Settled(result.map_err(Stop::Tell))
+        let drawn = self.0.drawn.take().map(|drawn| drawn.used(&used));
+        Settled { result: result.map_err(Stop::Tell), drawn }
     }
 }
 
@@ -284,6 +316,20 @@ impl<C: Call> Drop for Underway<C> {
 
 impl<C: Call> Settled<C> {
     pub(super) fn into_result(self) -> Result<C::Answer, Stop> {
-        self.0
+        self.result
+    }
+
+    /// The same when what was drawn and not used is given back.
+    pub(super) async fn paid(self) -> Result<C::Answer, Stop> {
+        if let Some(drawn) = self.drawn {
+            drawn.settle().await;
+        }
+        self.result
+    }
+}
+
+impl<C: Call> From<Stop> for Settled<C> {
+    fn from(stop: Stop) -> Self {
+        Self { result: Err(stop), drawn: None }
     }
 }

@@ -52,6 +52,11 @@ const LENT: [Limit; 8] = [
 pub struct Reservation(Amounts);
 
 impl Reservation {
+    /// All that was set aside.
+    pub(crate) const fn amounts(&self) -> &Amounts {
+        &self.0
+    }
+
     /// How much of a thing was set aside.
     #[must_use]
     pub fn amount(&self, limit: Limit) -> u64 {

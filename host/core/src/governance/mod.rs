@@ -3,6 +3,7 @@
 mod approval;
 mod authority;
 mod book;
+mod budget;
 #[cfg(test)]
 mod chains;
 mod crowd;
@@ -22,6 +23,8 @@ mod web_url;
 pub use approval::{Judgement, judge, may_decide};
 pub use authority::Authority;
 pub use book::GrantBook;
+pub(crate) use budget::paid;
+pub use budget::{Budget, Budgets, Overspent};
 pub use crowd::{Crowd, CrowdLimits, Entered, Seat, SeatId, Turn};
 pub use decide::{Ask, Denial, Scope, Through, ToolAsk, Verdict, WebAsk, decide};
 pub use grant::{Access, FolderGrant, Grant, GuestPath, Holder, Quota};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::GrantBook;
+use super::{Budgets, GrantBook};
 use crate::audit::ApprovalTerms;
 use crate::context::ContextPackage;
 use crate::contract::RuleSet;
@@ -28,6 +28,8 @@ pub struct Policy {
     pub models: HashMap<ModelName, Arc<Model>>,
     /// Who has to approve a call where its grant does not say.
     pub approval: ApprovalTerms,
+    /// What may be spent in a day.
+    pub budgets: Budgets,
     /// The hash of the policy file's text, where there is a file.
     pub digest: Option<Digest>,
 }

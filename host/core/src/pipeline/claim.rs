@@ -114,7 +114,7 @@ fn take(
     let began = host.clock.monotonic();
     let place = host.switches.enter(order.task.clone());
     let books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));
-    let books = books.correcting(order.max_corrections);
+    let books = books.correcting(order.max_corrections).drawing_on(Arc::clone(&host.accounts));
     let judges = asking.as_ref().is_some_and(|asking| asking.to_judge);
     let asked_by = asking.as_ref().map(|asking| Arc::clone(&asking.authority));
     let (chain, parent) = asking.map_or_else(Default::default, |asking| (asking.chain, Some(asking.books)));

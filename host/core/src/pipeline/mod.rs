@@ -35,7 +35,7 @@ pub use verdicts::Others;
 
 use crate::context::ContextSources;
 use crate::contract::Validator;
-use crate::gate::Outside;
+use crate::gate::{Accounts, Outside};
 pub use crate::governance::Policy;
 use crate::governance::{Crowd, Policies, Switches};
 use crate::registry::Registry;
@@ -65,6 +65,8 @@ pub struct Host {
     pub entropy: Arc<dyn Entropy>,
     /// Everything outside.
     pub outside: Arc<Outside>,
+    /// What all callers have spent.
+    pub accounts: Arc<Accounts>,
     /// What stands behind context packages.
     pub sources: Arc<dyn ContextSources>,
     /// What the operator decided, as it is now.
