@@ -45,7 +45,7 @@ fn to_json(account: &Account) -> Value {
 fn to_line(account: &Account) -> String {
     let part = |limit: Limit| {
         let allowed = account.budget.and_then(|budget| budget.most(limit));
-        let allowed = allowed.map_or_else(|| "not bounded".to_owned(), |most| format!("of {most}"));
+        let allowed = allowed.map_or_else(|| "(not bounded)".to_owned(), |most| format!("of {most}"));
         format!("{limit} {} {allowed}", account.spent.spent[limit])
     };
     let caller = account.caller.as_ref().map_or_else(|| "all callers".to_owned(), ToString::to_string);
