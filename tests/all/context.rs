@@ -1,10 +1,11 @@
 //! Context packages: bound as they are, within their budget, or not at all; recorded once, and repeated from the record.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, SystemTime};
 
 use ringfence_core::audit::{Blame, Fact, Status};
-use ringfence_core::context::{BoundContext, OriginKind, Provenance};
+use ringfence_core::context::{BoundContext, ContextOrder, OriginKind, Provenance};
 use ringfence_core::error::Code;
 use ringfence_core::ids::{Digest, TaskId};
 use ringfence_core::pipeline::{Emitted, Order};
@@ -24,7 +25,7 @@ fn world(limits: &str, sources: &str) -> World {
 }
 
 fn order(world: &World) -> Order {
-    Order { context: Some("support".parse().unwrap()), ..world.order(GUEST, READ) }
+    Order { context: Some(ContextOrder::of("support".parse().unwrap())), ..world.order(GUEST, READ) }
 }
 
 fn bound(world: &World, task: &TaskId) -> BoundContext {
@@ -145,7 +146,8 @@ fn an_altered_context_is_no_record_to_repeat_a_run_from() {
 #[test]
 fn a_context_that_nobody_declared_is_no_context() {
     let world = world("max-bytes = \"1KiB\"", "{ name = \"rules\", inline = \"be kind\" }");
-    let emitted = world.run(Order { context: Some("suport".parse().unwrap()), ..order(&world) });
+    let emitted =
+        world.run(Order { context: Some(ContextOrder::of("suport".parse().unwrap())), ..order(&world) });
     assert_refused(&world, &emitted, Code::R0443, &["no context `suport`", "declares `support`"]);
 }
 
@@ -257,7 +259,7 @@ fn what_a_skill_asks_of_another_has_no_context_of_its_own() {
     world.load("friend_asks_others");
     let input = json!({ "errands": [{ "skill": "friend-reads-its-context", "input": READ }] });
     let asking = world.order("friend_asks_others", &input.to_string());
-    let emitted = world.run(Order { context: Some("support".parse().unwrap()), ..asking });
+    let emitted = world.run(Order { context: Some(ContextOrder::of("support".parse().unwrap())), ..asking });
     let output =
         emitted.outcome.output.clone().unwrap_or_else(|| panic!("{:?}", emitted.outcome)).to_string();
     assert!(output.contains("texts") && !output.contains("be kind"), "{output}");
@@ -299,4 +301,32 @@ fn a_source_that_does_not_answer_holds_up_no_kill_and_no_more_than_the_wall_time
     assert_eq!(error.code, Code::R0202, "{error:?}");
     assert!(error.message.contains("while its context was bound"), "{error:?}");
     world.assert_unharmed();
+}
+
+/// What the caller's earlier task gave is bound, and nobody else's, whatever the order says.
+#[test]
+fn a_source_is_taken_from_the_task_that_the_order_names() {
+    let world = world("max-bytes = \"1KiB\"", r#"{ name = "draft", task = "*", max-age = "1h" }"#);
+    world.load("hello");
+    let earlier = world.run(world.order("hello", r#"{"name":"Ada"}"#));
+    let named = |source: &str, task: &TaskId| {
+        let tasks = BTreeMap::from([(source.parse().unwrap(), task.clone())]);
+        Order { context: Some(ContextOrder { name: "support".parse().unwrap(), tasks }), ..order(&world) }
+    };
+    let emitted = world.run(named("draft", &earlier.task));
+    let bound = bound(&world, &emitted.task);
+    assert_eq!(emitted.outcome.output.clone().unwrap()["texts"][0], "Hello, Ada!");
+    assert_eq!(bound.sources[0].provenance, Provenance::Task { task: earlier.task.clone() });
+    world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap();
+    let says = ["lacks a task for its source `draft`", "--source draft=TASK"];
+    assert_refused(&world, &world.run(order(&world)), Code::R0443, &says);
+    let other = named("other", &earlier.task);
+    let both = other.context.clone().map(|mut context| {
+        context.tasks.insert("draft".parse().unwrap(), earlier.task.clone());
+        context
+    });
+    let unknown = world.run(Order { context: both, ..other });
+    assert_refused(&world, &unknown, Code::R0443, &["no source `other`", "task = \"*\""]);
+    let bobs = world.run(Order { agent: "bob".parse().unwrap(), ..named("draft", &earlier.task) });
+    assert_refused(&world, &bobs, Code::R0444, &["there is no task", "of `bob`"]);
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use ringfence::wiring::scratch_log;
 use ringfence_core::audit::{Answered, AttemptEnd, Fact, LimitHit, Status};
+use ringfence_core::context::ContextOrder;
 use ringfence_core::error::Code;
 use ringfence_core::ids::TaskId;
 use ringfence_core::limit::Limit;
@@ -95,7 +96,10 @@ fn a_long_sleep_takes_no_time_when_it_is_replayed() {
 pub(crate) fn friend_uses_every_power() {
     let world = world();
     let order = ring_2(&world, "friend_uses_every_power", r#"{"folder":"notes"}"#);
-    let emitted = assert_order_replays(&world, Order { context: Some("house".parse().unwrap()), ..order });
+    let emitted = assert_order_replays(
+        &world,
+        Order { context: Some(ContextOrder::of("house".parse().unwrap())), ..order },
+    );
     let output = emitted.outcome.output.unwrap().to_string();
     for seen in ["Ok(\\\"hello\\\")", "Ok(\\\"be kind\\\")", "Denied", "NotFound", "Conflict(1)"] {
         assert!(output.contains(seen), "{seen} in {output}");

@@ -7,6 +7,7 @@ mod sources;
 
 pub use bound::{BoundContext, BoundSource, Provenance};
 pub use declared::{
-    ContextPackage, DeclaredSource, MAX_BYTES, MAX_SOURCES, Origin, OriginKind, TokenBudget, Tokeniser,
+    ContextOrder, ContextPackage, DeclaredSource, MAX_BYTES, MAX_SOURCES, Origin, OriginKind, TokenBudget,
+    Tokeniser,
 };
 pub use sources::{ContextSources, Found, Lacking, NoSources};

@@ -1,12 +1,14 @@
 //! What a task is ordered with, on the command line and in task files.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::time::Duration;
 
 use clap::Args;
 use ringfence_core::capability::{Capability, Powers};
+use ringfence_core::context::ContextOrder;
 use ringfence_core::error::{Code, Error};
-use ringfence_core::ids::{Agent, ContextName, SessionName, TaskId};
+use ringfence_core::ids::{Agent, ContextName, SessionName, SourceName, TaskId};
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::Order;
 use ringfence_core::ring::Ring;
@@ -52,9 +54,18 @@ pub(super) struct Ordered {
     /// What it is given to read: a [[context]] of the policy file
     #[arg(long, value_name = "NAME")]
     pub(super) context: Option<ContextName>,
+    /// The earlier task that a source of the context is taken from, where the policy file says task = "*"; may be said more often
+    #[arg(long = "source", value_name = "NAME=TASK", requires = "context", value_parser = source)]
+    pub(super) sources: Vec<(SourceName, TaskId)>,
     /// What it belongs to, by a name of your own: it stands in each of its events
     #[arg(long, value_name = "NAME", value_parser = own_session)]
     pub(super) session: Option<SessionName>,
+}
+
+/// `draft=t-1`.
+fn source(word: &str) -> Result<(SourceName, TaskId), String> {
+    let (name, task) = word.split_once('=').ok_or("say NAME=TASK")?;
+    Ok((name.parse().map_err(|why| format!("{why}"))?, task.parse().map_err(|why| format!("{why}"))?))
 }
 
 /// A session that an operator names.
@@ -95,9 +106,7 @@ impl Ordered {
             })?;
         let ring =
             Ring::from_number(self.ring).ok_or_else(|| Error::new(Code::R0414, "there is no such ring"))?;
-        if let Some(context) = &self.context {
-            config.policy.context(context)?;
-        }
+        let context = self.context(config)?;
         Ok(Order {
             task,
             skill: self.skill.as_str().into(),
@@ -105,11 +114,36 @@ impl Ordered {
             agent: self.agent.clone(),
             ring,
             only: self.only.as_ref().map(|list| list.iter().copied().collect::<Powers>()),
-            context: self.context.clone(),
+            context,
             session: self.session.clone(),
             limits,
             max_corrections: self.max_corrections.unwrap_or(config.max_corrections),
         })
+    }
+
+    fn context(&self, config: &Config) -> Result<Option<ContextOrder>, Error> {
+        let Some(name) = &self.context else {
+            return match self.sources.first() {
+                None => Ok(None),
+                Some((source, _)) => Err(Error::new(
+                    Code::R0414,
+                    format!("a task is named for `{source}`, a source of no context"),
+                )
+                .hint("name the context too")),
+            };
+        };
+        let mut tasks = BTreeMap::new();
+        for (source, task) in &self.sources {
+            if tasks.insert(source.clone(), task.clone()).is_some() {
+                return Err(Error::new(
+                    Code::R0414,
+                    format!("two tasks are named for the source `{source}`"),
+                )
+                .hint("name one: --source NAME=TASK"));
+            }
+        }
+        config.policy.context(name)?.with(&tasks)?;
+        Ok(Some(ContextOrder { name: name.clone(), tasks }))
     }
 }
 

@@ -90,7 +90,7 @@ enum TaskVerb {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A task file is TOML ([[task]] with skill, input, id, as, ring, fuel, steps, timeout, memory, max-corrections, only, \
-context, session), JSON (an array of the same) or, by its name `.jsonl` or as `-` from stdin, JSON lines. With --json: [{task, submitted: new | known}]")]
+context, sources, session), JSON (an array of the same) or, by its name `.jsonl` or as `-` from stdin, JSON lines. With --json: [{task, submitted: new | known}]")]
 struct Submit {
     #[command(flatten)]
     ordered: Option<Ordered>,

@@ -1,10 +1,11 @@
 //! Task files: many tasks at once, as TOML, JSON or JSON lines.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ringfence_core::capability::Capability;
 use ringfence_core::error::{Code, Error};
-use ringfence_core::ids::TaskId;
+use ringfence_core::ids::{BadName, SourceName, TaskId};
 use ringfence_core::pipeline::Order;
 use serde::Deserialize;
 use serde_json::Value;
@@ -37,6 +38,8 @@ struct Entry {
     max_corrections: Option<u32>,
     only: Option<Vec<String>>,
     context: Option<String>,
+    #[serde(default)]
+    sources: BTreeMap<String, String>,
     session: Option<String>,
 }
 
@@ -107,6 +110,7 @@ impl Entry {
                 .context
                 .map(|name| name.parse().map_err(|why| format!("context: {why}")))
                 .transpose()?,
+            sources: sources(self.sources).map_err(|why| format!("sources: {why}"))?,
             session: self
                 .session
                 .map(|name| own_session(&name).map_err(|why| format!("session: {why}")))
@@ -118,4 +122,8 @@ impl Entry {
         let id = self.id.map(|id| id.parse().map_err(|why| format!("id: {why}"))).transpose()?;
         Ok((ordered, id, self.input.to_string()))
     }
+}
+
+fn sources(named: BTreeMap<String, String>) -> Result<Vec<(SourceName, TaskId)>, BadName> {
+    named.into_iter().map(|(name, task)| Ok((name.parse()?, task.parse()?))).collect()
 }

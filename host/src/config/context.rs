@@ -105,6 +105,7 @@ fn source(entry: &SourceEntry, name: &SourceName, folder: &Path) -> Result<Decla
         }
         (None, Some(path), None, None) => Origin::File(folder.join(path)),
         (None, None, Some(key), None) => Origin::Memory(checked_key(key)?),
+        (None, None, None, Some(task)) if task == "*" => Origin::NamedTask,
         (None, None, None, Some(task)) => {
             Origin::Task(task.parse::<TaskId>().map_err(|why| why.to_string())?)
         }

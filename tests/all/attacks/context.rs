@@ -1,6 +1,7 @@
 //! Guests against the capability `context`: what was not given to them, and more of what was than they pay for.
 
 use ringfence_core::audit::{Answered, Fact};
+use ringfence_core::context::ContextOrder;
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::Order;
 use serde_json::json;
@@ -28,7 +29,7 @@ fn world(guest: &str) -> World {
 }
 
 fn order(world: &World, guest: &str, input: &str) -> Order {
-    Order { context: Some("support".parse().unwrap()), ..world.order(guest, input) }
+    Order { context: Some(ContextOrder::of("support".parse().unwrap())), ..world.order(guest, input) }
 }
 
 #[test]

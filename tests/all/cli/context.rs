@@ -214,3 +214,42 @@ fn the_doctor_says_which_file_of_a_context_is_missing_stale_or_too_large() {
     operator.write("ringfence.toml", "");
     assert_eq!(said(&operator), Value::Null);
 }
+
+#[test]
+fn an_order_names_the_tasks_that_its_context_is_taken_from() {
+    let operator = operator();
+    operator.write("ringfence.toml", POLICY.replace("file = \"handbook.md\"", "task = \"*\""));
+    let (skill, input) = ("friend-reads-its-context", r#"{"milliseconds":0}"#);
+    operator.load("hello");
+    operator.does(&["task", "submit", "hello", "--id", "t-1", "--input", r#"{"name":"Ada"}"#]);
+    operator.does(&["work", "--idle"]);
+    let submit = ["task", "submit", skill, "--id", "t-2", "--input", input, "--context", "support"];
+    let named = [&submit[..], &["--source", "handbook=t-1"]].concat();
+    operator.does(&named);
+    operator.does(&named);
+    operator.say(&[&submit[..], &["--source", "handbook=t-9"]].concat()).failed("R0430", 2);
+    operator.write("more.jsonl", format!(
+        r#"{{"skill":"{skill}","id":"t-3","input":{input},"context":"support","sources":{{"handbook":"t-1"}}}}"#
+    ));
+    operator.does(&["task", "submit", "--file", "more.jsonl"]);
+    operator.does(&["work", "--idle"]);
+    for task in ["t-2", "t-3"] {
+        let (shown, _) = operator.json(&["task", "show", task]);
+        assert_eq!(shown[0]["outcome"]["output"]["texts"], json!(["Hello, Ada!", "be kind"]), "{shown}");
+    }
+    operator.does(&["task", "replay", "t-2"]);
+    // What is wrong is said before anything is written.
+    let before = operator.json(&["tasks"]).0;
+    let run = ["run", skill, "--input", input, "--context", "support"];
+    for (more, code, says) in [
+        (&[][..], "R0443", "lacks a task for its source `handbook`"),
+        (&["--source", "handbook=t-1", "--source", "rules=t-1"], "R0443", "no source `rules`"),
+        (&["--source", "handbook=t-1", "--source", "handbook=t-2"], "R0414", "two tasks are named"),
+        (&["--source", "handbook"], "R0414", "NAME=TASK"),
+        (&["--source", "handbook=all"], "R0414", "all"),
+    ] {
+        operator.say(&[&run[..], more].concat()).failed(code, 2).saying(says);
+    }
+    operator.say(&["run", skill, "--source", "handbook=t-1"]).failed("R0414", 2).saying("--context");
+    assert_eq!(operator.json(&["tasks"]).0, before);
+}

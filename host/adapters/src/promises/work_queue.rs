@@ -1,5 +1,6 @@
 //! What core relies on in the index of tasks that are not over.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ringfence_core::audit::{
@@ -78,6 +79,7 @@ fn accepted(host: &str, parent: Option<&str>) -> Fact {
         parent: parent.map(|parent| parent.parse().expect("a task")),
         only: None,
         context: None,
+        sources: BTreeMap::new(),
         session: None,
     }
 }

@@ -1,6 +1,7 @@
 //! What an event's payload says. The same facts are the journal that a run is repeated from.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use semver::Version;
@@ -21,7 +22,7 @@ use crate::context::BoundContext;
 use crate::contract::{Description, Violation, strict};
 use crate::error::Code;
 use crate::ids::{
-    Agent, ContextName, Digest, SessionName, SkillName, StreamName, TaskId, TenantName, ToolName,
+    Agent, ContextName, Digest, SessionName, SkillName, SourceName, StreamName, TaskId, TenantName, ToolName,
 };
 use crate::limit::Amounts;
 use crate::ring::Ring;
@@ -52,6 +53,9 @@ pub enum Fact {
         only: Option<Powers>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         context: Option<ContextName>,
+        /// The earlier tasks that the context is taken from, by source, where the order names them.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        sources: BTreeMap<SourceName, TaskId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session: Option<SessionName>,
     },

@@ -1,5 +1,6 @@
 //! What an operator declares: which sources, how fresh, and how much of them at the most.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::{Code, Error};
 use crate::ids::{ContextName, SourceName, TaskId};
 
 /// The most bytes that a package may be allowed: whoever counts their tokens works no longer than that takes.
@@ -26,6 +28,49 @@ pub struct ContextPackage {
     pub tokens: Option<TokenBudget>,
     /// What is in it, in this order.
     pub sources: Vec<DeclaredSource>,
+}
+
+/// What a task is ordered to be given to read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContextOrder {
+    /// The package.
+    pub name: ContextName,
+    /// The earlier tasks, each by the source that is taken from it.
+    pub tasks: BTreeMap<SourceName, TaskId>,
+}
+
+impl ContextOrder {
+    /// A package that leaves nothing to its order.
+    #[must_use]
+    pub const fn of(name: ContextName) -> Self {
+        Self { name, tasks: BTreeMap::new() }
+    }
+}
+
+impl ContextPackage {
+    /// The package with the tasks that its order names.
+    ///
+    /// # Errors
+    /// `R0443` if one is named for what is no such source, or none for one that is.
+    pub fn with(&self, tasks: &BTreeMap<SourceName, TaskId>) -> Result<Self, Error> {
+        let Self { name, .. } = self;
+        let mut package = self.clone();
+        let mut left: BTreeSet<_> = tasks.keys().collect();
+        for source in package.sources.iter_mut().filter(|source| source.origin == Origin::NamedTask) {
+            left.remove(&source.name);
+            let task = tasks.get(&source.name).ok_or_else(|| {
+                let source = &source.name;
+                Error::new(Code::R0443, format!("context `{name}` lacks a task for its source `{source}`"))
+                    .because("the policy file leaves it to the order which task it is taken from")
+                    .hint(format!("name one of the same caller that has completed: --source {source}=TASK"))
+            })?;
+            source.origin = Origin::Task(task.clone());
+        }
+        let Some(unknown) = left.first() else { return Ok(package) };
+        Err(Error::new(Code::R0443, format!("context `{name}` has no source `{unknown}` to be named a task for"))
+            .because("only a source that says task = \"*\" in the policy file is taken from a task of the order's choice")
+            .hint("leave it out, or declare it so under [[context]] in ringfence.toml"))
+    }
 }
 
 /// How many tokens a package may have, and who counts them.
@@ -59,6 +104,8 @@ pub enum Origin {
     Memory(String),
     /// From what an earlier task of the same caller gave.
     Task(TaskId),
+    /// The same, of a task that is named when the package is ordered.
+    NamedTask,
 }
 
 /// The kinds of origins.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::Host;
 use crate::audit::{Fact, Head, TraceId};
 use crate::capability::Powers;
+use crate::context::ContextOrder;
 use crate::gate::Books;
 use crate::governance::{Authority, Ledger, OnBoard, Seat};
-use crate::ids::{Agent, ContextName, Digest, SessionName, SkillName, StreamName, TaskId};
+use crate::ids::{Agent, Digest, SessionName, SkillName, StreamName, TaskId};
 use crate::limit::Amounts;
 use crate::ring::Ring;
 use crate::stores::StreamWriter;
@@ -28,8 +29,8 @@ pub struct Order {
     pub ring: Ring,
     /// The task's own narrowing: no other power than these, if given.
     pub only: Option<Powers>,
-    /// What it is given to read, by the name that the operator gave it.
-    pub context: Option<ContextName>,
+    /// What it is given to read.
+    pub context: Option<ContextOrder>,
     /// What the caller says that it belongs to: a label, which nothing depends on.
     pub session: Option<SessionName>,
     /// How much it may use.
@@ -145,7 +146,8 @@ impl Order {
             host: Arc::clone(host),
             parent,
             only: self.only,
-            context: self.context.clone(),
+            context: self.context.as_ref().map(|context| context.name.clone()),
+            sources: self.context.as_ref().map(|context| context.tasks.clone()).unwrap_or_default(),
             session: self.session.clone(),
         }
     }

@@ -14,10 +14,11 @@ use super::emit::Over;
 use super::pool::{Pooled, Stopped, killed};
 use crate::audit::{Fact, Status};
 use crate::context::{
-    BoundContext, BoundSource, ContextPackage, DeclaredSource, Found, Lacking, Origin, Provenance,
+    BoundContext, BoundSource, ContextOrder, ContextPackage, DeclaredSource, Found, Lacking, Origin,
+    Provenance,
 };
 use crate::error::{Code, Error};
-use crate::ids::{Agent, ContextName, Digest, StreamName, TaskId};
+use crate::ids::{Agent, Digest, StreamName, TaskId};
 use crate::limit::Limit;
 use crate::units::Timestamp;
 
@@ -32,8 +33,8 @@ impl Bound {
 
 /// Binds the package that was ordered, from its sources as they are now.
 pub(super) async fn bind(host: &Host, Pooled(claimed): Pooled) -> Result<Bound, Over> {
-    let Some(name) = claimed.order.context.clone() else { return Ok(Bound(claimed)) };
-    match gather_in_time(host, &claimed, &name).await {
+    let Some(order) = claimed.order.context.clone() else { return Ok(Bound(claimed)) };
+    match gather_in_time(host, &claimed, &order).await {
         Gathered::Context(Ok(context)) => {
             let fact = Fact::ContextBound { context };
             claimed.books.log().append(&fact);
@@ -56,12 +57,12 @@ enum Gathered {
 }
 
 /// A source that does not answer holds up the task no longer than its wall time, and no longer than a kill takes.
-async fn gather_in_time(host: &Host, claimed: &Claimed, name: &ContextName) -> Gathered {
+async fn gather_in_time(host: &Host, claimed: &Claimed, order: &ContextOrder) -> Gathered {
     let books = &claimed.books;
     let wall = Duration::from_millis(claimed.order.limits[Limit::WallMs]);
     let time_up = books.clock().sleep(wall.saturating_sub(claimed.elapsed()));
     let stopped = Stopped::watch(books.switch());
-    let gathering = pin!(gather(host, &claimed.order.agent, name));
+    let gathering = pin!(gather(host, &claimed.order.agent, order));
     match select(stopped, select(gathering, time_up)).await {
         Either::Right((Either::Left((gathered, _)), _)) => Gathered::Context(gathered),
         Either::Right((Either::Right(_), _)) => Gathered::TimeUp,
@@ -97,9 +98,9 @@ fn out_of_time(claimed: Box<Claimed>) -> Over {
     over.with_error(Status::Stopped, error, Failing::Refused(Code::R0201)).with_limit(exhausted.into())
 }
 
-async fn gather(host: &Host, agent: &Agent, name: &ContextName) -> Result<BoundContext, Error> {
-    let package = Arc::clone(host.policies.newest().policy().context(name)?);
-    let package = &*package;
+async fn gather(host: &Host, agent: &Agent, order: &ContextOrder) -> Result<BoundContext, Error> {
+    let package = host.policies.newest().policy().context(&order.name)?.with(&order.tasks)?;
+    let package = &package;
     let (mut sources, mut bytes, mut tokens) = (Vec::with_capacity(package.sources.len()), 0, 0);
     for declared in &package.sources {
         let mut source = take(host, agent, package, declared, bytes).await?;
@@ -134,6 +135,7 @@ async fn take(
         Origin::File(path) => host.sources.file(path.clone(), room).await,
         Origin::Memory(key) => host.sources.memory(agent.clone(), key.clone(), room).await,
         Origin::Task(task) => output_of(host, agent, task).map_err(Lacking::Missing),
+        Origin::NamedTask => Err(Lacking::Missing("no task was named for it".into())),
     };
     let over =
         |bytes| over_budget(package, declared, "bytes", before.saturating_add(bytes), package.max_bytes);
@@ -142,7 +144,7 @@ async fn take(
         Lacking::TooLarge(bytes) => over(bytes),
     })?;
     let (provenance, as_of) = match &declared.origin {
-        Origin::Inline(_) => (Provenance::Inline, None),
+        Origin::Inline(_) | Origin::NamedTask => (Provenance::Inline, None),
         Origin::File(path) => (Provenance::File { path: path.display().to_string() }, Some(as_of)),
         Origin::Memory(key) => (Provenance::Memory { key: key.clone(), revision }, Some(as_of)),
         Origin::Task(task) => (Provenance::Task { task: task.clone() }, Some(as_of)),
@@ -220,8 +222,8 @@ fn missing(package: &ContextPackage, declared: &DeclaredSource, why: String) -> 
         Origin::Memory(_) => {
             "let a task of this caller keep a text there first, or take the source out of [[context]]"
         }
-        Origin::Task(_) => {
-            "name a task of this caller that has completed (ringfence tasks) under [[context]] in ringfence.toml"
+        Origin::Task(_) | Origin::NamedTask => {
+            "name a task of this caller that has completed (ringfence tasks): under [[context]] in ringfence.toml, or with --source where that says task = \"*\""
         }
     };
     let place = match &declared.origin {
@@ -229,6 +231,7 @@ fn missing(package: &ContextPackage, declared: &DeclaredSource, why: String) -> 
         Origin::File(path) => format!("it is the file {}", path.display()),
         Origin::Memory(key) => format!("it is the caller's memory under the key {key:?}"),
         Origin::Task(task) => format!("it is what the task `{task}` gave"),
+        Origin::NamedTask => "it is what a task gave that the order names".to_owned(),
     };
     Error::new(Code::R0444, format!("{} is missing", named(package, declared)))
         .because(place)

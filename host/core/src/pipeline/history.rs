@@ -11,7 +11,7 @@ use crate::audit::{
     Answered, ApprovalId, AttemptEnd, Decided, Decision, Fact, Head, HeldGrant, Outcome, Record, Standing,
 };
 use crate::capability::Powers;
-use crate::context::BoundContext;
+use crate::context::{BoundContext, ContextOrder};
 use crate::error::{Code, Error};
 use crate::gate::{Journal, SkillsAnswer};
 use crate::ids::{Digest, SkillName, TaskId};
@@ -124,12 +124,14 @@ impl History {
             parent,
             only,
             context,
+            sources: tasks,
             session,
         } = fact
         else {
             return None;
         };
         let task = task.clone();
+        let context = context.map(|name| ContextOrder { name, tasks });
         let order =
             Order { task, skill, input, agent, ring, only, context, session, limits, max_corrections };
         Some(Self {

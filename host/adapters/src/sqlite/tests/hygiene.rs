@@ -1,6 +1,6 @@
 //! Files of an older schema, copies of a store that is written to, and indexes that somebody has altered.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ringfence_core::audit::Fact;
 use ringfence_core::ids::Agent;
@@ -39,6 +39,7 @@ async fn accept(store: &Arc<SqliteStore>, task: &str) -> StreamWriter {
         parent: None,
         only: None,
         context: None,
+        sources: BTreeMap::new(),
         session: None,
     });
     assert_eq!(writer.flush().await, Ok(()));
