@@ -3,8 +3,9 @@
 use ringfence_guests::taken_by;
 use ringfence_sdk::prelude::*;
 
-/// A link to a file outside, to a folder outside, to the folder above, to itself, to a device, and to a link.
-const LINKS: [&str; 7] = [
+/// A link to a file outside, to a folder outside, to the folder above, to itself, to a device, to a link, and to a folder outside
+/// and a link to one by names that end with a slash.
+const LINKS: [&str; 10] = [
     "notes/to-file.md",
     "notes/to-folder/secret.md",
     "notes/to-above/secret.md",
@@ -12,6 +13,9 @@ const LINKS: [&str; 7] = [
     "notes/to-device",
     "notes/to-link",
     "notes/to-folder",
+    "notes/to-slash/secret.md",
+    "notes/to-chain/secret.md",
+    "notes/to-chain",
 ];
 
 /// Reads, writes, deletes and lists through the links, and says what it got hold of.
