@@ -15,6 +15,7 @@ use ringfence_core::stores::read_facts;
 use serde_json::{Value, json};
 
 use crate::harness::World;
+use crate::lost::{dying, gone_on_with};
 use crate::models::{order, policy, replies};
 use crate::servers::{ModelServer, stream_openai};
 
@@ -170,4 +171,22 @@ fn a_provider_that_lies_about_its_tokens_gives_no_discount_on_the_day() {
     let emitted = world.run(asks(&world, "ada"));
     let used = emitted.outcome.used.tokens;
     assert!(used > TOKENS && spent(&world, &ada())[Limit::Tokens] == used, "{:?}", replies(&world, &emitted));
+}
+
+/// Whatever was set aside when a host is lost: what was sent is paid.
+#[test]
+fn wherever_a_host_is_lost_no_question_is_had_for_nothing() {
+    let server = server(Duration::ZERO);
+    let world = world(&server, "per-caller = { tokens = 100000 }");
+    let whole = world.run(asks(&world, "ada"));
+    let events = world.facts(&whole.task).len();
+    assert!(events > 6, "{events}");
+    for lost_after in 1..events {
+        let emitted = gone_on_with(&world, &dying(&world, lost_after), asks(&world, "ada"));
+        assert!(is_answered(&emitted, ""), "{lost_after}");
+        let (sent, spent) = (server.bodies().len() as u64, spent(&world, &ada())[Limit::Tokens]);
+        assert!(spent >= sent * TOKENS, "{lost_after}: {sent} questions, {spent} tokens");
+    }
+    assert!(server.bodies().len() > events, "some of them were lost with their host, and asked again");
+    world.assert_unharmed();
 }

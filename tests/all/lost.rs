@@ -54,7 +54,7 @@ pub(crate) fn dying(world: &World, events: usize) -> Host {
 }
 
 /// What becomes of an order whose first host is this one.
-fn gone_on_with(world: &World, lost: &Host, order: Order) -> Emitted {
+pub(crate) fn gone_on_with(world: &World, lost: &Host, order: Order) -> Emitted {
     let task = order.task.clone();
     // What it believes is lost with it.
     drop(world.wait(lost.run(order)));

@@ -24,6 +24,7 @@ mod harness;
 mod listing;
 mod looking;
 mod lost;
+mod maps;
 mod mcp;
 mod models;
 mod replay;

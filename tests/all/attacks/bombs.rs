@@ -3,6 +3,8 @@
 use ringfence_core::error::Code;
 use ringfence_core::limit::Limit;
 
+use serde_json::json;
+
 use super::{RAN, assert_traps, stopped_at, trapped};
 use crate::harness::{World, assert_attack_fails, assert_load_is_refused, limited};
 
@@ -69,7 +71,16 @@ fn a_memory_that_is_too_large_from_the_first_is_stopped_before_any_instruction()
 
 #[test]
 pub(crate) fn attack_handles_flood() {
-    assert_traps("attack_handles_flood", "handles", &RAN);
+    /// A thousand places, and each pollable takes two.
+    const MOST: u64 = 500;
+    let world = World::new();
+    world.load("attack_handles_flood");
+    for many in [MOST + 1, 1_000_000] {
+        let order = world.order("attack_handles_flood", &json!({ "many": many }).to_string());
+        assert_attack_fails(&world, order, &trapped("handles", &RAN));
+    }
+    let emitted = world.run(world.order("attack_handles_flood", &json!({ "many": MOST }).to_string()));
+    assert_eq!(emitted.outcome.output, Some(MOST.into()), "{:?}", emitted.outcome);
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(super) fn assert_nothing_taken(world: &World, order: Order, calls: &[&str]) 
 #[test]
 pub(crate) fn attack_files_escapes_by_dotdot() {
     let (world, order) = granted("attack_files_escapes_by_dotdot");
-    assert_nothing_taken(&world, order, &["call.denied × 40"]);
+    assert_nothing_taken(&world, order, &["call.denied × 48"]);
 }
 
 #[test]

@@ -76,7 +76,7 @@ pub(crate) fn attack_http_near_miss_of_a_grant() {
 }
 
 /// Where the guest is led by what it writes after twelve ways to say 127.0.0.1, and what that is.
-const INWARD: [(&str, &str); 18] = [
+const INWARD: [(&str, &str); 21] = [
     ("0.0.0.0", "an unspecified address"),
     ("0.0.0.0", "an unspecified address"),
     ("0.0.0.0", "an unspecified address"),
@@ -95,6 +95,9 @@ const INWARD: [(&str, &str); 18] = [
     ("[64:ff9b::a9fe:a9fe]", "a link-local address, where clouds keep their metadata"),
     ("[2002:a9fe:a9fe::1]", "a link-local address, where clouds keep their metadata"),
     ("[fd00:ec2::254]", "a private address"),
+    ("10.0.0.1", "a private address"),
+    ("172.16.0.1", "a private address"),
+    ("192.168.1.1", "a private address"),
 ];
 
 #[test]
@@ -104,18 +107,18 @@ pub(crate) fn attack_http_spells_addresses() {
     let input = json!({ "port": port });
     let guest = "attack_http_spells_addresses";
     let world = World::with_policy("");
-    let emitted = assert_nothing_taken(&world, order(&world, guest, &input), &["call.denied × 35"]);
+    let emitted = assert_nothing_taken(&world, order(&world, guest, &input), &["call.denied × 38"]);
     let said = refusals(&world, &emitted);
     assert_all_say(&said[..12], "no grant covers GET http://127.0.0.1:");
-    for (said, (host, _)) in said[12..30].iter().zip(INWARD) {
+    for (said, (host, _)) in said[12..33].iter().zip(INWARD) {
         assert!(said.contains(&format!("no grant covers GET http://{host}:{port}")), "{host}: {said}");
     }
-    assert_all_say(&said[30..], "invalid: ");
+    assert_all_say(&said[33..], "invalid: ");
     // A grant of the address is no grant of the machine.
     let hosts: BTreeSet<_> = INWARD.iter().map(|(host, _)| *host).chain(["127.0.0.1"]).collect();
     let granted: Vec<_> = hosts.iter().map(|host| format!("\"http://{host}:{port}\"")).collect();
     let world = World::with_policy(&grant(&granted.join(", ")));
-    let mut calls = ["call.begun", "call.ended"].repeat(30);
+    let mut calls = ["call.begun", "call.ended"].repeat(33);
     calls.push("call.denied × 5");
     let emitted = assert_nothing_taken(&world, order(&world, guest, &input), &calls);
     let said = refusals(&world, &emitted);
@@ -123,11 +126,11 @@ pub(crate) fn attack_http_spells_addresses() {
         &said[..12],
         "denied: skill `attack-http-spells-addresses`: 127.0.0.1 leads to 127.0.0.1, this machine",
     );
-    for (said, (host, what)) in said[12..30].iter().zip(INWARD) {
+    for (said, (host, what)) in said[12..33].iter().zip(INWARD) {
         let address = host.trim_matches(['[', ']']);
         assert!(said.contains(&format!("{host} leads to {address}, {what}")), "{host}: {said}");
     }
-    assert_all_say(&said[30..], "invalid: ");
+    assert_all_say(&said[33..], "invalid: ");
     assert_eq!(server.requests().len(), 0, "nothing left the host");
 }
 

@@ -13,7 +13,7 @@ use crate::servers::RawServer;
 
 const SECRET: &str = "tok3n/of+ours=NobodyElses";
 const GUEST: &str = "attack_http_asks_for_its_own_secrets";
-const FORMS: [&str; 8] = ["raw", "base64", "hex", "percent", "json", "header", "led", "status"];
+const FORMS: [&str; 9] = ["raw", "base64", "hex", "percent", "json", "header", "led", "status", "page"];
 
 /// The characters of Base64 for some bytes, without padding.
 fn base64(bytes: &[u8]) -> String {
@@ -73,6 +73,7 @@ fn echo() -> RawServer {
             "header" => format!("HTTP/1.1 200 OK\r\nx-{SECRET}: no\r\nx-echo: {value}\r\n", SECRET = "seen"),
             "led" => format!("HTTP/1.1 302 Found\r\nlocation: /raw?{}\r\n", percent(value.as_bytes())),
             "status" => format!("HTTP/1.1 403 {value}\r\n"),
+            "page" => "HTTP/1.1 500 Internal Server Error\r\ncontent-type: text/html\r\n".to_owned(),
             _ => "HTTP/1.1 200 OK\r\n".to_owned(),
         };
         let answer = format!("{more}content-length: {}\r\n\r\n{body}", body.len());

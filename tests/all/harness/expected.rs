@@ -9,6 +9,9 @@ use ringfence_core::pipeline::{Emitted, Order};
 
 use super::World;
 
+/// Later than this no limit on wall time ends a run, on however busy a machine; it is no measure of speed.
+const LATE_MS: u64 = 10_000;
+
 /// How an attack ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Expected<'a> {
@@ -78,6 +81,10 @@ fn assert_ended(world: &World, emitted: &Emitted, expected: &Expected<'_>) {
     }
     let hit = expected.hit.map(|Hit { limit, used, allowed }| LimitHit { name: limit, used, allowed });
     assert_eq!(*limit, hit, "{said}");
+    if let Some(Hit { limit: Limit::WallMs, allowed, .. }) = expected.hit {
+        let took = emitted.outcome.used.wall_ms;
+        assert!(took < allowed + LATE_MS, "{took} ms, and {allowed} were allowed");
+    }
     assert_eq!(world.kinds(&emitted.task), expected.events, "the events of the task");
 }
 

@@ -3,7 +3,7 @@
 use ringfence_guests::taken_by;
 use ringfence_sdk::prelude::*;
 
-const WAYS: [&str; 10] = [
+const WAYS: [&str; 12] = [
     "notes/../secret.md",
     "notes/../outside/secret.md",
     "notes/./../secret.md",
@@ -14,6 +14,8 @@ const WAYS: [&str; 10] = [
     "notes//../secret.md",
     "notes/../notes/../secret.md",
     "./notes/../secret.md",
+    "notes/../secret.md/",
+    "notes/a.md/",
 ];
 
 /// Reads, writes, deletes and lists on the way up, and says what it got hold of.

@@ -3,11 +3,11 @@
 
 use ringfence_sdk::prelude::*;
 
-/// Takes a million pollables.
+/// Takes so many pollables.
 #[skill]
-fn attack_handles_flood() -> Result<u64> {
-    for _ in 0..1_000_000 {
+fn attack_handles_flood(many: u64) -> Result<u64> {
+    for _ in 0..many {
         std::mem::forget(wasip2::clocks::monotonic_clock::subscribe_duration(1));
     }
-    Ok(1_000_000)
+    Ok(many)
 }

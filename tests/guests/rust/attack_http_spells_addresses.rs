@@ -18,7 +18,7 @@ const SPELLED: [&str; 12] = [
 ];
 
 /// What else leads to the machine or to the metadata: by no address at all, by IPv6, through a translator.
-const INWARD: [&str; 18] = [
+const INWARD: [&str; 21] = [
     "0",
     "0.0.0.0",
     "0x0",
@@ -37,6 +37,9 @@ const INWARD: [&str; 18] = [
     "[64:ff9b::a9fe:a9fe]",
     "[2002:a9fe:a9fe::1]",
     "[fd00:ec2::254]",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
 ];
 
 /// What leads to a socket of the machine's own, and to no address.
