@@ -54,6 +54,7 @@ pub(super) fn policy(
     parsed: &File,
     folder: &Path,
     rule_files: &[(PathBuf, RuleFile)],
+    secrets: &[web::SecretSource],
 ) -> Result<Policy, String> {
     let rules = rules::rules(&parsed.rule, rule_files)?;
     let mut ceilings = HashMap::new();
@@ -66,17 +67,22 @@ pub(super) fn policy(
     }
     let approval = approval::terms(&parsed.approval, &ApprovalTerms::default());
     let approval = approval.map_err(|why| format!("[approval]: {why}"))?;
-    let grants = parsed
-        .grant
-        .iter()
-        .map(|entry| grant(entry, parsed, &approval, folder).map_err(|why| format!("[[grant]]: {why}")));
+    let grants = parsed.grant.iter().map(|entry| {
+        grant(entry, parsed, secrets, &approval, folder).map_err(|why| format!("[[grant]]: {why}"))
+    });
     let grants = GrantBook::new(grants.collect::<Result<_, _>>()?);
     let contexts = context::packages(&parsed.context, folder)?;
     let models = models::models(&parsed.model, &parsed.provider)?;
     Ok(Policy { grants: Arc::new(grants), rules, ceilings, contexts, models, approval, digest: None })
 }
 
-fn grant(entry: &GrantEntry, file: &File, asked: &ApprovalTerms, folder: &Path) -> Result<Grant, String> {
+fn grant(
+    entry: &GrantEntry,
+    file: &File,
+    secrets: &[web::SecretSource],
+    asked: &ApprovalTerms,
+    folder: &Path,
+) -> Result<Grant, String> {
     let holder = match (entry.ring, &entry.caller) {
         (Some(number), None) => {
             let ring = skill_ring(number)?;
@@ -112,7 +118,7 @@ fn grant(entry: &GrantEntry, file: &File, asked: &ApprovalTerms, folder: &Path) 
             .into());
     }
     let folders = entry.files.iter().map(|entry| folder_grant(entry, folder).map(Arc::new));
-    let http = entry.http.iter().map(|entry| web::grant(entry, &file.secret, asked).map(Arc::new));
+    let http = entry.http.iter().map(|entry| web::grant(entry, secrets, asked).map(Arc::new));
     let models = entry.models.iter().map(|name| models::granted(name, &file.model));
     let tools = entry.tools.iter().map(|entry| tools::grant(entry, &file.server, asked).map(Arc::new));
     Ok(Grant {
