@@ -120,8 +120,9 @@ impl Providers {
         taken: &AtomicU64,
     ) -> Result<Reply, Refusal> {
         let began = Instant::now();
-        let Draft { content, tool_requests, finish, called, reported, .. } =
-            provider.ask(call, &self.secrets, allowance, taken).await?;
+        let draft = provider.ask(call, &self.secrets, allowance, taken).await?;
+        let thought = draft.thought();
+        let Draft { content, tool_requests, finish, called, reported, .. } = draft;
         let (candidate, question) = (call.candidate(), call.question());
         let content = self.secrets.scrub_text(content);
         let violations = match &question.schema {
@@ -144,7 +145,7 @@ impl Providers {
             asked.name = self.secrets.scrub_text(std::mem::take(&mut asked.name));
             asked.id = self.secrets.scrub_text(std::mem::take(&mut asked.id));
         }
-        reply.usage = Usage::settle(candidate, question.bytes(), reply.bytes(), reported);
+        reply.usage = Usage::settle(candidate, question.bytes(), reply.bytes() + thought, reported);
         Ok(reply)
     }
 }
