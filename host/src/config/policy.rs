@@ -40,6 +40,7 @@ pub(super) struct FolderEntry {
     name: Option<String>,
     quota: Option<String>,
     max_files: Option<u64>,
+    approval: Option<approval::ApprovalEntry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -117,7 +118,7 @@ fn grant(
                     models = [\"…\"] or tools = [\"server/tool\"]"
             .into());
     }
-    let folders = entry.files.iter().map(|entry| folder_grant(entry, folder).map(Arc::new));
+    let folders = entry.files.iter().map(|entry| folder_grant(entry, asked, folder).map(Arc::new));
     let http = entry.http.iter().map(|entry| web::grant(entry, secrets, asked).map(Arc::new));
     let models = entry.models.iter().map(|name| models::granted(name, &file.model));
     let tools = entry.tools.iter().map(|entry| tools::grant(entry, &file.server, asked).map(Arc::new));
@@ -131,7 +132,7 @@ fn grant(
     })
 }
 
-fn folder_grant(entry: &FolderEntry, base: &Path) -> Result<FolderGrant, String> {
+fn folder_grant(entry: &FolderEntry, asked: &ApprovalTerms, base: &Path) -> Result<FolderGrant, String> {
     let folder = base.join(&entry.folder);
     let last = || folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
     let name = entry.name.clone().or_else(last).ok_or("a folder without a last segment needs a `name`")?;
@@ -142,7 +143,13 @@ fn folder_grant(entry: &FolderEntry, base: &Path) -> Result<FolderGrant, String>
         ));
     }
     let quota = quota(entry).map_err(|why| format!("the folder {name:?}: {why}"))?;
-    Ok(FolderGrant { name, folder, access: entry.access, quota })
+    let approval = entry.approval.as_ref().map(|entry| approval::terms(entry, asked)).transpose();
+    let approval = approval.map_err(|why| format!("the folder {name:?}: {why}"))?;
+    if approval.is_some() && entry.access == Access::Read {
+        let why = "it is granted for reading only, and only changes are approved: leave `approval` out";
+        return Err(format!("the folder {name:?}: {why}"));
+    }
+    Ok(FolderGrant { name, folder, access: entry.access, quota, approval })
 }
 
 fn quota(entry: &FolderEntry) -> Result<Quota, String> {
