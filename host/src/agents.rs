@@ -29,7 +29,7 @@ struct File {
     version: String,
     description: String,
     instructions: String,
-    model: Option<Models>,
+    model: Option<toml::Value>,
     temperature: Option<Number>,
     #[serde(default)]
     context: bool,
@@ -44,11 +44,17 @@ struct File {
 }
 
 /// One model, or several: each is asked where those before it cannot answer.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Models {
-    One(ModelName),
-    Several(Vec<ModelName>),
+fn models(said: Option<&toml::Value>) -> Result<Vec<ModelName>, String> {
+    let Some(said) = said else { return Ok(Vec::new()) };
+    let several = said.as_array().map_or(std::slice::from_ref(said), Vec::as_slice);
+    if several.is_empty() {
+        return Err("model: it names none; leave it out for any that is granted".into());
+    }
+    let name = |one: &toml::Value| {
+        let text = one.as_str().ok_or("model: say \"NAME\" or [\"NAME\", …]")?;
+        text.parse().map_err(|why| format!("model: {why}"))
+    };
+    several.iter().map(name).collect()
 }
 
 /// What a run may use at the most, whatever it is given.
@@ -102,14 +108,7 @@ fn read(running: &Running, path: &Path) -> Result<Program, Error> {
     }
     let text = String::from_utf8(bytes).map_err(|why| broken(path).because(why))?;
     let file: File = toml::from_str(&text).map_err(|why| broken(path).because(why.to_string()))?;
-    let models = match file.model {
-        None => Vec::new(),
-        Some(Models::One(model)) => vec![model],
-        Some(Models::Several(models)) if models.is_empty() => {
-            return Err(broken(path).because("model: it names none; leave it out for any that is granted"));
-        }
-        Some(Models::Several(models)) => models,
-    };
+    let models = models(file.model.as_ref()).map_err(|why| broken(path).because(why))?;
     let mut models = models.into_iter();
     let program = Program {
         format: 1,

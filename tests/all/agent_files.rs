@@ -115,6 +115,8 @@ fn an_agents_models_are_asked_in_its_own_order_and_no_others() {
     assert_eq!(dear.bodies().len(), 0);
     for (more, says) in [
         ("model = []", "it names none"),
+        ("model = 7", "model: say \"NAME\" or [\"NAME\", …]"),
+        ("model = [\"small\", \"No Name\"]", "model: "),
         ("model = [\"small\", \"small\"]", "model `small` stands there twice"),
         ("temperature = 2.5", "temperature is 2.5"),
     ] {
