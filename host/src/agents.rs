@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use ringfence_core::agent::{Intent, Program, SkillUse};
 use ringfence_core::audit::{Answered, Fact};
-use ringfence_core::contract::Contract;
+use ringfence_core::contract::{Contract, parse};
 use ringfence_core::error::{Code, Error};
-use ringfence_core::ids::{Agent, Digest, SessionName, SkillName, TaskId};
+use ringfence_core::ids::{Agent, Digest, ModelName, SessionName, SkillName, TaskId};
 use ringfence_core::limit::Limit;
 use ringfence_core::registry::{LoadResult, Loaded};
 use ringfence_core::ring::Ring;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 use crate::app;
 use crate::quantity;
@@ -29,7 +29,10 @@ struct File {
     version: String,
     description: String,
     instructions: String,
-    model: Option<String>,
+    model: Option<toml::Value>,
+    temperature: Option<Number>,
+    #[serde(default)]
+    context: bool,
     max_tokens: Option<u32>,
     max_turns: Option<u32>,
     max_corrections: Option<u32>,
@@ -38,6 +41,20 @@ struct File {
     limits: LimitsEntry,
     #[serde(default)]
     intent: Vec<IntentEntry>,
+}
+
+/// One model, or several: each is asked where those before it cannot answer.
+fn models(said: Option<&toml::Value>) -> Result<Vec<ModelName>, String> {
+    let Some(said) = said else { return Ok(Vec::new()) };
+    let several = said.as_array().map_or(std::slice::from_ref(said), Vec::as_slice);
+    if several.is_empty() {
+        return Err("model: it names none; leave it out for any that is granted".into());
+    }
+    let name = |one: &toml::Value| {
+        let text = one.as_str().ok_or("model: say \"NAME\" or [\"NAME\", …]")?;
+        text.parse().map_err(|why| format!("model: {why}"))
+    };
+    several.iter().map(name).collect()
 }
 
 /// What a run may use at the most, whatever it is given.
@@ -91,13 +108,18 @@ fn read(running: &Running, path: &Path) -> Result<Program, Error> {
     }
     let text = String::from_utf8(bytes).map_err(|why| broken(path).because(why))?;
     let file: File = toml::from_str(&text).map_err(|why| broken(path).because(why.to_string()))?;
+    let models = models(file.model.as_ref()).map_err(|why| broken(path).because(why))?;
+    let mut models = models.into_iter();
     let program = Program {
         format: 1,
         name: file.name,
         version: file.version,
         description: file.description,
         instructions: file.instructions,
-        model: file.model,
+        model: models.next().map(|model| model.to_string()),
+        or: models.collect(),
+        temperature: file.temperature,
+        context: file.context,
         max_tokens: file.max_tokens,
         max_turns: file.max_turns.unwrap_or(10),
         max_corrections: file.max_corrections.unwrap_or(2),
@@ -171,11 +193,20 @@ pub fn after(store: &Store, task: &TaskId, message: &str) -> Result<Ended, Error
         _ => None,
     });
     let (skill, input, agent, ring, session) = order.ok_or_else(|| no_run("its order is gone"))?;
-    let said = facts.iter().rev().find_map(|fact| match fact {
-        Fact::TaskEnded { outcome } => outcome.output.as_ref()?["assistant_message"].as_str(),
+    let end = facts.iter().rev().find_map(|fact| match fact {
+        Fact::TaskEnded { outcome } => Some(outcome),
         _ => None,
     });
-    let said = said.ok_or_else(|| no_run("it gave no answer, or was no run of an agent"))?;
+    let end = end.ok_or_else(|| no_run("it is not over"))?;
+    // One that asked for a person, or came to no end, has said something all the same.
+    let last = facts.iter().rev().find_map(|fact| match fact {
+        Fact::Call { call, .. } if &*call.call == "agent.turn" => serde_json::to_value(&call.arguments).ok(),
+        _ => None,
+    });
+    let last = last.map(|recorded| recorded["turn"]["assistant_message"].clone());
+    let given = end.output.as_ref().map(|output| output["assistant_message"].clone());
+    let said = given.filter(Value::is_string).or(last).filter(Value::is_string);
+    let said = said.ok_or_else(|| no_run("it said nothing, or was no run of an agent"))?;
     let input: Value = serde_json::from_str(input).map_err(|_| no_run("it was no run of an agent"))?;
     let mut history = input["history"].as_array().cloned().unwrap_or_default();
     history.push(json!({ "role": "user", "content": input["message"] }));
@@ -186,30 +217,54 @@ pub fn after(store: &Store, task: &TaskId, message: &str) -> Result<Ended, Error
     Ok(Ended { skill: skill.to_string(), agent: agent.clone(), ring: *ring, session, input })
 }
 
-/// The turns of a run, as they were recorded.
+/// The turns of a run, as they were recorded, each with what came of what it asked for.
 ///
 /// # Errors
 /// `R0414` if it has none, and the store's.
 pub fn turns(store: &Store, task: &TaskId) -> Result<Vec<Value>, Error> {
-    let facts = app::facts(store, task)?;
-    let turns: Vec<Value> = facts
-        .iter()
-        .filter_map(|fact| match fact {
+    let mut turns: Vec<Value> = Vec::new();
+    let mut asked = None;
+    for fact in app::facts(store, task)? {
+        match fact {
             Fact::Call { call, answer } if &*call.call == "agent.turn" => {
-                let mut turn = serde_json::to_value(&call.arguments).ok()?;
-                if let (Some(turn), Answered::Answer(Value::String(denied))) = (turn.as_object_mut(), answer)
-                {
-                    turn.insert("refused".into(), denied.as_str().into());
+                let Ok(mut turn) = serde_json::to_value(&call.arguments) else { continue };
+                if let Answered::Answer(Value::String(denied)) = answer {
+                    turn["refused"] = denied.into();
                 }
-                Some(turn)
+                turns.push(turn);
             }
-            _ => None,
-        })
-        .collect();
+            Fact::CallBegun { call } => {
+                asked = matches!(&*call.call, "tool.call" | "skills.run").then_some(call.number);
+            }
+            Fact::CallEnded { number, answer } if asked == Some(number) => observe(&mut turns, &answer),
+            Fact::CallDenied { call, answer, .. } if matches!(&*call.call, "tool.call" | "skills.run") => {
+                observe(&mut turns, &answer);
+            }
+            _ => {}
+        }
+    }
     if turns.is_empty() {
         return Err(Error::new(Code::R0414, format!("`{task}` has no turns"))
             .because("it was no run of an agent, or ended before the first turn")
             .hint("see all that is recorded: ringfence audit log TASK"));
     }
     Ok(turns)
+}
+
+/// What was seen after the last turn.
+fn observe(turns: &mut [Value], answer: &Answered) {
+    let (Some(turn), Ok(mut answer)) = (turns.last_mut(), serde_json::to_value(answer)) else { return };
+    // A skill's own answer, and the task in which it gave it.
+    if let Some(errand) = answer.get_mut("answer").filter(|answer| answer.get("output").is_some()) {
+        let task = errand["task"].take();
+        answer = match errand["output"].take() {
+            Value::Object(mut ended) if ended.contains_key("Err") => json!({ "error": ended.remove("Err") }),
+            ended => {
+                let output = ended["Ok"].as_str().unwrap_or_default();
+                json!({ "answer": parse(output).unwrap_or_else(|_| output.into()) })
+            }
+        };
+        answer["task"] = task;
+    }
+    turn["observed"] = answer;
 }

@@ -273,15 +273,15 @@ impl Config {
             crowd: parsed.concurrency.limits(slots).map_err(&wrong)?,
             tick: time("engine.tick", &parsed.engine.tick, Duration::from_millis(5))?,
             max_memory: size("engine.max-memory", &parsed.engine.max_memory, 64 << 20)?,
-            policy: policy::policy(&parsed, folder, &rule_files).map_err(&wrong)?,
+            policy: policy::policy(&parsed, folder, &rule_files, &secrets).map_err(&wrong)?,
             rule_files: rule_files.into_iter().map(|(path, _)| path).collect(),
             retention: retention::age(parsed.retention.as_ref()).map_err(&wrong)?,
             withdrawn: parsed.registry.withdrawn,
             checkpoint_every: audit::checkpoint_every(&parsed.audit).map_err(&wrong)?,
             http: web::settings(&parsed.http, folder).map_err(|why| wrong(format!("[http] {why}")))?,
-            servers: tools::servers(&parsed.server, &parsed.secret, folder).map_err(&wrong)?,
+            servers: tools::servers(&parsed.server, &secrets, folder).map_err(&wrong)?,
             mcp: mcp::settings(&parsed.mcp, &parsed.client, &secrets).map_err(&wrong)?,
-            providers: models::providers(&parsed.provider, &parsed.secret).map_err(&wrong)?,
+            providers: models::providers(&parsed.provider, &secrets).map_err(&wrong)?,
             secrets,
         };
         config.check_engine().map_err(&wrong)?;
@@ -346,29 +346,33 @@ impl Config {
     pub fn secrets(&self) -> Result<Secrets, Error> {
         let place = self.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
         let wrong = |why: String| broken(&place).because(why);
-        let is_needed = |source: &&SecretSource| {
-            let is_its = |client: &Client| client.token.as_ref() == Some(*source);
-            !self.mcp.clients.iter().any(is_its) || source.is_usable()
-        };
-        let read = self.secrets.iter().filter(is_needed).map(SecretSource::read).collect::<Result<_, _>>();
+        let is_needed = |source: &&SecretSource| !self.is_token(source) || source.usable().is_ok();
+        let read = |source: &SecretSource| Ok((source.key(), source.read()?.1));
+        let read = self.secrets.iter().filter(is_needed).map(read).collect::<Result<_, _>>();
         Secrets::new(read.map_err(wrong)?).map_err(wrong)
     }
 
-    /// Where the secrets come from.
-    pub(crate) fn secret_sources(&self) -> &[SecretSource] {
-        &self.secrets
+    /// Puts the secrets of this policy file in the place of those of the one before. One that was read is what it was then: it is
+    /// bound to where it came from, and goes nowhere else. One that cannot be read now is said to be, and what needs it fails.
+    pub(crate) fn renew(&self, secrets: &Secrets) {
+        let mut named = Vec::with_capacity(self.secrets.len());
+        for source in &self.secrets {
+            let key = source.key();
+            let value = secrets.value(&key).map_or_else(|| source.usable(), Ok);
+            match value {
+                Ok(value) => named.push((key, value)),
+                Err(_) if self.is_token(source) => {}
+                Err(why) => tracing::warn!(why, "what needs this secret will fail"),
+            }
+        }
+        if let Err(why) = secrets.take(named) {
+            tracing::warn!(why, "the secrets that were read last stay");
+        }
     }
 
-    /// Checks that no secret has another source than in a process that has read its secrets already: it would send the old
-    /// one where the new one is granted.
-    pub(crate) fn check_secrets_are(&self, read: &[SecretSource]) -> Result<(), Error> {
-        let place = self.file.clone().unwrap_or_else(|| PathBuf::from(FILE));
-        let moved =
-            self.secrets.iter().find(|new| read.iter().any(|old| old.name() == new.name() && old != *new));
-        moved.map_or(Ok(()), |moved| {
-            let why = format!("secret `{}` comes from elsewhere than when this process began", moved.name());
-            Err(broken(&place).because(why).hint("restart it, or give the new secret a name of its own"))
-        })
+    /// Whether a client proves itself with it.
+    fn is_token(&self, source: &SecretSource) -> bool {
+        self.mcp.clients.iter().any(|client| client.token.as_ref() == Some(source))
     }
 
     fn check_engine(&self) -> Result<(), String> {

@@ -7,6 +7,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ringfence_adapters::mcp_client::McpTools;
+use ringfence_adapters::model::Providers;
+use ringfence_adapters::secrets::Secrets;
 use ringfence_core::audit::{Fact, TraceId};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::Policies;
@@ -16,7 +19,7 @@ use ringfence_core::stores::{Envelope, EventLog, StoreError, append_shared};
 use ringfence_core::system::Clock;
 
 use crate::clients::Clients;
-use crate::config::{Config, SecretSource};
+use crate::config::Config;
 
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
@@ -41,8 +44,8 @@ pub(crate) struct Taking {
     pub(crate) file: PathBuf,
     /// The data folder, whatever the file says.
     pub(crate) data: PathBuf,
-    /// Where the secrets come from that this process has.
-    pub(crate) secrets: Vec<SecretSource>,
+    /// What it says of secrets, providers and servers goes to these.
+    pub(crate) reach: Reach,
     /// What is in force.
     pub(crate) policies: Arc<Policies>,
     /// Who may run skills over the Model Context Protocol.
@@ -51,6 +54,28 @@ pub(crate) struct Taking {
     pub(crate) log: Arc<dyn EventLog>,
     /// Time.
     pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// What reaches out, as far as the policy file says how.
+#[derive(Clone)]
+pub(crate) struct Reach {
+    /// The secrets of all of it.
+    pub(crate) secrets: Secrets,
+    /// Who provides language models.
+    pub(crate) providers: Providers,
+    /// The servers of tools.
+    pub(crate) tools: McpTools,
+}
+
+impl Reach {
+    /// Takes what a policy file says of it. Before the policy itself: what that grants is there then, and what it grants no more is
+    /// bound to what was there before.
+    fn take(&self, config: &Config) -> Result<(), String> {
+        config.renew(&self.secrets);
+        self.providers.take(config.providers.clone())?;
+        self.tools.take(config.servers.clone());
+        Ok(())
+    }
 }
 
 /// The policy file of a process.
@@ -149,6 +174,9 @@ impl Taking {
         }
         match self.check(&text) {
             Ok(config) => {
+                if let Err(why) = self.reach.take(&config) {
+                    tracing::warn!(%file, why, "providers of language models stay what they were");
+                }
                 self.policies.take(config.policy);
                 self.clients.take(config.mcp.clients);
                 tracing::info!(%file, policy = %to, "the policy file was taken");
@@ -163,10 +191,7 @@ impl Taking {
         let text = std::str::from_utf8(text).map_err(|why| {
             Error::new(Code::R0404, format!("the policy file {} is broken", self.file.display())).because(why)
         })?;
-        let config = Config::read(text, &self.file, Some(&self.data))?;
-        // What a secret is was read at the start, and may go where it was granted then alone.
-        config.check_secrets_are(&self.secrets)?;
-        Ok(config)
+        Config::read(text, &self.file, Some(&self.data))
     }
 
     /// Says that what was taken last holds on.

@@ -7,6 +7,7 @@ use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::pipeline::{self, At, Replayed, Seen};
 
+use crate::app::TaskTree;
 use crate::wiring::{Running, Store, scratch_log};
 use crate::{app, proofs};
 
@@ -40,6 +41,26 @@ pub async fn replay(running: &Running, task: &TaskId) -> Result<Replayed, Error>
     let replayed =
         pipeline::replay(&*running.host.sandbox, clock, scratch_log(), task, &facts, &others).await;
     replayed.map_err(|why| differs(task, why))
+}
+
+/// Repeats a task and, each from its own record, all that it asked for: errands, and those who judged what any of them gave. One that was
+/// over before its first attempt did nothing to repeat.
+///
+/// # Errors
+/// `R0414` if there is no such task, and as [`replay`], for whichever of them differs.
+pub async fn replay_tree(running: &Running, task: &TaskId) -> Result<Vec<(TaskId, Replayed)>, Error> {
+    let tree = app::tree(&running.store, task)?.ok_or_else(|| {
+        Error::new(Code::R0414, format!("there is no task `{task}`")).hint("see all: ringfence tasks")
+    })?;
+    let (mut left, mut replayed) = (vec![&tree], Vec::new());
+    while let Some(TaskTree { line, errands }) = left.pop() {
+        left.extend(errands.iter().rev());
+        let is_attempt = |fact: &Fact| matches!(fact, Fact::AttemptStarted { .. });
+        if app::facts(&running.store, &line.task)?.iter().any(is_attempt) {
+            replayed.push((line.task.clone(), replay(running, &line.task).await?));
+        }
+    }
+    Ok(replayed)
 }
 
 fn differs(task: &TaskId, why: String) -> Error {

@@ -85,7 +85,7 @@ pub struct Sight {
 /// # Errors
 /// `R0501` to `R0503` if the log cannot be read.
 pub async fn look(tools: &McpTools, policy: &Policy) -> Result<Sight, Error> {
-    let servers: Vec<_> = tools.servers().cloned().collect();
+    let servers = tools.servers();
     let listings = futures::future::join_all(servers.iter().map(|server| tools.listing(server))).await;
     let pins = tools.pins().with(BTreeMap::clone)?;
     let mut sight = Sight::default();
@@ -161,7 +161,7 @@ pub async fn accept(
             tool.parts().0.parse().map_err(|why| Error::new(Code::R0455, format!("{why}")))?
         }
     };
-    if !tools.servers().any(|known| *known == server) {
+    if !tools.servers().contains(&server) {
         return Err(Error::new(Code::R0455, format!("the policy file names no server `{server}`"))
             .hint("declare it under [[server]] in ringfence.toml, or see all: ringfence tools"));
     }

@@ -12,6 +12,7 @@ use ringfence_adapters::in_memory::InMemoryStore;
 use ringfence_adapters::mcp_client::{Launcher, McpTools};
 use ringfence_adapters::memory::MemoryOverLog;
 use ringfence_adapters::model::Providers;
+use ringfence_adapters::secrets::Secrets;
 use ringfence_adapters::sqlite::SqliteStore;
 use ringfence_adapters::system::{SystemClock, SystemEntropy};
 use ringfence_adapters::validator::ChildValidator;
@@ -32,7 +33,7 @@ use crate::config::Config;
 use crate::follower::Follower;
 use crate::heart::Heart;
 use crate::machine;
-use crate::policy_file::Taking;
+use crate::policy_file::{Reach, Taking};
 use crate::tenant;
 
 /// The store, opened: enough to look at things, not to run any.
@@ -142,22 +143,27 @@ pub fn start_with(
         time: Duration::from_secs(5),
     };
     let slots = machine::affordable_slots(config.slots);
-    let tool = tools(&config, &store, program.clone())?;
+    let secrets = config.secrets()?;
+    let reach = Reach {
+        providers: providers(&config, secrets.clone(), validator.clone())?,
+        tools: tools_with(&config, &store, secrets.clone(), program.clone())?,
+        secrets,
+    };
     let sandbox = Arc::new(engine(&config, slots, &store, program, key)?);
     let switches = Arc::new(Switches::default());
     let delegation = Arc::new(Delegation::default());
     let mut outside = Outside {
         artifacts: Box::new(artifacts(&config, &store)),
         files: Box::new(CapFiles::default()),
-        http: Box::new(web(&config)?),
+        http: Box::new(web(&config, reach.secrets.clone())?),
         memory: Box::new(MemoryOverLog::new(
             Arc::clone(&store.log),
             Arc::clone(&store.state),
             Arc::clone(&store.clock),
         )),
-        models: Box::new(providers(&config, validator.clone())?),
+        models: Box::new(reach.providers.clone()),
         skills: Box::new(Arc::clone(&delegation)),
-        tool: Box::new(tool),
+        tool: Box::new(reach.tools.clone()),
     };
     own(&mut outside);
     let host = Arc::new(Host {
@@ -180,7 +186,7 @@ pub fn start_with(
     let taking = config.file.clone().map(|file| Taking {
         file,
         data: store.data.clone(),
-        secrets: config.secret_sources().to_vec(),
+        reach,
         policies: Arc::clone(&host.policies),
         clients: Arc::clone(&clients),
         log: Arc::clone(&store.log),
@@ -206,8 +212,8 @@ fn artifacts(config: &Config, store: &Store) -> ArtifactsOverLog {
     ArtifactsOverLog::new(log, blobs, clock, config.artifacts).only(config.media_types.clone())
 }
 
-fn web(config: &Config) -> Result<HyperHttp, Error> {
-    HyperHttp::new(&config.http, config.secrets()?).map_err(|why| {
+fn web(config: &Config, secrets: Secrets) -> Result<HyperHttp, Error> {
+    HyperHttp::new(&config.http, secrets).map_err(|why| {
         Error::new(Code::R0404, "the web cannot be reached as the policy file says")
             .because(why)
             .hint("mend its section [http]")
@@ -220,16 +226,20 @@ fn web(config: &Config) -> Result<HyperHttp, Error> {
 /// # Errors
 /// `R0404` if a secret cannot be read, `R0526` if servers could not be started at all.
 pub fn tools(config: &Config, store: &Store, program: PathBuf) -> Result<McpTools, Error> {
+    tools_with(config, store, config.secrets()?, program)
+}
+
+fn tools_with(config: &Config, store: &Store, secrets: Secrets, program: PathBuf) -> Result<McpTools, Error> {
     let arguments = vec!["run-server".into(), std::process::id().to_string()];
     let launcher = Launcher { program, arguments };
     let (servers, log) = (config.servers.clone(), Arc::clone(&store.log));
-    McpTools::new(servers, log, config.secrets()?, launcher, config.http.clone())
+    McpTools::new(servers, log, secrets, launcher, config.http.clone())
         .map_err(|why| Error::new(Code::R0526, "no server of tools can be started").because(why))
 }
 
-fn providers(config: &Config, validator: ChildValidator) -> Result<Providers, Error> {
+fn providers(config: &Config, secrets: Secrets, validator: ChildValidator) -> Result<Providers, Error> {
     let providers = config.providers.clone();
-    Providers::new(providers, &config.http, config.secrets()?, Arc::new(validator)).map_err(|why| {
+    Providers::new(providers, &config.http, secrets, Arc::new(validator)).map_err(|why| {
         Error::new(Code::R0404, "the models cannot be reached as the policy file says")
             .because(why)
             .hint("mend its [[provider]]")

@@ -89,7 +89,7 @@ fn an_agent_that_was_recorded_under_other_words_of_the_host_is_told_apart_and_no
         Fact::AttemptStarted { engine, .. } => Some(std::mem::replace(engine, "agent-prompt-0".into())),
         _ => None,
     });
-    assert_eq!(recorded.as_deref(), Some("agent-prompt-1"));
+    assert_eq!(recorded.as_deref(), Some("agent-prompt-2"));
     let (sandbox, clock) = (&world.running.host.sandbox, Arc::clone(&world.running.store.clock));
     let replayed =
         pipeline::replay(
@@ -101,7 +101,7 @@ fn an_agent_that_was_recorded_under_other_words_of_the_host_is_told_apart_and_no
             &|_| Ok(Vec::new()),
         );
     let why = world.wait(replayed).unwrap_err();
-    assert!(why.contains("was recorded with engine agent-prompt-0; this is agent-prompt-1"), "{why}");
+    assert!(why.contains("was recorded with engine agent-prompt-0; this is agent-prompt-2"), "{why}");
     assert_replays(&world, &emitted);
 }
 

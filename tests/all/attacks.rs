@@ -10,6 +10,7 @@ mod compiling;
 mod context;
 mod crowds;
 mod files;
+mod followed;
 mod grants;
 mod hiding;
 mod http;

@@ -220,7 +220,7 @@ fn an_agent_that_another_host_told_in_other_words_is_not_gone_on_with() {
     let error = emitted.outcome.error.as_ref().unwrap_or_else(|| panic!("{:?}", emitted.outcome));
     assert_eq!((emitted.outcome.status, error.code), (Status::Failed, Code::R0505));
     let causes = error.causes.join("; ");
-    assert!(causes.contains("agent-prompt-0, and this is agent-prompt-1"), "{causes}");
+    assert!(causes.contains("agent-prompt-0, and this is agent-prompt-2"), "{causes}");
     assert_eq!(server.bodies().len(), asked, "no model was asked");
     world.assert_unharmed();
 }

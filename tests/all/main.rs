@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that unwraps nothing fails, and says where")]
 
+mod agent_files;
 mod agents;
 #[path = "../architecture/mod.rs"]
 mod architecture;

@@ -56,6 +56,7 @@ impl Run {
             folder: folder.to_owned(),
             access: Access::Write,
             quota,
+            approval: None,
         });
         let files = folder.into_iter().map(Arc::new).collect();
         let grant = Grant { files, ..Grant::to(Holder::Ring(Ring::Standard)) };

@@ -47,6 +47,7 @@ fn authority(grants: usize) -> Authority {
             folder: "/f".into(),
             access: Access::Read,
             quota: Quota::default(),
+            approval: None,
         };
         let front = if number.is_multiple_of(2) { "*." } else { "" };
         let web = WebGrant {

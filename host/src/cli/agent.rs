@@ -17,6 +17,9 @@ use crate::agents::{self, Ended};
 use crate::show;
 use crate::text::plain_line;
 
+/// The most characters of what came of a turn that a line shows.
+const MOST_SHOWN: usize = 500;
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 `run` and `turn` give the last turn: {status: reply | tool_request | complete | escalate, intent, assistant_message, \
@@ -166,6 +169,13 @@ fn line(recorded: &Value) -> String {
     }
     if let Some(why) = recorded["refused"].as_str() {
         line.push_str(&format!(" (refused: {})", plain_line(why)));
+    }
+    let observed = &recorded["observed"];
+    if !observed.is_null() {
+        let seen = observed.to_string();
+        let shown: String = seen.chars().take(MOST_SHOWN).collect();
+        let more = if shown.len() < seen.len() { "… (all of it with --json)" } else { "" };
+        line.push_str(&format!("\n  ← {}{more}", plain_line(&shown)));
     }
     line
 }

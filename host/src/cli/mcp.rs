@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use ringfence_adapters::mcp_server::{HttpServer, Offering, serve_lines};
+use ringfence_adapters::mcp_server::{HttpServer, Offering, Patience, serve_lines};
 use ringfence_core::error::{Code, Error};
 use ringfence_core::governance::KillTarget;
 use ringfence_core::ids::{Agent, SessionName};
@@ -162,11 +162,15 @@ fn clients_with_token(config: &Config, address: SocketAddr) -> Result<Admission,
 /// How long a session lives in which nothing is said and nothing can be at work.
 const IDLE: Duration = Duration::from_secs(300);
 
+/// How long a client may be away from what it has asked, by the protocols in which it may come back for the answer.
+const ABSENCE: Duration = Duration::from_secs(60);
+
 async fn listen(running: &Running, address: SocketAddr) -> Result<HttpServer, Error> {
     let config = &running.config;
     // No call that is at work outlasts its session.
     let idle = Duration::from_millis(config.limits[Limit::WallMs]).saturating_add(IDLE);
-    HttpServer::bind(address, &config.mcp.hosts, idle).await.map_err(|why| cannot_listen(address, &why))
+    let patience = Patience { idle, absence: ABSENCE };
+    HttpServer::bind(address, &config.mcp.hosts, patience).await.map_err(|why| cannot_listen(address, &why))
 }
 
 fn cannot_listen(address: SocketAddr, why: &std::io::Error) -> Error {

@@ -22,7 +22,7 @@ use super::{Global, counted, operator, shown_on, take_off, task_file, this_progr
 use crate::alive::is_alive;
 use crate::proofs::Step;
 use crate::text::plain_line;
-use crate::wiring::Store;
+use crate::wiring::{Running, Store};
 use crate::{app, inbox, proofs, replay, show, wiring};
 
 /// How many submissions are under way at once: they share their flushes.
@@ -73,6 +73,9 @@ enum TaskVerb {
         /// In which attempt, from 1; the last one that made such a call where nothing is said
         #[arg(long, value_name = "ATTEMPT", requires = "at")]
         attempt: Option<usize>,
+        /// All that it asked for too, and those who judged what any of them gave, each from its own record
+        #[arg(long, conflicts_with = "at")]
+        tree: bool,
         /// From a file of `audit export`, wherever that was written
         #[arg(long, value_name = "FILE")]
         from: Option<PathBuf>,
@@ -116,9 +119,14 @@ impl Task {
                 show::note("decided; a worker goes on with it: ringfence work --idle");
                 Ok(ExitCode::SUCCESS)
             }
-            TaskVerb::Replay { task, at, attempt, from } => {
-                let at = at.map(|call| At { attempt, call });
-                replay_one(&task, at, from.as_deref(), global).await
+            TaskVerb::Replay { task, at, attempt, tree, from } => {
+                let running = replaying(from.as_deref(), global).await?;
+                match at.map(|call| At { attempt, call }) {
+                    Some(at) => show_seen(&replay::look(&running, &task, at).await?, global)?,
+                    None if tree => show_tree(&replay::replay_tree(&running, &task).await?, global)?,
+                    None => show_same(&task, replay::replay(&running, &task).await?, global)?,
+                }
+                Ok(ExitCode::SUCCESS)
             }
             TaskVerb::Receipt { task, output } => {
                 let receipt = proofs::receipt(&global.store()?, &task, &operator()).await?;
@@ -249,31 +257,29 @@ async fn cancel(task: &TaskId, global: &Global) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn replay_one(
-    task: &TaskId,
-    at: Option<At>,
-    from: Option<&Path>,
-    global: &Global,
-) -> Result<ExitCode, Error> {
-    let running = match from {
-        None => global.start()?,
-        Some(file) => {
-            let (config, memory) = (global.config()?, proofs::import(&read_in(file)?).await?);
-            let store = wiring::open(&config)?.with(memory);
-            wiring::start(config, store, this_program()?)?
-        }
-    };
-    if let Some(at) = at {
-        show_seen(&replay::look(&running, task, at).await?, global)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let Replayed { attempts, fuel } = replay::replay(&running, task).await?;
+/// The host in which a task is repeated: this store's, or one of the records in a file.
+async fn replaying(from: Option<&Path>, global: &Global) -> Result<Running, Error> {
+    let Some(file) = from else { return global.start() };
+    let (config, memory) = (global.config()?, proofs::import(&read_in(file)?).await?);
+    let store = wiring::open(&config)?.with(memory);
+    wiring::start(config, store, this_program()?)
+}
+
+fn show_same(task: &TaskId, Replayed { attempts, fuel }: Replayed, global: &Global) -> Result<(), Error> {
     if global.json {
-        show::data(json!({ "task": task, "same": true, "attempts": attempts, "fuel": fuel }))?;
-        return Ok(ExitCode::SUCCESS);
+        return show::data(json!({ "task": task, "same": true, "attempts": attempts, "fuel": fuel }));
     }
-    show::data(format_args!("the same: {attempts} attempts, {fuel} fuel, every call and every output"))?;
-    Ok(ExitCode::SUCCESS)
+    show::data(format_args!("the same: {attempts} attempts, {fuel} fuel, every call and every output"))
+}
+
+fn show_tree(replayed: &[(TaskId, Replayed)], global: &Global) -> Result<(), Error> {
+    if global.json {
+        let one = |(task, Replayed { attempts, fuel }): &(TaskId, Replayed)| json!({ "task": task, "same": true, "attempts": attempts, "fuel": fuel });
+        return show::data(Value::from_iter(replayed.iter().map(one)));
+    }
+    replayed.iter().try_for_each(|(task, Replayed { attempts, fuel })| {
+        show::data(format_args!("{task}  the same: {attempts} attempts, {fuel} fuel"))
+    })
 }
 
 /// What the skill got first, and then each call with its answer: a line each.

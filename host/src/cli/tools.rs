@@ -65,7 +65,7 @@ async fn list(global: &Global, config: &Config, tools: &McpTools) -> Result<Exit
         show::data(to_json(&sight))?;
         return Ok(ExitCode::SUCCESS);
     }
-    if tools.servers().next().is_none() {
+    if tools.servers().is_empty() {
         show::note("No server is declared. Declare one under [[server]] in ringfence.toml.");
     }
     for seen in &sight.tools {

@@ -1,6 +1,6 @@
 //! What the policy file says of language models and who provides them, checked and in the words of core and adapters.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use ringfence_core::ids::{ModelName, ProviderName};
 use ringfence_core::model::{Model, Price};
 use serde::Deserialize;
 
-use super::web::SecretEntry;
+use super::web::{SecretSource, bound};
 use crate::quantity;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -57,7 +57,7 @@ pub(super) struct ModelEntry {
 /// Who provides models.
 pub(super) fn providers(
     entries: &[ProviderEntry],
-    secrets: &BTreeMap<String, SecretEntry>,
+    secrets: &[SecretSource],
 ) -> Result<Vec<ProviderSettings>, String> {
     let mut providers: Vec<ProviderSettings> = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -71,10 +71,7 @@ pub(super) fn providers(
     Ok(providers)
 }
 
-fn provider(
-    entry: &ProviderEntry,
-    secrets: &BTreeMap<String, SecretEntry>,
-) -> Result<ProviderSettings, String> {
+fn provider(entry: &ProviderEntry, secrets: &[SecretSource]) -> Result<ProviderSettings, String> {
     let name: ProviderName = entry.name.parse().map_err(|why| format!("{why}"))?;
     let usual = match entry.kind {
         Kind::OpenAi => Some("https://api.openai.com/v1"),
@@ -84,16 +81,10 @@ fn provider(
     };
     let url = entry.url.as_deref().or(usual).ok_or("it needs its `url`: https://NAME.openai.azure.com")?;
     let parsed = WebUrl::parse(url).map_err(|why| format!("url {url:?}: {why}"))?;
-    if let Some(key) = &entry.key {
-        for behind in key.split("{secret:").skip(1) {
-            let secret = behind.split_once('}').ok_or("key: a `{secret:` is not closed")?.0;
-            if !secrets.contains_key(secret) {
-                return Err(format!("key: there is no [secret.{secret}]"));
-            }
-        }
-        if parsed.scheme() == Scheme::Http && !is_here(parsed.host()) {
-            return Err("its key would go over plain http: say https://".into());
-        }
+    let key = entry.key.as_ref().map(|key| bound(key, secrets)).transpose();
+    let key = key.map_err(|why| format!("key: {why}"))?;
+    if key.is_some() && parsed.scheme() == Scheme::Http && !is_here(parsed.host()) {
+        return Err("its key would go over plain http: say https://".into());
     }
     let dialect = match (entry.kind, &entry.api_version) {
         (Kind::AzureOpenAi, version) => {
@@ -117,7 +108,7 @@ fn provider(
         name,
         dialect,
         url: url.to_owned(),
-        key: entry.key.clone(),
+        key,
         timeout: timeout.map_err(|why| format!("timeout: {why}"))?,
         max_concurrent: several("max-concurrent", entry.max_concurrent)?.unwrap_or(8),
         per_minute: several("per-minute", entry.per_minute)?,

@@ -40,6 +40,7 @@ pub(super) struct FolderEntry {
     name: Option<String>,
     quota: Option<String>,
     max_files: Option<u64>,
+    approval: Option<approval::ApprovalEntry>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,6 +55,7 @@ pub(super) fn policy(
     parsed: &File,
     folder: &Path,
     rule_files: &[(PathBuf, RuleFile)],
+    secrets: &[web::SecretSource],
 ) -> Result<Policy, String> {
     let rules = rules::rules(&parsed.rule, rule_files)?;
     let mut ceilings = HashMap::new();
@@ -66,10 +68,9 @@ pub(super) fn policy(
     }
     let approval = approval::terms(&parsed.approval, &ApprovalTerms::default());
     let approval = approval.map_err(|why| format!("[approval]: {why}"))?;
-    let grants = parsed
-        .grant
-        .iter()
-        .map(|entry| grant(entry, parsed, &approval, folder).map_err(|why| format!("[[grant]]: {why}")));
+    let grants = parsed.grant.iter().map(|entry| {
+        grant(entry, parsed, secrets, &approval, folder).map_err(|why| format!("[[grant]]: {why}"))
+    });
     let grants = GrantBook::new(grants.collect::<Result<_, _>>()?);
     let contexts = context::packages(&parsed.context, folder)?;
     let budgets = parsed.budget.budgets().map_err(|why| format!("[budget]: {why}"))?;
@@ -86,7 +87,13 @@ pub(super) fn policy(
     })
 }
 
-fn grant(entry: &GrantEntry, file: &File, asked: &ApprovalTerms, folder: &Path) -> Result<Grant, String> {
+fn grant(
+    entry: &GrantEntry,
+    file: &File,
+    secrets: &[web::SecretSource],
+    asked: &ApprovalTerms,
+    folder: &Path,
+) -> Result<Grant, String> {
     let holder = match (entry.ring, &entry.caller) {
         (Some(number), None) => {
             let ring = skill_ring(number)?;
@@ -121,8 +128,8 @@ fn grant(entry: &GrantEntry, file: &File, asked: &ApprovalTerms, folder: &Path) 
                     models = [\"…\"] or tools = [\"server/tool\"]"
             .into());
     }
-    let folders = entry.files.iter().map(|entry| folder_grant(entry, folder).map(Arc::new));
-    let http = entry.http.iter().map(|entry| web::grant(entry, &file.secret, asked).map(Arc::new));
+    let folders = entry.files.iter().map(|entry| folder_grant(entry, asked, folder).map(Arc::new));
+    let http = entry.http.iter().map(|entry| web::grant(entry, secrets, asked).map(Arc::new));
     let models = entry.models.iter().map(|name| models::granted(name, &file.model));
     let tools = entry.tools.iter().map(|entry| tools::grant(entry, &file.server, asked).map(Arc::new));
     Ok(Grant {
@@ -135,7 +142,7 @@ fn grant(entry: &GrantEntry, file: &File, asked: &ApprovalTerms, folder: &Path) 
     })
 }
 
-fn folder_grant(entry: &FolderEntry, base: &Path) -> Result<FolderGrant, String> {
+fn folder_grant(entry: &FolderEntry, asked: &ApprovalTerms, base: &Path) -> Result<FolderGrant, String> {
     let folder = base.join(&entry.folder);
     let last = || folder.file_name().and_then(|name| name.to_str()).map(str::to_owned);
     let name = entry.name.clone().or_else(last).ok_or("a folder without a last segment needs a `name`")?;
@@ -146,7 +153,13 @@ fn folder_grant(entry: &FolderEntry, base: &Path) -> Result<FolderGrant, String>
         ));
     }
     let quota = quota(entry).map_err(|why| format!("the folder {name:?}: {why}"))?;
-    Ok(FolderGrant { name, folder, access: entry.access, quota })
+    let approval = entry.approval.as_ref().map(|entry| approval::terms(entry, asked)).transpose();
+    let approval = approval.map_err(|why| format!("the folder {name:?}: {why}"))?;
+    if approval.is_some() && entry.access == Access::Read {
+        let why = "it is granted for reading only, and only changes are approved: leave `approval` out";
+        return Err(format!("the folder {name:?}: {why}"));
+    }
+    Ok(FolderGrant { name, folder, access: entry.access, quota, approval })
 }
 
 fn quota(entry: &FolderEntry) -> Result<Quota, String> {

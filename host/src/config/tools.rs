@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::approval::{self, ApprovalEntry};
 use super::either::text_or_table;
-use super::web::SecretEntry;
+use super::web::{SecretSource, bound};
 use crate::quantity;
 
 #[derive(Debug, Deserialize)]
@@ -100,7 +100,7 @@ pub(super) fn grant(
 /// The servers; relative folders lie in `folder`.
 pub(super) fn servers(
     entries: &[ServerEntry],
-    secrets: &BTreeMap<String, SecretEntry>,
+    secrets: &[SecretSource],
     folder: &Path,
 ) -> Result<Vec<ServerSettings>, String> {
     let mut servers: Vec<ServerSettings> = Vec::new();
@@ -118,7 +118,7 @@ pub(super) fn servers(
     Ok(servers)
 }
 
-fn way(entry: &ServerEntry, secrets: &BTreeMap<String, SecretEntry>, folder: &Path) -> Result<Way, String> {
+fn way(entry: &ServerEntry, secrets: &[SecretSource], folder: &Path) -> Result<Way, String> {
     match (&entry.command, &entry.url) {
         (Some(command), None) => {
             if command.first().is_none_or(String::is_empty) {
@@ -127,14 +127,16 @@ fn way(entry: &ServerEntry, secrets: &BTreeMap<String, SecretEntry>, folder: &Pa
             if !entry.headers.is_empty() {
                 return Err("headers go to a server that has a `url`".into());
             }
+            let mut environment = BTreeMap::new();
             for (name, value) in &entry.env {
                 if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
                     return Err(format!("env: {name:?} is no variable"));
                 }
-                check_secrets(value, secrets).map_err(|why| format!("env: {name}: {why}"))?;
+                let value = bound(value, secrets).map_err(|why| format!("env: {name}: {why}"))?;
+                environment.insert(name.clone(), value);
             }
             let folder = entry.cwd.as_ref().map_or_else(|| folder.to_owned(), |cwd| folder.join(cwd));
-            Ok(Way::Program(Program { command: command.clone(), environment: entry.env.clone(), folder }))
+            Ok(Way::Program(Program { command: command.clone(), environment, folder }))
         }
         (None, Some(url)) => {
             if !entry.env.is_empty() || entry.cwd.is_some() {
@@ -148,8 +150,8 @@ fn way(entry: &ServerEntry, secrets: &BTreeMap<String, SecretEntry>, folder: &Pa
                 if OF_THE_PROTOCOL.contains(&name.as_str()) || name.starts_with("mcp-") {
                     return Err(format!("headers: {name}: the protocol itself says this"));
                 }
-                check_secrets(value, secrets).map_err(|why| format!("headers: {name}: {why}"))?;
-                headers.insert(name, value.clone());
+                let value = bound(value, secrets).map_err(|why| format!("headers: {name}: {why}"))?;
+                headers.insert(name, value);
             }
             Ok(Way::Web { url, headers })
         }
@@ -161,13 +163,3 @@ fn way(entry: &ServerEntry, secrets: &BTreeMap<String, SecretEntry>, folder: &Pa
 
 /// Headers that the protocol sets.
 const OF_THE_PROTOCOL: [&str; 4] = ["accept", "content-type", "last-event-id", "user-agent"];
-
-fn check_secrets(value: &str, secrets: &BTreeMap<String, SecretEntry>) -> Result<(), String> {
-    for behind in value.split("{secret:").skip(1) {
-        let secret = behind.split_once('}').ok_or("a `{secret:` is not closed")?.0;
-        if !secrets.contains_key(secret) {
-            return Err(format!("there is no [secret.{secret}]"));
-        }
-    }
-    Ok(())
-}

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ringfence_adapters::http_client::HttpSettings;
 use ringfence_adapters::mcp_server::known_by;
-use ringfence_adapters::secrets::Secrets;
+use ringfence_adapters::secrets::{Secrets, name_of};
 use ringfence_core::audit::ApprovalTerms;
 use ringfence_core::gate::check_header;
 use ringfence_core::governance::{AddedHeader, Method, UrlPattern, WebGrant};
@@ -83,6 +83,14 @@ pub(crate) enum SecretSource {
 }
 
 impl SecretSource {
+    /// What it is known by: the same name of another source is another secret.
+    pub(super) fn key(&self) -> String {
+        match self {
+            Self::Env(name, variable) => name_of(name, &format!("env {variable}")),
+            Self::File(name, path) => name_of(name, &format!("file {}", path.display())),
+        }
+    }
+
     /// What the secret is called.
     pub(super) fn name(&self) -> &str {
         match self {
@@ -104,9 +112,11 @@ impl SecretSource {
         known_by(&Secrets::new(vec![secret])?, self.name())
     }
 
-    /// Whether it can be read and used.
-    pub(super) fn is_usable(&self) -> bool {
-        self.read().and_then(|secret| Secrets::new(vec![secret])).is_ok()
+    /// What it is now, if it can be used.
+    pub(super) fn usable(&self) -> Result<SecretString, String> {
+        let secret = self.read()?;
+        Secrets::new(vec![secret.clone()])?;
+        Ok(secret.1)
     }
 
     /// Reads it.
@@ -163,7 +173,7 @@ pub(super) fn settings(entry: &HttpEntry, folder: &Path) -> Result<HttpSettings,
 /// A grant about the web; `asked` says who has to approve a request where an approval says nothing of its own.
 pub(super) fn grant(
     entry: &WebEntry,
-    secrets: &BTreeMap<String, SecretEntry>,
+    secrets: &[SecretSource],
     asked: &ApprovalTerms,
 ) -> Result<WebGrant, String> {
     let WebTable { url, methods, effect, idempotent, networks, headers, max_bytes, approval } = &entry.0;
@@ -203,22 +213,25 @@ pub(super) fn grant(
     })
 }
 
-fn added(
-    name: &str,
-    value: &str,
-    url: &str,
-    secrets: &BTreeMap<String, SecretEntry>,
-) -> Result<AddedHeader, String> {
+fn added(name: &str, value: &str, url: &str, secrets: &[SecretSource]) -> Result<AddedHeader, String> {
     let name = name.to_ascii_lowercase();
     check_header(&name, value)?;
-    for behind in value.split("{secret:").skip(1) {
-        let secret = behind.split_once('}').ok_or("a `{secret:` is not closed")?.0;
-        if !secrets.contains_key(secret) {
-            return Err(format!("there is no [secret.{secret}]"));
-        }
-        if url.contains("://*.") {
-            return Err("a secret goes to one host by its name, not to whatever `*.` stands for".into());
-        }
+    if value.contains("{secret:") && url.contains("://*.") {
+        return Err("a secret goes to one host by its name, not to whatever `*.` stands for".into());
     }
-    Ok(AddedHeader { name, value: value.to_owned() })
+    Ok(AddedHeader { name, value: bound(value, secrets)? })
+}
+
+/// A text with each `{secret:NAME}` bound to where that secret comes from. Whoever holds such a text never gets another secret of
+/// the same name.
+pub(super) fn bound(text: &str, secrets: &[SecretSource]) -> Result<String, String> {
+    let mut pieces = text.split("{secret:");
+    let mut bound = pieces.next().unwrap_or_default().to_owned();
+    for behind in pieces {
+        let (name, rest) = behind.split_once('}').ok_or("a `{secret:` is not closed")?;
+        let source = secrets.iter().find(|source| source.name() == name);
+        let key = source.ok_or_else(|| format!("there is no [secret.{name}]"))?.key();
+        bound.push_str(&format!("{{secret:{key}}}{rest}"));
+    }
+    Ok(bound)
 }

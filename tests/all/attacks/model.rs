@@ -122,6 +122,27 @@ fn an_answer_that_goes_on_is_cut_and_one_that_never_ends_is_given_up() {
     }
 }
 
+/// A model that thinks before it speaks is paid for what it thinks, and may think no longer than it may speak.
+#[test]
+fn what_a_model_thinks_and_does_not_say_is_cut_and_charged_like_an_answer() {
+    let thought = |key: &str| json!({ "choices": [{ "index": 0, "delta": { key: "hm " } }] }).to_string();
+    let [one, other] = ["reasoning_content", "reasoning"].map(thought);
+    let anthropic = json!({ "type": "content_block_delta", "index": 0,
+        "delta": { "type": "thinking_delta", "thinking": "hm " } });
+    for (kind, piece) in [("openai", one), ("openai", other), ("anthropic", anthropic.to_string())] {
+        let endless = ModelServer::start(move |_, _, stream| {
+            stream_head(stream);
+            while event(stream, &piece) {}
+        });
+        let world = World::with_policy(&policy(kind, &endless.origin(), ""));
+        let emitted = world.run(order(&world, &json!([{ "prompt": "x", "max_tokens": 20 }])));
+        let reply = &replies(&world, &emitted)[0];
+        let found = (&reply["finish"], &reply["content"], &reply["usage"]["output_tokens"]);
+        assert_eq!(found, (&json!("cut"), &json!(""), &json!(20)), "{reply}");
+        world.assert_unharmed();
+    }
+}
+
 #[test]
 fn an_answer_that_is_broken_off_or_no_answer_is_an_error_and_not_half_an_answer() {
     let answers: [fn(&mut std::net::TcpStream); 6] = [

@@ -74,6 +74,7 @@ fn an_agent_whose_request_waits_for_people_goes_on_in_another_process_and_sends_
     let turns = operator.does(&["agent", "show", task]);
     assert!(turns.starts_with("1 tool_request [send] I send it. → friend-asks-the-web"), "{turns}");
     assert!(turns.contains("2 complete [send] It is sent."), "{turns}");
+    assert!(turns.contains("\n  ← {\"answer\":[\"200 "), "and what came of it: {turns}");
     assert!(operator.does(&["task", "replay", task]).starts_with("the same"));
     operator.does(&["audit", "verify"]);
     operator.say(&["agent", "show", "t-none"]).failed("R0414", 2);

@@ -279,3 +279,43 @@ fn terms_that_nobody_could_keep_are_refused() {
     operator.write("ringfence.toml", "[approval]\nof = 2\nfrom = [\"ada\"]\nexpires = \"2d\"\n");
     operator.does(&["skills"]);
 }
+
+#[test]
+fn a_change_of_a_folder_waits_for_people_who_see_all_of_it_and_reading_does_not() {
+    let operator = Operator::new();
+    operator.load("notes");
+    let grant = "[[grant]]\nring = 2\nfiles = [{ folder = \"notes\", access = \"write\", approval = {} }]\n";
+    operator.write("ringfence.toml", grant);
+    let explained = operator.does(&["explain", "notes", "--ring", "2"]);
+    assert!(explained.contains("each change waits for approval"), "{explained}");
+    let run = |request: Value| {
+        operator.say(&["run", "notes", "--ring", "2", "--as", "eve", "--input", &request.to_string()])
+    };
+    run(json!({ "action": "add", "name": "milk", "text": "buy some" })).failed("R0530", 6);
+    let note = operator.here().join("notes/milk.md");
+    assert!(!note.exists(), "nobody has approved it");
+    let (waiting, _) = operator.json(&["approvals", "list"]);
+    let approval = waiting[0]["approval"].as_str().unwrap();
+    let (exact, _) = operator.json(&["approvals", "show", approval]);
+    let bound: Value = serde_json::from_str(exact["bound"].as_str().unwrap()).unwrap();
+    let arguments = json!({ "path": "notes/milk.md", "content": { "text": "buy some" } });
+    assert_eq!((&bound["call"], &bound["arguments"]), (&json!("files.write"), &arguments));
+    operator.does(&["approvals", "approve", approval, "--as", "bob", "--reason", "fine"]);
+    assert!(idle(&operator).contains("completed  notes"));
+    assert_eq!(std::fs::read_to_string(&note).unwrap(), "buy some");
+
+    for reads in [json!({ "action": "list" }), json!({ "action": "read", "name": "milk" })] {
+        assert_eq!(run(reads).code, Some(0), "reading is not asked about");
+    }
+    run(json!({ "action": "delete", "name": "milk" })).failed("R0530", 6);
+    let (waiting, _) = operator.json(&["approvals", "list"]);
+    let approval = waiting[0]["approval"].as_str().unwrap().to_owned();
+    operator.does(&["approvals", "deny", &approval, "--reason", "still needed"]);
+    let task = approval.rsplit_once('.').unwrap().0;
+    let ended = idle(&operator);
+    assert!(ended.contains("failed") && note.exists(), "{ended}");
+    assert!(operator.json(&["task", "show", task]).0.to_string().contains("still needed"));
+    assert!(operator.does(&["task", "replay", task]).starts_with("the same"));
+    operator.write("ringfence.toml", grant.replace("write", "read"));
+    operator.say(&["tasks"]).failed("R0404", 2).saying("only changes are approved");
+}

@@ -70,9 +70,14 @@ fn whoever_is_killed_while_an_output_is_judged_the_verdict_is_had_once_and_repla
     assert_eq!(violations, Some(&expected));
     let replayed = operator.does(&["task", "replay", task]);
     assert!(replayed.starts_with("the same"), "{replayed}");
+    let all = operator.does(&["task", "replay", task, "--tree"]);
+    let named: Vec<_> = all.lines().filter_map(|line| Some(line.split_once("  the same: ")?.0)).collect();
+    assert_eq!((named[0], named[1..].to_vec()), (task, judges.iter().map(String::as_str).collect()), "{all}");
     operator.does(&["audit", "export", task, "--output", "judged.export"]);
     let elsewhere = operator.does(&["task", "replay", task, "--from", "judged.export"]);
     assert!(elsewhere.starts_with("the same"), "{elsewhere}");
+    let (elsewhere, _) = operator.json(&["task", "replay", task, "--tree", "--from", "judged.export"]);
+    assert_eq!(elsewhere.as_array().map(Vec::len), Some(3), "those who judged too: {elsewhere}");
     operator.does(&["audit", "verify"]);
 }
 

@@ -45,5 +45,16 @@ fn the_tasks_that_a_task_asked_for_are_shown_below_it_with_what_they_used() {
         assert!(line.starts_with(begin) && line.contains(" fuel  t-"), "{shown}");
     }
     assert!(lines[3].contains("refused"), "{shown}");
+    let (replayed, _) = operator.json(&["task", "replay", task, "--tree"]);
+    let expected =
+        [&tree, &middle[0], &leaves[0], &leaves[2]].map(|one| (one["task"].clone(), one["fuel"].clone()));
+    let found = replayed.as_array().unwrap().iter().map(|one| (one["task"].clone(), one["fuel"].clone()));
+    // What an errand used is in the fuel of who asked for it; it is repeated by itself.
+    assert_eq!(
+        found.clone().map(|(task, _)| task).collect::<Vec<_>>(),
+        expected.clone().map(|(task, _)| task)
+    );
+    assert_eq!(found.skip(2).collect::<Vec<_>>(), expected[2..], "and nothing of the one that never began");
+    operator.say(&["task", "replay", "t-00000000000000000000000000000000", "--tree"]).failed("R0414", 2);
     operator.say(&["task", "show", "t-00000000000000000000000000000000", "--tree"]).failed("R0414", 2);
 }

@@ -4,17 +4,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
-use ringfence::mcp::Clerk;
-use ringfence_adapters::mcp_server::{HttpServer, Served};
 use serde_json::{Value, json};
-use tokio_util::task::TaskTracker;
 
 use super::{PATIENT, operator, tasks, wait_until_it_ended, wait_until_it_runs};
 use crate::cli::Operator;
-use crate::harness::World;
 
 /// Two clients, each with a token of its own.
 pub(super) const CLIENTS: &str = r#"
@@ -57,7 +52,12 @@ impl Server {
         Self { child: Some(child), port: port.parse().unwrap() }
     }
 
-    fn connect(&self) -> TcpStream {
+    /// One that the test itself serves.
+    pub(super) const fn here(port: u16) -> Self {
+        Self { child: None, port }
+    }
+
+    pub(super) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         stream
@@ -450,32 +450,4 @@ fn there_are_so_many_connections_and_whoever_comes_then_waits_for_a_place() {
     waiting.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 404"), "{answer}");
     server.serves();
-}
-
-#[test]
-fn a_session_in_which_nothing_is_said_for_long_is_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let token = folder.path().join("editor.token");
-    std::fs::write(&token, EDITOR).unwrap();
-    let secret = format!("[secret.editor]\nfile = \"{}\"\n", token.display());
-    let world = World::with_policy(&(secret + "[[client]]\nname = \"editor\"\ntoken = \"editor\"\n"));
-    let config = &world.running.config;
-    let clients = config.mcp.clients.iter().map(|client| {
-        let name = client.agent.clone();
-        let clerk = Clerk::new(Arc::clone(&world.running), name.clone(), None, TaskTracker::new());
-        Served { client: name, token: client.token().unwrap().unwrap(), offering: Arc::new(clerk) }
-    });
-    let (here, idle) = (([127, 0, 0, 1], 0).into(), Duration::from_secs(2));
-    let bound = world.wait(HttpServer::bind(here, &[], idle)).unwrap();
-    bound.door().admit(clients.collect());
-    let server = Server { child: None, port: bound.address().unwrap().port() };
-    let serving = world.spawn(bound.serve(std::future::pending()));
-    let (busy, silent) = (server.session(EDITOR), server.session(EDITOR));
-    let ping = json!({ "jsonrpc": "2.0", "id": 7, "method": "ping" });
-    for _ in 0..8 {
-        std::thread::sleep(Duration::from_millis(500));
-        assert_eq!(server.say(EDITOR, Some(&busy), &ping).0, 200, "in this one something is said");
-    }
-    assert_eq!(server.say(EDITOR, Some(&silent), &ping).0, 404);
-    serving.abort();
 }

@@ -1,6 +1,7 @@
 //! `ringfence mcp`, as clients of the Model Context Protocol meet it: the tests' own, the official inspector and the official
 //! conformance suite.
 
+mod absent;
 mod client;
 mod clients;
 mod conformance;

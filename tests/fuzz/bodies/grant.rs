@@ -94,6 +94,7 @@ fn check_path(path: &str) {
         folder: "/n".into(),
         access: Access::Read,
         quota: Quota::default(),
+        approval: None,
     };
     for (name, covers) in [(taken.folder, true), ("another folder", taken.folder == "another folder")] {
         let files = vec![Arc::new(folder(name))];

@@ -19,7 +19,7 @@ const MAX_LINE: u64 = 2_000;
 const MAX_LINES: u64 = 1_000;
 
 /// A process to start.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
     /// The program and its arguments.
     pub command: Vec<String>,

@@ -12,7 +12,7 @@ mod server;
 mod web;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use futures::future::BoxFuture;
 use ringfence_core::gate::{Permit, Settled, Tool, ToolAnswer, ToolCall, ToolDescription, ToolList};
@@ -35,10 +35,13 @@ use crate::secrets::Secrets;
 /// The most characters of an error that are told.
 const MAX_TOLD: usize = 500;
 
-/// The servers of the policy file.
+type Servers = BTreeMap<ServerName, Arc<Server>>;
+
+/// The servers of the policy file. Every copy has those that one of them takes.
+#[derive(Clone)]
 pub struct McpTools {
-    servers: BTreeMap<ServerName, Server>,
-    pins: Pins,
+    servers: Arc<RwLock<Arc<Servers>>>,
+    pins: Arc<Pins>,
     ground: Arc<Ground>,
 }
 
@@ -82,19 +85,37 @@ impl McpTools {
         http: HttpSettings,
     ) -> Result<Self, String> {
         let nursery = child::Nursery::open().map_err(|why| why.to_string())?;
-        let servers = servers.into_iter().map(|settings| (settings.name.clone(), Server::new(settings)));
-        let ground = Ground { secrets, nursery, launcher, http };
-        Ok(Self { servers: servers.collect(), pins: Pins::new(log), ground: Arc::new(ground) })
+        let ground = Arc::new(Ground { secrets, nursery, launcher, http });
+        let tools = Self { servers: Arc::default(), pins: Arc::new(Pins::new(log)), ground };
+        tools.take(servers);
+        Ok(tools)
+    }
+
+    /// Puts these in the place of those before: each call from here on goes to them. One of the same settings goes on as it is; any
+    /// other one ends when the calls that it has begun are over.
+    pub fn take(&self, servers: Vec<ServerSettings>) {
+        let before = self.known();
+        let server = |settings: ServerSettings| {
+            let same = before.get(&settings.name).filter(|server| server.settings == settings).cloned();
+            (settings.name.clone(), same.unwrap_or_else(|| Arc::new(Server::new(settings))))
+        };
+        let servers = Arc::new(servers.into_iter().map(server).collect());
+        *self.servers.write().unwrap_or_else(PoisonError::into_inner) = servers;
+    }
+
+    fn known(&self) -> Arc<Servers> {
+        Arc::clone(&self.servers.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The servers, in order.
-    pub fn servers(&self) -> impl Iterator<Item = &ServerName> {
-        self.servers.keys()
+    #[must_use]
+    pub fn servers(&self) -> Vec<ServerName> {
+        self.known().keys().cloned().collect()
     }
 
     /// What was accepted.
     #[must_use]
-    pub const fn pins(&self) -> &Pins {
+    pub fn pins(&self) -> &Pins {
         &self.pins
     }
 
@@ -103,7 +124,7 @@ impl McpTools {
     /// # Errors
     /// Why nobody knows.
     pub async fn listing(&self, server: &ServerName) -> Result<Listing, Refusal> {
-        let server = self.servers.get(server).ok_or_else(unknown)?;
+        let server = self.known().get(server).cloned().ok_or_else(unknown)?;
         let list = async {
             let connection = server.connection(&self.ground).await?;
             connection.listing(&server.settings.name).await.map_err(Trouble::refusal)
@@ -232,10 +253,10 @@ impl Tool for McpTools {
             else {
                 return underway.settle(Err(Refusal::new(RefusalKind::Invalid, "it is no call")));
             };
-            let Some(server) = self.servers.get(tool.parts().0) else {
+            let Some(server) = self.known().get(tool.parts().0).cloned() else {
                 return underway.settle(Err(unknown()));
             };
-            let answer = self.answer(server, &tool, arguments, underway.allowance(Limit::BytesIn));
+            let answer = self.answer(&server, &tool, arguments, underway.allowance(Limit::BytesIn));
             match tokio::time::timeout(server.settings.timeout, answer).await {
                 Ok(Ok(answer)) => underway.settle(Ok(answer)),
                 Ok(Err(Trouble::Denied(why))) => underway.deny(Denial::new(why)),

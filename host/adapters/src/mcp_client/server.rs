@@ -28,7 +28,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 const LONG_LIFE: Duration = Duration::from_secs(60);
 
 /// A server of tools.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerSettings {
     /// What the operator calls it.
     pub name: ServerName,
@@ -39,7 +39,7 @@ pub struct ServerSettings {
 }
 
 /// How a server is reached.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Way {
     /// The host starts it and speaks over its standard input and output.
     Program(Program),

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use ringfence_core::ids::{Agent, Digest};
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -11,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Offering;
 use super::handler::Handler;
-use super::http::MAX_MESSAGE;
+use super::http::{MAX_MESSAGE, Patience};
 use super::visits::{Visit, Visits};
 use crate::secrets::Secrets;
 
@@ -52,13 +51,13 @@ pub(super) struct Room {
 pub struct Door {
     rooms: Mutex<HashMap<Digest, Arc<Room>>>,
     hosts: Vec<String>,
-    idle: Duration,
+    patience: Patience,
     over: CancellationToken,
 }
 
 impl Door {
-    pub(super) fn new(hosts: &[String], idle: Duration, over: CancellationToken) -> Self {
-        Self { rooms: Mutex::default(), hosts: hosts.to_vec(), idle, over }
+    pub(super) fn new(hosts: &[String], patience: Patience, over: CancellationToken) -> Self {
+        Self { rooms: Mutex::default(), hosts: hosts.to_vec(), patience, over }
     }
 
     /// Lets these clients in from here on, each with a token of its own, and nobody else. A client keeps its sessions if it was let in
@@ -85,13 +84,13 @@ impl Door {
     fn room(&self, client: Agent, offering: Arc<dyn Offering>) -> Room {
         let over = self.over.child_token();
         let mut sessions = LocalSessionManager::default();
-        sessions.session_config.keep_alive = Some(self.idle);
+        sessions.session_config.keep_alive = Some(self.patience.idle);
         let sessions = Arc::new(sessions);
         let settings = settings(&self.hosts, &over);
         let ended = over.clone();
         let handler = move || Ok(Handler::new(Arc::clone(&offering), None, ended.clone()));
         let service = StreamableHttpService::new(handler, Arc::clone(&sessions), settings);
-        let visits = Visits::until(over.clone());
+        let visits = Visits::until(over.clone(), self.patience.absence);
         Room { client, service, sessions, visits, beginning: tokio::sync::Mutex::default(), over }
     }
 

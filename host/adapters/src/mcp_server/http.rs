@@ -2,13 +2,16 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -20,7 +23,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::door::Door;
+use super::door::{Door, Room};
+use super::visits::{Present, Visit};
 
 /// The only path there is.
 const PATH: &str = "/mcp";
@@ -42,6 +46,15 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 type Answer = Response<BoxBody<Bytes, Infallible>>;
 
+/// How long clients are waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// A session in which nothing is said for so long ends, and what runs in it.
+    pub idle: Duration,
+    /// What was asked in a session to which its client has no connection for so long ends.
+    pub absence: Duration,
+}
+
 /// Serves clients over HTTP.
 pub struct HttpServer {
     listener: TcpListener,
@@ -50,14 +63,13 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Listens there, and lets nobody in yet. Beside loopback's own names, clients may know it under `hosts`. A session in which nothing
-    /// is said for as long as `idle` ends, and what runs in it.
+    /// Listens there, and lets nobody in yet. Beside loopback's own names, clients may know it under `hosts`.
     ///
     /// # Errors
     /// The system's.
-    pub async fn bind(address: SocketAddr, hosts: &[String], idle: Duration) -> std::io::Result<Self> {
+    pub async fn bind(address: SocketAddr, hosts: &[String], patience: Patience) -> std::io::Result<Self> {
         let over = CancellationToken::new();
-        let door = Arc::new(Door::new(hosts, idle, over.clone()));
+        let door = Arc::new(Door::new(hosts, patience, over.clone()));
         Ok(Self { listener: TcpListener::bind(address).await?, door, over })
     }
 
@@ -143,7 +155,7 @@ async fn answer(door: &Door, request: Request<Incoming>) -> Answer {
             .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"ringfence\""));
         return refused;
     };
-    let (mut head, body) = request.into_parts();
+    let (head, body) = request.into_parts();
     let body = tokio::time::timeout(PATIENCE, Limited::new(body, MAX_MESSAGE).collect()).await;
     let body = match body {
         Ok(Ok(body)) => body.to_bytes(),
@@ -155,15 +167,26 @@ async fn answer(door: &Door, request: Request<Incoming>) -> Answer {
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the message took too long to come"),
     };
     let session = head.headers.get(SESSION).and_then(|name| name.to_str().ok()).map(str::to_owned);
+    if let (&Method::DELETE, Some(session)) = (&head.method, &session) {
+        room.visits.end(session);
+        return room.service.handle(Request::from_parts(head, Full::new(body))).await;
+    }
+    let visit = match &session {
+        Some(session) => room.visit(session).await,
+        None => None,
+    };
+    // Until all of the answer is taken in, or nobody takes it in any more.
+    let present = visit.as_ref().map(Visit::enter);
+    answered(&room, visit, head, body).await.map(|body| Attended { body, _present: present }.boxed())
+}
+
+/// What a client is answered that is known, in this session of its own if there is one.
+async fn answered(room: &Room, visit: Option<Arc<Visit>>, mut head: Parts, body: Bytes) -> Answer {
     if head.method != Method::POST {
-        if let (&Method::DELETE, Some(session)) = (&head.method, &session) {
-            room.visits.end(session);
-        }
         return room.service.handle(Request::from_parts(head, Full::new(body))).await;
     }
     let read = std::str::from_utf8(&body).map_err(|why| why.to_string()).and_then(parse);
-    if let (Ok(message), Some(session)) = (&read, session)
-        && let Some(visit) = room.visit(&session).await
+    if let (Ok(message), Some(visit)) = (&read, visit)
         && message["method"].is_string()
         && let Ok(id) = RequestId::deserialize(&message["id"])
     {
@@ -188,6 +211,32 @@ async fn answer(door: &Door, request: Request<Incoming>) -> Answer {
             refused
         }
         Ok(_) => room.service.handle(whole).await,
+    }
+}
+
+/// An answer, and that somebody is there to take it in.
+struct Attended {
+    body: BoxBody<Bytes, Infallible>,
+    _present: Option<Present>,
+}
+
+impl Body for Attended {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -37,7 +37,7 @@ use ringfence_core::stores::EventLog;
 use serde_json::Value;
 
 pub use door::{Door, Served, known_by};
-pub use http::HttpServer;
+pub use http::{HttpServer, Patience};
 pub use lines::serve_lines;
 pub use offer::Offer;
 

@@ -131,6 +131,9 @@ impl Read for Reader {
                 if let Some(text) = delta["text"].as_str() {
                     return draft.say(text);
                 }
+                if let Some(thought) = delta["thinking"].as_str() {
+                    return draft.think(thought);
+                }
                 let Some(piece) = delta["partial_json"].as_str() else { return Ok(More::Yes) };
                 if self.answer == Some(place) {
                     return draft.say(piece);

@@ -22,6 +22,8 @@ pub(super) struct Draft {
     pub(super) reported: Reported,
     open: BTreeMap<u64, ToolRequest>,
     bytes: u64,
+    /// How many of them the model only thought.
+    thought: u64,
     pieces: u64,
     most_bytes: u64,
     most_tokens: u64,
@@ -48,6 +50,7 @@ impl Draft {
             reported: Reported { input: None, output: None },
             open: BTreeMap::new(),
             bytes: 0,
+            thought: 0,
             pieces: 0,
             most_bytes,
             most_tokens,
@@ -63,6 +66,11 @@ impl Draft {
     /// How many bytes there are.
     pub(super) const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// How many of them nobody is told.
+    pub(super) const fn thought(&self) -> u64 {
+        self.thought
     }
 
     /// The provider says why it ends here.
@@ -81,6 +89,12 @@ impl Draft {
         let more = self.take(piece)?;
         self.content.push_str(piece);
         Ok(more)
+    }
+
+    /// A piece of what it thinks before it says anything. It is paid like all else, and told to nobody.
+    pub(super) fn think(&mut self, piece: &str) -> Result<More, Refusal> {
+        self.thought += piece.len() as u64;
+        self.take(piece)
     }
 
     /// A piece of a tool request, by its place in the answer.

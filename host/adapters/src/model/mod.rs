@@ -11,8 +11,8 @@ mod rest;
 mod sse;
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
@@ -33,9 +33,13 @@ use crate::secrets::Secrets;
 /// The most characters of an error that are told.
 const MAX_TOLD: usize = 400;
 
-/// The providers of the policy file.
+type ByName = HashMap<ProviderName, Arc<Provider>>;
+
+/// The providers of the policy file. Every copy has those that one of them takes.
+#[derive(Clone)]
 pub struct Providers {
-    by_name: HashMap<ProviderName, Provider>,
+    by_name: Arc<RwLock<Arc<ByName>>>,
+    http: HttpSettings,
     secrets: Secrets,
     validator: Arc<dyn Validator>,
 }
@@ -51,26 +55,47 @@ impl Providers {
         secrets: Secrets,
         validator: Arc<dyn Validator>,
     ) -> Result<Self, String> {
-        if settings.is_empty() {
-            return Ok(Self { by_name: HashMap::new(), secrets, validator });
+        let providers = Self { by_name: Arc::default(), http: http.clone(), secrets, validator };
+        providers.take(settings)?;
+        Ok(providers)
+    }
+
+    /// Puts these in the place of those before: each question from here on goes to them. One of the same settings goes on as it is,
+    /// with its connections, its turns and its rest.
+    ///
+    /// # Errors
+    /// Which setting cannot be used; then nothing has changed.
+    pub fn take(&self, settings: Vec<ProviderSettings>) -> Result<(), String> {
+        let before = self.known();
+        let (mut by_name, mut client) = (HashMap::new(), None);
+        for settings in settings {
+            let same = before.get(&settings.name).filter(|provider| provider.settings == settings);
+            let provider = match (same, &client) {
+                (Some(same), _) => Arc::clone(same),
+                (None, Some(client)) => Arc::new(Provider::new(settings, reqwest::Client::clone(client))),
+                (None, None) => {
+                    let client = client.insert(self.client()?);
+                    Arc::new(Provider::new(settings, client.clone()))
+                }
+            };
+            by_name.insert(provider.settings.name.clone(), provider);
         }
+        *self.by_name.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(by_name);
+        Ok(())
+    }
+
+    fn known(&self) -> Arc<ByName> {
+        Arc::clone(&self.by_name.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn client(&self) -> Result<reqwest::Client, String> {
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(http.connect_timeout)
-            .tls_backend_preconfigured(trust(http)?)
-            .user_agent("ringfence")
-            .build()
-            .map_err(|why| why.to_string())?;
-        let provider = |settings: ProviderSettings| {
-            let name = settings.name.clone();
-            let wrong = |why| format!("[[provider]] {name}: {why}");
-            Provider::new(settings, client.clone(), &secrets)
-                .map(|provider| (name.clone(), provider))
-                .map_err(wrong)
-        };
-        let by_name = settings.into_iter().map(provider).collect::<Result<_, _>>()?;
-        Ok(Self { by_name, secrets, validator })
+            .connect_timeout(self.http.connect_timeout)
+            .tls_backend_preconfigured(trust(&self.http)?)
+            .user_agent("ringfence");
+        client.build().map_err(|why| why.to_string())
     }
 
     /// What is wrong with an answer that should keep to a schema.
@@ -95,8 +120,9 @@ impl Providers {
         taken: &AtomicU64,
     ) -> Result<Reply, Refusal> {
         let began = Instant::now();
-        let Draft { content, tool_requests, finish, called, reported, .. } =
-            provider.ask(call, allowance, taken).await?;
+        let draft = provider.ask(call, &self.secrets, allowance, taken).await?;
+        let thought = draft.thought();
+        let Draft { content, tool_requests, finish, called, reported, .. } = draft;
         let (candidate, question) = (call.candidate(), call.question());
         let content = self.secrets.scrub_text(content);
         let violations = match &question.schema {
@@ -119,7 +145,7 @@ impl Providers {
             asked.name = self.secrets.scrub_text(std::mem::take(&mut asked.name));
             asked.id = self.secrets.scrub_text(std::mem::take(&mut asked.id));
         }
-        reply.usage = Usage::settle(candidate, question.bytes(), reply.bytes(), reported);
+        reply.usage = Usage::settle(candidate, question.bytes(), reply.bytes() + thought, reported);
         Ok(reply)
     }
 }
@@ -132,8 +158,8 @@ impl Models for Providers {
     fn complete(&self, permit: Permit<ModelComplete>) -> BoxFuture<'_, Settled<ModelComplete>> {
         Box::pin(async move {
             let name = permit.call().candidate().provider.clone();
-            let Some(provider) = self.by_name.get(&name) else {
-                let why = format!("provider `{name}` was not declared when this process began");
+            let Some(provider) = self.known().get(&name).cloned() else {
+                let why = format!("provider `{name}` is declared no more");
                 return permit.refuse(Refusal::new(RefusalKind::Failed, why));
             };
             let turn = match provider.health.turn().await {
@@ -149,14 +175,14 @@ impl Models for Providers {
             };
             let allowance = underway.allowance(Limit::BytesIn);
             let taken = AtomicU64::new(0);
-            let reply = self.reply(provider, underway.call(), allowance, &taken);
+            let reply = self.reply(&provider, underway.call(), allowance, &taken);
             let late = |_| {
                 Err(Refusal::new(
                     RefusalKind::TimedOut,
                     format!("provider `{name}` gave no whole answer in time"),
                 ))
             };
-            let answered = tokio::time::timeout(provider.timeout, reply).await.unwrap_or_else(late);
+            let answered = tokio::time::timeout(provider.settings.timeout, reply).await.unwrap_or_else(late);
             if let Err(Refusal { rest_ms, .. }) = &answered {
                 provider.health.leave_alone(Duration::from_millis(*rest_ms));
             }

@@ -88,6 +88,13 @@ impl Read for Reader {
         }
         let choice = &chunk["choices"][0];
         let delta = &choice["delta"];
+        // As servers of models that think first have it; it is in no standard.
+        let thought = delta["reasoning_content"].as_str().or_else(|| delta["reasoning"].as_str());
+        if let Some(piece) = thought
+            && draft.think(piece)? == More::No
+        {
+            return Ok(More::No);
+        }
         if let Some(piece) = delta["content"].as_str()
             && draft.say(piece)? == More::No
         {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use ringfence_core::gate::ModelComplete;
 use ringfence_core::ids::ProviderName;
-use ringfence_core::refusal::Refusal;
+use ringfence_core::refusal::{Refusal, RefusalKind};
 use secrecy::ExposeSecret;
 
 use super::draft::Draft;
@@ -52,24 +52,23 @@ pub struct ProviderSettings {
 
 /// A provider at work.
 pub(super) struct Provider {
+    pub(super) settings: ProviderSettings,
     client: reqwest::Client,
-    dialect: Dialect,
-    url: String,
-    headers: HeaderMap,
-    pub(super) timeout: Duration,
     pub(super) health: Health,
 }
 
 impl Provider {
-    pub(super) fn new(
-        settings: ProviderSettings,
-        client: reqwest::Client,
-        secrets: &Secrets,
-    ) -> Result<Self, String> {
-        let ProviderSettings { name: _, dialect, url, key, timeout, max_concurrent, per_minute } = settings;
+    pub(super) fn new(settings: ProviderSettings, client: reqwest::Client) -> Self {
+        let health = Health::new(settings.max_concurrent, settings.per_minute, settings.timeout);
+        Self { settings, client, health }
+    }
+
+    /// What each request has beside its body.
+    fn headers(&self, secrets: &Secrets) -> Result<HeaderMap, String> {
+        let ProviderSettings { dialect, key, .. } = &self.settings;
         let mut headers = HeaderMap::new();
         if let Some(key) = key {
-            let key = secrets.fill(&key)?;
+            let key = secrets.fill(key).map_err(|why| format!("key: {why}"))?;
             let (name, value) = match dialect {
                 Dialect::OpenAi { .. } => ("authorization", format!("Bearer {}", key.expose_secret())),
                 Dialect::AzureOpenAi { .. } => ("api-key", key.expose_secret().to_owned()),
@@ -79,22 +78,25 @@ impl Provider {
             value.set_sensitive(true);
             headers.insert(HeaderName::from_static(name), value);
         }
-        if dialect == Dialect::Anthropic {
+        if *dialect == Dialect::Anthropic {
             headers.insert("anthropic-version", HeaderValue::from_static("2023-06-01"));
         }
-        let health = Health::new(max_concurrent, per_minute, timeout);
-        Ok(Self { client, dialect, url: url.trim_end_matches('/').to_owned(), headers, timeout, health })
+        Ok(headers)
     }
 
     /// Asks, and takes the answer in as it comes.
     pub(super) async fn ask(
         &self,
         call: &ModelComplete,
+        secrets: &Secrets,
         allowance: u64,
         taken: &AtomicU64,
     ) -> Result<Draft, Refusal> {
-        let Self { url, client, .. } = self;
-        let (url, body) = match &self.dialect {
+        let Self { settings: ProviderSettings { name, dialect, url, .. }, client, .. } = self;
+        let unsent = |why| Refusal::new(RefusalKind::Failed, format!("provider `{name}`: {why}"));
+        let headers = self.headers(secrets).map_err(unsent)?;
+        let url = url.trim_end_matches('/');
+        let (url, body) = match dialect {
             Dialect::OpenAi { max_tokens } => {
                 (format!("{url}/chat/completions"), openai::request(call, max_tokens))
             }
@@ -108,12 +110,12 @@ impl Provider {
         };
         let request = client
             .post(url)
-            .headers(self.headers.clone())
+            .headers(headers)
             .header("content-type", "application/json")
             .header("accept", "text/event-stream")
             .body(body.to_string());
         let draft = Draft::new(allowance, call.candidate().output_tokens);
-        match &self.dialect {
+        match dialect {
             Dialect::Anthropic => {
                 exchange::exchange(request, anthropic::Reader::of(call), draft, taken).await
             }

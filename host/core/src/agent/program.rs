@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 
 use crate::capability::{Capability, Powers};
 use crate::contract::{Description, parse};
-use crate::ids::SkillName;
+use crate::ids::{ModelName, SkillName};
 use crate::limit::Limit;
 use crate::ring::Ring;
 use crate::sandbox::Ceilings;
@@ -32,6 +32,15 @@ pub struct Program {
     pub instructions: String,
     /// The model by the operator's name; none for the first that is granted and can answer.
     pub model: Option<String>,
+    /// Those that are asked where that one cannot answer, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub or: Vec<ModelName>,
+    /// How freely the model chooses its words, 0 to 2; not at all where nothing is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<Number>,
+    /// Whether it reads the context that its task was given.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub context: bool,
     /// The most tokens of an answer.
     pub max_tokens: Option<u32>,
     /// The most turns of a run.
@@ -46,6 +55,11 @@ pub struct Program {
     /// The most that a run may use, whatever it is given.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<Limit, u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+const fn is_false(said: &bool) -> bool {
+    !*said
 }
 
 /// What a turn may be about, and what it may ask for then.
@@ -82,6 +96,12 @@ impl Program {
 
     /// What an agent may limit: it holds no memory and hands nothing over.
     const LIMITED: [Limit; 5] = [Limit::Fuel, Limit::Steps, Limit::WallMs, Limit::Tokens, Limit::MicroUsd];
+
+    /// What its questions say of it.
+    #[expect(clippy::cast_possible_truncation, reason = "it lies between 0 and 2")]
+    pub(super) fn temperature(&self) -> f32 {
+        self.temperature.as_ref().and_then(Number::as_f64).map_or(0.0, |said| said as f32)
+    }
 
     /// What it says of itself that narrows a run.
     #[must_use]
@@ -127,6 +147,17 @@ impl Program {
         if self.ring == Some(Ring::System) {
             return Err("ring is 0: nothing runs there but the operator".into());
         }
+        if let Some(said) = &self.temperature
+            && !said.as_f64().is_some_and(|said| (0.0..=2.0).contains(&said))
+        {
+            return Err(format!("temperature is {said}; 0 to 2 are allowed"));
+        }
+        let models: Vec<&str> =
+            self.model.iter().map(String::as_str).chain(self.or.iter().map(ModelName::as_str)).collect();
+        if let Some(twice) = models.iter().enumerate().find(|(place, model)| models[..*place].contains(model))
+        {
+            return Err(format!("model `{}` stands there twice", twice.1));
+        }
         for (limit, most) in &self.limits {
             if !Self::LIMITED.contains(limit) {
                 return Err(format!("limits: `{limit}` is nothing that an agent uses"));
@@ -157,7 +188,12 @@ impl Program {
     pub fn powers(&self) -> Powers {
         let tools = self.intents.iter().any(|intent| !intent.tools.is_empty());
         let skills = self.intents.iter().any(|intent| !intent.skills.is_empty());
-        let asked = [(Capability::Model, true), (Capability::Tool, tools), (Capability::Skills, skills)];
+        let asked = [
+            (Capability::Model, true),
+            (Capability::Context, self.context),
+            (Capability::Tool, tools),
+            (Capability::Skills, skills),
+        ];
         asked.into_iter().filter(|(_, asked)| *asked).map(|(capability, _)| capability).collect()
     }
 

@@ -1,6 +1,8 @@
 //! What a model is told of its turn: the operator's instructions, what it may be about, what it may ask for, and the form that
 //! its answer has.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::program::{Intent, Program};
@@ -9,7 +11,7 @@ use crate::gate::{ToolAnswer, ToolDescription, ToolPart};
 use crate::refusal::Refusal;
 
 /// What is recorded with each attempt: a host that words any of this otherwise has another one.
-pub(super) const VERSION: &str = "agent-prompt-1";
+pub(super) const VERSION: &str = "agent-prompt-2";
 
 /// The most bytes of an answer that the model sees.
 const MOST: usize = 16 << 10;
@@ -96,6 +98,12 @@ pub(super) fn correction(violations: &[Violation]) -> String {
     format!("That is wrong: {}. Answer again, with the whole JSON object.", listed(violations))
 }
 
+/// What the task was given to read, by name.
+pub(super) fn given(sources: &[(String, Arc<str>)]) -> String {
+    let each = sources.iter().map(|(name, text)| json!({ "source": name, "text": **text }));
+    json!({ "given_to_read": each.collect::<Vec<_>>() }).to_string()
+}
+
 /// What was wrong with what the attempt before gave.
 pub(super) fn not_accepted(violations: &[Violation]) -> String {
     format!("What you answered to that before was not accepted: {}.", listed(violations))
@@ -167,7 +175,7 @@ mod tests {
     /// Where these are other words, `VERSION` is to be another one too.
     fn assert_words(said: &str, hash: &str) {
         let found = Digest::of(said.as_bytes()).to_string();
-        assert_eq!((VERSION, &found[..12]), ("agent-prompt-1", hash));
+        assert_eq!((VERSION, &found[..12]), ("agent-prompt-2", hash));
     }
 
     fn program() -> Program {
@@ -191,6 +199,12 @@ mod tests {
             input_schema: "{}".into(),
         };
         assert_words(&(system(&program, &[tool]) + &schema(&program).to_string()), "d4b458c1db2e");
+    }
+
+    #[test]
+    fn what_is_given_to_read_in_other_words_has_another_version() {
+        let sources = [("rules".to_owned(), "Be \"kind\".".into()), ("b".to_owned(), "".into())];
+        assert_words(&given(&sources), "6c76ef8b36af");
     }
 
     #[test]

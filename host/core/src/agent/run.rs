@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::program::Program;
-use super::prompt::{not_accepted, observation};
+use super::prompt::{self, not_accepted, observation};
 use super::tools::{denied, observe, outside_of_intent};
 use super::turn::{Turn, TurnStatus, execute_turn, said};
 use crate::contract::Violation;
@@ -58,8 +58,9 @@ async fn turns(
     } else {
         Vec::new()
     };
-    let mut messages: Vec<Message> =
-        asked.history.into_iter().map(|before| said(before.role, before.content)).collect();
+    let mut messages: Vec<Message> = given(program, gate)?.into_iter().collect();
+    let before = asked.history.into_iter().map(|before| said(before.role, before.content));
+    messages.extend(before);
     messages.push(said(Role::User, asked.message));
     if !violations.is_empty() {
         messages.push(said(Role::User, not_accepted(violations)));
@@ -99,6 +100,19 @@ async fn turns(
         }
     }
     Ok(End::Stop(format!("the agent came to no end in {} turns", program.max_turns)))
+}
+
+/// What the task was given to read, if the agent reads such things: all of it, before anything that was said.
+fn given(program: &Program, gate: &mut Gate) -> Result<Option<Message>, Stop> {
+    if !program.context {
+        return Ok(None);
+    }
+    let mut read = Vec::new();
+    for source in gate.list_context()? {
+        let text = gate.read_context(source.name.clone())?;
+        read.push((source.name, text));
+    }
+    Ok((!read.is_empty()).then(|| said(Role::User, prompt::given(&read))))
 }
 
 /// What a run gives: its last turn in its one form. A tool that it may not have is not in it: then a person must decide.

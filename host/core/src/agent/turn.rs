@@ -81,11 +81,12 @@ pub async fn execute_turn(
     let system = said(Role::System, prompt::system(program, tools));
     let mut question = Question {
         model: program.model.clone(),
+        or: program.or.clone(),
         messages: std::iter::once(system).chain(messages.iter().cloned()).collect(),
         tools: Vec::new(),
         schema: Some(prompt::schema(program).to_string()),
         max_tokens: program.max_tokens,
-        temperature: Some(0.0),
+        temperature: Some(program.temperature()),
     };
     let mut wrong = String::new();
     for corrections in 0..=program.max_corrections {

@@ -12,9 +12,18 @@ use crate::ring::Effect;
 #[serde(tag = "grant", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants' documentation names each field")]
 pub enum HeldGrant {
-    /// A folder: by which name, the hash of where it is, whether it may be written, what it may come to hold, and whether it
-    /// is granted to this skill alone.
-    Folder { name: String, place: Digest, writes: bool, bytes: u64, files: u64, alone: bool },
+    /// A folder: by which name, the hash of where it is, whether it may be written, what it may come to hold, who has to approve each
+    /// change, and whether it is granted to this skill alone.
+    Folder {
+        name: String,
+        place: Digest,
+        writes: bool,
+        bytes: u64,
+        files: u64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval: Option<ApprovalTerms>,
+        alone: bool,
+    },
     /// A model, and whether it is granted to this skill alone.
     Model { name: ModelName, alone: bool },
     /// Something of the web: the URLs, methods, what these do, networks, the hash of the added headers, the most bytes, who

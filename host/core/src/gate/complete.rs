@@ -99,11 +99,13 @@ impl Gate {
             bytes_in: ledger.left(Limit::BytesIn) / parts,
         });
         let authority = Arc::clone(&self.authority);
-        let asked = |name: &&ModelName| question.model.as_ref().is_none_or(|asked| name.as_str() == asked);
         let call = ModelRoute::new(&question, || {
             let models = &authority.edition().policy().models;
-            let granted = authority.models().filter(asked).filter_map(|name| models.get(name));
-            Routed::among(granted.map(|model| &**model), &question, room)
+            let (asked, not_granted) = asked(&question, authority.models());
+            let asked = asked.into_iter().filter_map(|name| models.get(name));
+            let mut routed = Routed::among(asked.map(|model| &**model), &question, room);
+            routed.left_out.extend(not_granted);
+            routed
         });
         let (candidates, end) = match self.local(call) {
             Ok(routed) if routed.candidates.is_empty() => (Vec::new(), Some(Err(nobody(&routed.left_out)))),
@@ -172,6 +174,30 @@ impl Pending {
     fn into_end(self) -> Result<Reply, Refusal> {
         self.end.unwrap_or_else(|| Err(nobody(&[])))
     }
+}
+
+/// The models that a question goes to: those that it names, in its order, else all that are granted, in the order of the grants. And
+/// those that it names and that are not granted.
+fn asked<'a>(
+    question: &Question,
+    granted: impl Iterator<Item = &'a ModelName>,
+) -> (Vec<&'a ModelName>, Vec<LeftOut>) {
+    let granted: Vec<&ModelName> = granted.collect();
+    let named: Vec<&str> =
+        question.model.iter().map(String::as_str).chain(question.or.iter().map(ModelName::as_str)).collect();
+    if named.is_empty() {
+        return (granted, Vec::new());
+    }
+    let mut asked = Vec::with_capacity(named.len());
+    let mut not_granted = Vec::new();
+    for name in named {
+        match (granted.iter().find(|granted| granted.as_str() == name), name.parse()) {
+            (Some(granted), _) => asked.push(*granted),
+            (None, Ok(model)) => not_granted.push(LeftOut { model, why: "no grant covers it".into() }),
+            (None, Err(_)) => {}
+        }
+    }
+    (asked, not_granted)
 }
 
 fn nobody(left_out: &[LeftOut]) -> Refusal {

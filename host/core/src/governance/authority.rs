@@ -273,7 +273,7 @@ mod tests {
 
     fn folder(path: &str, access: Access, bytes: u64) -> Arc<FolderGrant> {
         let quota = Quota { bytes, files: 7 };
-        Arc::new(FolderGrant { name: "notes".into(), folder: path.into(), access, quota })
+        Arc::new(FolderGrant { name: "notes".into(), folder: path.into(), access, quota, approval: None })
     }
 
     fn web(url: &str, networks: &[&str], effect: Effect, header: &str, max_bytes: u64) -> Arc<WebGrant> {

@@ -190,6 +190,7 @@ mod tests {
             folder: "/n".into(),
             access: Access::Read,
             quota: Quota::default(),
+            approval: None,
         };
         let skill = skill.map(|name| name.parse().expect("a name"));
         Grant { skill, files: vec![Arc::new(folder)], http: vec![Arc::new(web)], ..Grant::to(holder) }

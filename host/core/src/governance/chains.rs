@@ -113,8 +113,13 @@ fn real(plain: &Plain) -> Grant {
         1 => Holder::Caller(agent("eve")),
         ring => Holder::Ring(RINGS[ring - 2]),
     };
-    let folder =
-        |access| FolderGrant { name: "notes".into(), folder: "/n".into(), access, quota: Quota::default() };
+    let folder = |access| FolderGrant {
+        name: "notes".into(),
+        folder: "/n".into(),
+        access,
+        quota: Quota::default(),
+        approval: None,
+    };
     let web = || WebGrant {
         url: UrlPattern::parse("https://*.example").expect("a pattern"),
         methods: vec![Method::parse("GET").expect("a method")],

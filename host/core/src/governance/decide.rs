@@ -184,12 +184,17 @@ fn decide_model(asked: Option<&str>, authority: &Authority) -> Verdict {
 
 fn decide_path(path: GuestPath<'_>, effect: Effect, authority: &Authority) -> Verdict {
     let access = if effect == Effect::Read { Access::Read } else { Access::Write };
-    let mut named = authority.folders(path.folder).peekable();
-    let known = named.peek().is_some();
-    if let Some(grant) = named.find(|grant| grant.access >= access) {
-        return Verdict::Allow(Some(Through::Folder(grant)));
+    let named: Vec<_> = authority.folders(path.folder).collect();
+    if let Some(grant) = named.iter().find(|grant| grant.access >= access) {
+        let through = Some(Through::Folder(Arc::clone(grant)));
+        // Where the operator says of one grant that it asks, it asks, whatever the others say.
+        let marked = || named.iter().find_map(|grant| grant.approval.clone());
+        return match (access == Access::Write).then(marked).flatten() {
+            Some(terms) => Verdict::Ask(through, terms),
+            None => Verdict::Allow(through),
+        };
     }
-    let why = if known {
+    let why = if !named.is_empty() {
         format!("folder `{}` is granted for reading only", path.folder)
     } else {
         format!("no grant covers folder `{}`", path.folder)
@@ -298,7 +303,7 @@ mod tests {
     fn authority(ring: Ring, access: Option<Access>) -> Authority {
         let folder = |access| {
             let quota = Quota::default();
-            Arc::new(FolderGrant { name: "notes".into(), folder: "/n".into(), access, quota })
+            Arc::new(FolderGrant { name: "notes".into(), folder: "/n".into(), access, quota, approval: None })
         };
         let files = access.map(folder).into_iter().collect();
         let grant = Grant { files, ..Grant::to(Holder::Ring(Ring::Standard)) };
@@ -319,6 +324,25 @@ mod tests {
         for near in ["note/a", "notes2/a", "Notes/a", "notes./a", "notes /a"] {
             assert!(!allowed(&granted, Effect::Read, near), "{near}");
         }
+    }
+
+    #[test]
+    fn a_change_of_a_folder_that_a_grant_marks_waits_whatever_another_grant_says() {
+        let folder = |approval| {
+            let (access, quota) = (Access::Write, Quota::default());
+            Arc::new(FolderGrant { name: "notes".into(), folder: "/n".into(), access, quota, approval })
+        };
+        let terms = ApprovalTerms { of: 2, ..ApprovalTerms::default() };
+        let files = vec![folder(None), folder(Some(terms.clone()))];
+        let grant = Grant { files, ..Grant::to(Holder::Ring(Ring::Standard)) };
+        let name = |text: &str| text.parse().expect("a name");
+        let (agent, book) = ("ada".parse().expect("a name"), Arc::new(GrantBook::new(vec![grant])));
+        let marked = Authority::new(agent, name("notes"), Ring::Standard, Powers::all(), &book);
+        let ask = |effect| Ask { capability: Capability::Files, effect, scope: Scope::Path("notes/a") };
+        assert!(
+            matches!(decide(&ask(Effect::Reversible), &marked), Verdict::Ask(Some(_), found) if found == terms)
+        );
+        assert!(allowed(&marked, Effect::Read, "notes/a"), "reading changes nothing");
     }
 
     #[test]

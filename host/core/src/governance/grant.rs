@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{ToolGrant, WebGrant};
+use crate::audit::ApprovalTerms;
 use crate::ids::{Agent, ModelName, SkillName};
 use crate::ring::Ring;
 
@@ -61,6 +62,8 @@ pub struct FolderGrant {
     pub access: Access,
     /// How much it may come to hold.
     pub quota: Quota,
+    /// Who has to approve each change of it.
+    pub approval: Option<ApprovalTerms>,
 }
 
 impl FolderGrant {
@@ -70,8 +73,12 @@ impl FolderGrant {
             bytes: self.quota.bytes.min(other.quota.bytes),
             files: self.quota.files.min(other.quota.files),
         };
+        let approval = match (&self.approval, &other.approval) {
+            (Some(one), Some(two)) => Some(one.meet(two)?),
+            (one, two) => one.as_ref().or(two.as_ref()).cloned(),
+        };
         let same = self.name == other.name && self.folder == other.folder;
-        same.then(|| Self { access: self.access.min(other.access), quota, ..self.clone() })
+        same.then(|| Self { access: self.access.min(other.access), quota, approval, ..self.clone() })
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) fn record<'a>(grants: impl Iterator<Item = &'a Grant>, skill: &SkillN
             writes: folder.access == Access::Write,
             bytes: folder.quota.bytes,
             files: folder.quota.files,
+            approval: folder.approval.clone(),
             alone,
         }));
         held.extend(grant.http.iter().map(|web| HeldGrant::Web {
@@ -77,13 +78,14 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
         let holder = Holder::Caller(authority.agent.clone());
         let skill = |alone: bool| alone.then(|| authority.skill.clone());
         Some(match held {
-            HeldGrant::Folder { name, place, writes, bytes, files, alone } => {
+            HeldGrant::Folder { name, place, writes, bytes, files, approval, alone } => {
                 let here = folders.iter().find(|folder| place_of(&folder.folder) == *place);
                 let folder = FolderGrant {
                     name: name.clone(),
                     folder: here.map_or_else(PathBuf::new, |here| here.folder.clone()),
                     access: if *writes { Access::Write } else { Access::Read },
                     quota: Quota { bytes: *bytes, files: *files },
+                    approval: approval.clone(),
                 };
                 Grant { skill: skill(*alone), files: vec![Arc::new(folder)], ..Grant::to(holder) }
             }

@@ -135,7 +135,13 @@ mod tests {
     }
 
     fn grant(holder: Holder, access: Access) -> Grant {
-        let folder = FolderGrant { name: "n".into(), folder: "/n".into(), access, quota: Quota::default() };
+        let folder = FolderGrant {
+            name: "n".into(),
+            folder: "/n".into(),
+            access,
+            quota: Quota::default(),
+            approval: None,
+        };
         let web = WebGrant {
             url: UrlPattern::parse("https://a.example").expect("a pattern"),
             methods: vec![Method::parse("GET").expect("a method")],

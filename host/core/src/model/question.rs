@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::contract::{Schema, parse};
+use crate::ids::ModelName;
 
 /// Who says a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,9 @@ pub struct ToolDefinition {
 pub struct Question {
     /// A model by the operator's name.
     pub model: Option<String>,
+    /// Those that are asked where that one cannot answer, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub or: Vec<ModelName>,
     /// The conversation so far.
     pub messages: Vec<Message>,
     /// What the model may ask for.
@@ -87,6 +91,7 @@ impl Question {
             Message { role: Role::User, content: content.into(), tool_requests: Vec::new(), answers: None };
         Self {
             model: None,
+            or: Vec::new(),
             messages: vec![message],
             tools: Vec::new(),
             schema: None,

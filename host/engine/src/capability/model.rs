@@ -45,6 +45,7 @@ impl From<model::Question> for Question {
         let model::Question { model, messages, tools, schema, max_tokens, temperature } = question;
         Self {
             model,
+            or: Vec::new(),
             messages: messages.into_iter().map(Message::from).collect(),
             tools: tools.into_iter().map(ToolDefinition::from).collect(),
             schema,

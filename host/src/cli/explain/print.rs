@@ -123,7 +123,9 @@ fn write_grants(text: &mut String, explained: &Explained) -> Result<(), std::fmt
             Holder::Ring(ring) => format!("ring {ring}"),
         };
         writeln!(text, "  {holder}, {skill}")?;
-        for FolderGrant { name, folder, access, quota } in grant.files.iter().map(|folder| &**folder) {
+        for FolderGrant { name, folder, access, quota, approval } in
+            grant.files.iter().map(|folder| &**folder)
+        {
             let (name, folder) = (plain_line(name), plain_line(&folder.to_string_lossy()));
             let rights = match access {
                 ringfence_core::governance::Access::Read => "read".to_owned(),
@@ -131,7 +133,8 @@ fn write_grants(text: &mut String, explained: &Explained) -> Result<(), std::fmt
                     format!("write, at most {} bytes in {} files", quota.bytes, quota.files)
                 }
             };
-            writeln!(text, "    files  {name}/  is {folder}: {rights}")?;
+            let waits = if approval.is_some() { "; each change waits for approval" } else { "" };
+            writeln!(text, "    files  {name}/  is {folder}: {rights}{waits}")?;
         }
         for web in &grant.http {
             let Methods { may, asks, may_not } = methods(web, explained.authority.ring);
@@ -280,7 +283,7 @@ fn grant_to_json(grant: &Grant, ring: Ring) -> Value {
     let files = grant.files.iter().map(|folder| {
         json!({
             "name": folder.name, "folder": folder.folder.to_string_lossy(), "access": folder.access,
-            "quota": folder.quota.bytes, "max_files": folder.quota.files,
+            "quota": folder.quota.bytes, "max_files": folder.quota.files, "approval": folder.approval.is_some(),
         })
     });
     let http = grant.http.iter().map(|web| {

@@ -18,6 +18,8 @@ use crate::ring::Effect;
 #[derive(Debug, Serialize)]
 pub struct ModelRoute {
     model: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    or: Vec<ModelName>,
     bytes: u64,
     tools: usize,
     schema: bool,
@@ -33,6 +35,7 @@ impl ModelRoute {
         let meant = question.check();
         Self {
             model: question.model.clone(),
+            or: question.or.clone(),
             bytes: question.bytes(),
             tools: question.tools.len(),
             schema: question.schema.is_some(),
@@ -50,7 +53,9 @@ impl Call for ModelRoute {
     type Answer = Routed;
 
     fn scope(&self) -> Scope<'_> {
-        Scope::Model(self.meant.as_ref().map(|()| self.model.as_deref()).map_err(String::as_str))
+        // Where others would do, each of them is decided on when it is asked.
+        let asked = self.model.as_deref().filter(|_| self.or.is_empty());
+        Scope::Model(self.meant.as_ref().map(|()| asked).map_err(String::as_str))
     }
 
     fn cost(&self) -> Cost {
