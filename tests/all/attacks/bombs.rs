@@ -2,7 +2,6 @@
 
 use ringfence_core::error::Code;
 use ringfence_core::limit::Limit;
-
 use serde_json::json;
 
 use super::{RAN, assert_traps, stopped_at, trapped};
