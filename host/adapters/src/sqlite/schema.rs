@@ -210,7 +210,7 @@ pub(super) fn migrate(connection: &Connection, last: Last) -> Result<i64, StoreE
         }
         if version < 2 {
             connection.execute_batch(INDEXES).map_err(store_error)?;
-            feed::rebuild(connection)?;
+            feed::make(connection)?;
         }
         if version < 3 {
             connection.execute_batch(DELAYS).map_err(store_error)?;
