@@ -5,6 +5,7 @@ mod client;
 mod clients;
 mod conformance;
 mod frames;
+mod handles;
 mod http;
 mod reload;
 mod results;
