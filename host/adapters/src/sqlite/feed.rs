@@ -30,10 +30,18 @@ pub(super) fn make(connection: &Connection) -> Result<(), StoreError> {
     make_behind(connection, 0)
 }
 
+/// Whether what SQLite remembers of the positions is gone without the table: the next one would be given again.
+pub(super) fn forgets(connection: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM events)
+               AND coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'feed'), 0)
+                   < (SELECT coalesce(max(position), 1) FROM feed)";
+    connection.query_row(sql, [], |row| row.get(0)).map_err(store_error)
+}
+
 /// How far apart the positions are of one feed and of the next that is made in its place: more events than that no file holds.
 const APART: i64 = 1 << 40;
 
-/// Makes it anew where it is gone, behind all positions that were ever given. With the table went what SQLite remembered of them; how
+/// Makes it anew where it is gone or forgets, behind all positions that were ever given. With the table went what SQLite remembered of them; how
 /// often it was made anew stands in the head of the file, which is there whatever table is not.
 pub(super) fn make_anew(connection: &Connection) -> Result<(), StoreError> {
     let sql = "PRAGMA application_id";
@@ -44,6 +52,7 @@ pub(super) fn make_anew(connection: &Connection) -> Result<(), StoreError> {
         StoreError::Damaged(format!("its head says that the feed was made anew {} times", times - 1))
     })?;
     connection.pragma_update(None, "application_id", times).map_err(store_error)?;
+    connection.execute("DELETE FROM feed", []).map_err(store_error)?;
     make_behind(connection, behind)
 }
 

@@ -56,7 +56,12 @@ pub(super) fn compare(connection: &Connection) -> Result<Vec<Finding>, StoreErro
         };
         Some(Finding { index: Index::Schema, stream: name, why })
     });
-    Ok(missing.collect())
+    let mut found: Vec<_> = missing.collect();
+    if found.iter().all(|finding| finding.stream != "feed") && feed::forgets(connection)? {
+        let why = "the largest position that was given is not known".into();
+        found.push(Finding { index: Index::Schema, stream: "feed".into(), why });
+    }
+    Ok(found)
 }
 
 fn lacks(found: &Thing, expected: &Thing) -> bool {
@@ -97,6 +102,9 @@ pub(super) fn repair(connection: &Connection) -> Result<(), StoreError> {
             // Hearts beat again by themselves.
             _ => {}
         }
+    }
+    if feed::forgets(connection)? {
+        feed::make_anew(connection)?;
     }
     Ok(())
 }
