@@ -36,6 +36,7 @@ use serde::Deserialize;
 pub use self::mcp::{Client, McpSettings, OfferedSkill};
 pub use self::registry::Withdrawn;
 pub(crate) use self::web::SecretSource;
+pub use self::web::Unread;
 use crate::quantity;
 pub use rules::read as read_rules;
 

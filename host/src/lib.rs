@@ -27,6 +27,7 @@ pub mod inbox;
 pub mod keys;
 pub mod machine;
 pub mod mcp;
+mod passing;
 mod policy_file;
 pub mod proofs;
 mod quantity;

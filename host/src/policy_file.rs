@@ -20,6 +20,7 @@ use ringfence_core::system::Clock;
 
 use crate::clients::Clients;
 use crate::config::Config;
+use crate::passing::is_passing;
 
 /// How often the file is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
@@ -162,6 +163,8 @@ impl Taking {
         }
         let text = match text {
             Ok(text) => text,
+            // It is looked at again.
+            Err(why) if is_passing(&why) => return false,
             Err(why) => {
                 let error = Error::new(Code::R0404, format!("the policy file {file} cannot be read"));
                 self.refuse(held, None, &error.because(why), since);

@@ -1,6 +1,7 @@
 //! What the file of an agent says of models, words and context, and what its runs show and go on from.
 
 use ringfence_core::audit::{Fact, Status};
+use ringfence_core::context::ContextOrder;
 use ringfence_core::error::Code;
 use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::ring::Ring;
@@ -33,7 +34,7 @@ fn an_agent_reads_the_context_of_its_task_if_its_file_says_so() {
     let world = World::with_policy(&policy);
     world.load("word_count");
     load(&world, HELPER).unwrap();
-    let given = || Order { context: Some("support".parse().unwrap()), ..order(&world) };
+    let given = || Order { context: Some(ContextOrder::of("support".parse().unwrap())), ..order(&world) };
     let deaf = world.run(given());
     assert_eq!(calls(&world, &deaf), ["model.route", "agent.turn"], "its file says nothing of a context");
     load(&world, &narrowed("context = true").replace("0.1.1", "1.0.0")).unwrap();

@@ -154,7 +154,7 @@ fn clients_with_token(config: &Config, address: SocketAddr) -> Result<Admission,
             .because("tokens would travel in the clear")
             .hint("listen on 127.0.0.1 and put a proxy before it that speaks TLS; name its host in ringfence.toml: [mcp] hosts = [\"skills.example.com\"]"));
     }
-    let admission = Admission::read(&config.mcp.clients);
+    let admission = Admission::read(&config.mcp.clients, &Admission::default());
     admission.check()?;
     Ok(admission)
 }

@@ -57,15 +57,15 @@ fn with_judges(store: &Store, named: Vec<StreamName>) -> Result<Vec<StreamName>,
 }
 
 #[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
 pub(super) struct PurgeVerb {
     /// Which task, with all that it asked of others
-    #[arg(required_unless_present_any = ["before", "agent"], conflicts_with_all = ["before", "agent"])]
     task: Option<TaskId>,
     /// All tasks that ended before: 2026-01-31T00:00:00Z
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     before: Option<Timestamp>,
     /// Everything that is kept for this agent: its tasks that are over, its memory, and what was handed over to it
-    #[arg(long, value_name = "NAME", conflicts_with = "before")]
+    #[arg(long, value_name = "NAME")]
     agent: Option<Agent>,
 }
 

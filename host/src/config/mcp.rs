@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 
 use super::either::text_or_table;
-use super::web::SecretSource;
+use super::web::{SecretSource, Unread};
 
 /// The longest name of a tool.
 const MAX_NAME: usize = 64;
@@ -103,7 +103,7 @@ impl Client {
     /// # Errors
     /// Why it cannot be used.
     #[must_use]
-    pub fn token(&self) -> Option<Result<Digest, String>> {
+    pub fn token(&self) -> Option<Result<Digest, Unread>> {
         self.token.as_ref().map(SecretSource::token)
     }
 }

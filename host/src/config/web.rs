@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fmt, io};
 
 use ringfence_adapters::http_client::HttpSettings;
 use ringfence_adapters::mcp_server::known_by;
@@ -19,6 +20,7 @@ use serde::de::Deserializer;
 
 use super::approval::{self, ApprovalEntry};
 use super::either::text_or_table;
+use crate::passing::is_passing;
 use crate::quantity;
 
 #[derive(Debug, Default, Deserialize)]
@@ -107,9 +109,9 @@ impl SecretSource {
     }
 
     /// Reads what a client is known by that has it for a token.
-    pub(super) fn token(&self) -> Result<Digest, String> {
-        let secret = self.read()?;
-        known_by(&Secrets::new(vec![secret])?, self.name())
+    pub(super) fn token(&self) -> Result<Digest, Unread> {
+        let known = |secret| known_by(&Secrets::new(vec![secret])?, self.name());
+        known(self.look()?).map_err(|why| Unread { why, passes: false })
     }
 
     /// What it is now, if it can be used.
@@ -121,18 +123,37 @@ impl SecretSource {
 
     /// Reads it.
     pub(super) fn read(&self) -> Result<(String, SecretString), String> {
+        self.look().map_err(|unread| unread.why)
+    }
+
+    fn look(&self) -> Result<(String, SecretString), Unread> {
         let (name, read) = match self {
             Self::Env(name, variable) => {
-                let read = std::env::var(variable);
-                (name, read.map_err(|_| format!("the environment has no text in {variable}")))
+                let why = |_| (format!("the environment has no text in {variable}"), false);
+                (name, std::env::var(variable).map_err(why))
             }
             Self::File(name, path) => {
-                let read = std::fs::read_to_string(path);
-                (name, read.map_err(|why| format!("{}: {why}", path.display())))
+                let why = |why: io::Error| (format!("{}: {why}", path.display()), is_passing(&why));
+                (name, std::fs::read_to_string(path).map_err(why))
             }
         };
-        let read = read.map_err(|why| format!("[secret.{name}] {why}"))?;
+        let unread = |(why, passes)| Unread { why: format!("[secret.{name}] {why}"), passes };
+        let read = read.map_err(unread)?;
         Ok((name.clone(), SecretString::from(read.trim_end_matches(['\r', '\n']))))
+    }
+}
+
+/// Why a secret cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    why: String,
+    /// It says nothing of the secret: nobody could look.
+    pub(crate) passes: bool,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
     }
 }
 

@@ -127,7 +127,9 @@ fn checked(path: &Path) -> Result<Checked, Wrong> {
         return Ok(checked);
     }
     let mut streams = look.last_streams("task/", TASKS)?;
-    streams.extend([StreamName::registry(), StreamName::control()]);
+    let own = [StreamName::registry, StreamName::tools, StreamName::tenant, StreamName::control];
+    streams.extend(own.map(|own| own()));
+    streams.push(StreamName::checkpoints());
     let control = look.read(&StreamName::control(), 1, usize::MAX)?;
     for stream in streams {
         let records = look.read(&stream, 1, EVENTS)?;

@@ -218,25 +218,40 @@ pub(crate) fn attack_skills_takes_every_sandbox() {
     world.assert_unharmed();
 }
 
+/// What two skills came to that were asked at once and asked another one each, where so many runs may go on.
+fn asked_two_deep(concurrency: &str) -> Vec<String> {
+    let inner = json!({ "errands": [{ "skill": "hello", "input": r#"{"name":"Ada"}"# }] }).to_string();
+    let input = json!({ "skill": "friend-asks-others", "input": inner, "many": 2 }).to_string();
+    let world = World::with_policy(&format!("[engine]\nslots = 8\n[concurrency]\n{concurrency}\n"));
+    for guest in ["attack_skills_takes_every_sandbox", "friend_asks_others", "hello"] {
+        world.load(guest);
+    }
+    let emitted = world.run(world.order("attack_skills_takes_every_sandbox", &input));
+    world.until("all sandboxes are free", || world.running.sandbox.free_places() == 8);
+    world.assert_unharmed();
+    answers_of(&emitted)
+}
+
 /// An errand does not wait for a sandbox that only its own askers could give back.
 #[test]
 fn an_errand_for_which_only_its_askers_could_make_room_is_told_that_the_host_is_busy() {
-    let inner = json!({ "errands": [{ "skill": "hello", "input": r#"{"name":"Ada"}"# }] }).to_string();
-    let input = json!({ "skill": "friend-asks-others", "input": inner, "many": 2 }).to_string();
-    for (per_caller, asked, greeted) in [(1, 0, 0), (2, 2, 0), (3, 2, 1), (5, 2, 2)] {
-        let policy = format!("[engine]\nslots = 8\n[concurrency]\nper-caller = {per_caller}\n");
-        let world = World::with_policy(&policy);
-        for guest in ["attack_skills_takes_every_sandbox", "friend_asks_others", "hello"] {
-            world.load(guest);
-        }
-        let emitted = world.run(world.order("attack_skills_takes_every_sandbox", &input));
-        let answers = answers_of(&emitted);
+    for (runs, asked, greeted) in [(1, 0, 0), (2, 2, 0), (3, 2, 1), (5, 2, 2)] {
+        let answers = asked_two_deep(&format!("per-tenant = {runs}\nper-caller = {runs}"));
         let count = |word: &str| answers.iter().filter(|answer| answer.contains(word)).count();
         assert_eq!(count("the host is busy"), 2 - count("Hello, Ada!"), "{answers:?}");
+        assert_eq!(count("`per-tenant`"), count("the host is busy"), "{answers:?}");
         assert_eq!(answers.iter().filter(|answer| answer.starts_with("Ok(")).count(), asked, "{answers:?}");
         assert!(count("Hello, Ada!") >= greeted, "{answers:?}");
-        world.until("all sandboxes are free", || world.running.sandbox.free_places() == 8);
-        world.assert_unharmed();
+    }
+}
+
+/// It takes its skills one after the other.
+#[test]
+fn a_caller_who_may_have_one_run_has_skills_that_run_others() {
+    for per_caller in 1..4 {
+        let answers = asked_two_deep(&format!("per-caller = {per_caller}"));
+        let greeted = answers.iter().filter(|answer| answer.contains("Hello, Ada!")).count();
+        assert_eq!(greeted, 2, "{per_caller}: {answers:?}");
     }
 }
 

@@ -55,6 +55,11 @@ fn a_healthy_host_has_no_problem_and_nothing_of_it_is_changed() {
         finding(&examined, check);
     }
     assert!(finding(&examined, "store").1.contains("schema 3; the newest 2 streams"), "{examined:#}");
+    let tenant = Operator::new();
+    tenant.write("ringfence.toml", "tenant = \"acme\"\n");
+    tenant.does(&["tasks"]);
+    let named = tenant.json(&["doctor"]).0;
+    assert!(finding(&named, "store").1.contains("the newest 1 streams, 1 events"), "{named:#}");
     let shown = operator.does(&["doctor"]);
     assert_eq!(shown.lines().filter(|line| line.starts_with("ok ")).count() + shown.matches('→').count(), 12);
 }

@@ -132,5 +132,5 @@ fn a_purge_names_an_agent_for_whom_something_is_kept() {
     let operator = Operator::new();
     operator.say(&["audit", "purge", "--agent", "nobody"]).failed("R0414", 2).saying("`nobody`");
     operator.say(&["audit", "purge", "t-a", "--agent", "ada"]).failed("R0414", 2);
-    operator.say(&["audit", "purge"]).failed("R0414", 2);
+    operator.say(&["audit", "purge"]).failed("R0414", 2).saying("<TASK|--before <TIME>|--agent <NAME>>");
 }

@@ -15,7 +15,7 @@ mod explain;
 pub(crate) mod faults;
 mod folders;
 mod forgotten;
-mod handles;
+pub(crate) mod handles;
 mod inbox;
 mod json;
 mod judged;

@@ -57,6 +57,11 @@ impl Server {
         Self { child: None, port }
     }
 
+    /// Its process, where it has one of its own.
+    pub(super) fn process(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
     pub(super) fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();

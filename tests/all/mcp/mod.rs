@@ -6,6 +6,7 @@ mod client;
 mod clients;
 mod conformance;
 mod frames;
+mod handles;
 mod http;
 mod reload;
 mod results;

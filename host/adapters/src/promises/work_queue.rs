@@ -1,26 +1,19 @@
 //! What core relies on in the index of tasks that are not over.
 
-use std::collections::BTreeMap;
+mod told;
+
 use std::time::Duration;
 
 use ringfence_core::audit::{
-    Answered, ApprovalId, Approver, Decided, Decision, Fact, Head, LimitHit, Outcome, Record, Standing,
-    Status, Used, Word,
+    Answered, ApprovalId, Approver, Decided, Decision, Fact, LimitHit, Standing, Status, Word,
 };
 use ringfence_core::error::Code;
 use ringfence_core::ids::{Digest, StreamName, TaskId};
-use ringfence_core::limit::{Amounts, Limit};
-use ringfence_core::ring::Ring;
+use ringfence_core::limit::Limit;
 use ringfence_core::stores::{EventLog, GivenBack, StoreError, Work, WorkQueue, WorkState};
-use ringfence_core::units::Timestamp;
 use serde_json::json;
 
-use super::{head_of, record};
-
-/// A time of these checks: so many milliseconds after they begin.
-const fn at(milliseconds: u64) -> Timestamp {
-    Timestamp(1_700_000_000_000_000 + milliseconds * 1_000)
-}
+use self::told::{Told, accepted, at, claimed, decided, ended, given_back, suspended};
 
 const ONE_SECOND: Duration = Duration::from_secs(1);
 
@@ -34,92 +27,6 @@ pub async fn work_queue<S: EventLog + WorkQueue>(store: &S) {
     a_heart_that_beats_is_counted_for_its_host_alone(store).await;
     assert_eq!(store.ready(at(u64::from(u32::MAX)), 9), Ok(vec![]), "what is over is in no list");
     assert_eq!((store.held(), store.waiting(9)), (Ok(vec![]), Ok(vec![])), "what is over is in no list");
-}
-
-/// A task, and how far its stream has come.
-struct Told<'a, S> {
-    store: &'a S,
-    task: TaskId,
-    head: Head,
-}
-
-impl<'a, S: EventLog + WorkQueue> Told<'a, S> {
-    fn new(store: &'a S, task: &str) -> Self {
-        Self { store, task: task.parse().expect("a task"), head: Head::default() }
-    }
-
-    fn next(&mut self, time: Timestamp, fact: &Fact) -> Record {
-        let mut next = record(&StreamName::task(&self.task), self.head, &fact.to_json());
-        (next.event.kind, next.event.time) = (fact.kind().into(), time);
-        next.event.hash = next.event.compute_hash();
-        self.head = head_of(&next);
-        next
-    }
-
-    /// Appends facts as one batch.
-    async fn tell(&mut self, time: Timestamp, facts: &[Fact]) {
-        let records = facts.iter().map(|fact| self.next(time, fact)).collect();
-        assert_eq!(self.store.append(records).durable().await, Ok(()));
-    }
-
-    fn state(&self) -> Option<WorkState> {
-        self.store.work(&self.task).expect("it is read").map(|work| work.state)
-    }
-}
-
-fn accepted(host: &str, parent: Option<&str>) -> Fact {
-    Fact::TaskAccepted {
-        skill: "hello".into(),
-        agent: "ada".parse().expect("an agent"),
-        ring: Ring::Sandboxed,
-        input: "null".into(),
-        limits: Amounts::NONE,
-        max_corrections: 0,
-        host: host.into(),
-        parent: parent.map(|parent| parent.parse().expect("a task")),
-        only: None,
-        context: None,
-        sources: BTreeMap::new(),
-        session: None,
-    }
-}
-
-fn claimed(host: &str) -> Fact {
-    Fact::TaskClaimed { host: host.into(), claim: 1 }
-}
-
-fn given_back(wait: Duration) -> Fact {
-    let wait_ms = u64::try_from(wait.as_millis()).expect("a short wait");
-    Fact::TaskGivenBack { wait_ms, why: "it is early".into() }
-}
-
-fn suspended() -> Fact {
-    Fact::TaskSuspended {
-        attempt: 1,
-        call: 1,
-        name: "http.send".into(),
-        why: "a test".into(),
-        approval: None,
-    }
-}
-
-fn decided(decision: Decision) -> Fact {
-    Fact::TaskDecided { decision, by: "a person".into(), reason: String::new() }
-}
-
-fn ended(status: Status, code: Option<Code>) -> Fact {
-    let error = code.map(|code| ringfence_core::error::Error::new(code, "a test").into());
-    let outcome = Outcome {
-        status,
-        output: None,
-        error,
-        blame: None,
-        limit: None,
-        attempts: 1,
-        violations: Vec::new(),
-        used: Used::default(),
-    };
-    Fact::TaskEnded { outcome: Box::new(outcome) }
 }
 
 fn held(host: &str) -> Option<WorkState> {

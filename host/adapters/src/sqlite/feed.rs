@@ -25,13 +25,38 @@ pub(super) fn follow(
     statement.execute(row).map(drop).map_err(store_error)
 }
 
-/// Makes it anew for events whose order was not kept: as their times say, but never against the order of a stream.
-pub(super) fn rebuild(connection: &Connection) -> Result<(), StoreError> {
-    rebuild_behind(connection, 0)
+/// Makes it for events of a file that never had one: as their times say, but never against the order of a stream.
+pub(super) fn make(connection: &Connection) -> Result<(), StoreError> {
+    make_behind(connection, 0)
 }
 
-/// The same with positions behind one: those that were given before are given to nothing else.
-pub(super) fn rebuild_behind(connection: &Connection, position: i64) -> Result<(), StoreError> {
+/// Whether what SQLite remembers of the positions is gone without the table: the next one would be given again.
+pub(super) fn forgets(connection: &Connection) -> Result<bool, StoreError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM events)
+               AND coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'feed'), 0)
+                   < (SELECT coalesce(max(position), 1) FROM feed)";
+    connection.query_row(sql, [], |row| row.get(0)).map_err(store_error)
+}
+
+/// How far apart the positions are of one feed and of the next that is made in its place: more events than that no file holds.
+const APART: i64 = 1 << 40;
+
+/// Makes it anew where it is gone or forgets, behind all positions that were ever given. With the table went what SQLite remembered of them; how
+/// often it was made anew stands in the head of the file, which is there whatever table is not.
+pub(super) fn make_anew(connection: &Connection) -> Result<(), StoreError> {
+    let sql = "PRAGMA application_id";
+    let times: i64 = connection.query_row(sql, [], |row| row.get(0)).map_err(store_error)?;
+    let times = times + 1;
+    let behind = Some(times).filter(|times| *times > 0).and_then(|times| times.checked_mul(APART));
+    let behind = behind.ok_or_else(|| {
+        StoreError::Damaged(format!("its head says that the feed was made anew {} times", times - 1))
+    })?;
+    connection.pragma_update(None, "application_id", times).map_err(store_error)?;
+    connection.execute("DELETE FROM feed", []).map_err(store_error)?;
+    make_behind(connection, behind)
+}
+
+fn make_behind(connection: &Connection, position: i64) -> Result<(), StoreError> {
     let sql = "INSERT INTO feed(position, stream, first, last)
                SELECT ?1 + row_number() OVER (ORDER BY at, stream, sequence), stream, sequence, sequence FROM (
                    SELECT stream, sequence, max(time) OVER (PARTITION BY stream ORDER BY sequence) AS at FROM events

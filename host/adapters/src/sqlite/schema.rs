@@ -179,6 +179,9 @@ fn prepare(path: &Path) -> Result<Connection, StoreError> {
     }
     check_pages(&connection)?;
     check_first_tables(&connection, SCHEMA, LOG)?;
+    // What a savepoint keeps stays here: else a commit of some pages needs a file in a folder that may be full, may not be
+    // written to, or may be anybody's, and a file handle when there may be none.
+    connection.pragma_update(None, "temp_store", "memory").map_err(store_error)?;
     Ok(connection)
 }
 
@@ -210,7 +213,7 @@ pub(super) fn migrate(connection: &Connection, last: Last) -> Result<i64, StoreE
         }
         if version < 2 {
             connection.execute_batch(INDEXES).map_err(store_error)?;
-            feed::rebuild(connection)?;
+            feed::make(connection)?;
         }
         if version < 3 {
             connection.execute_batch(DELAYS).map_err(store_error)?;

@@ -1,7 +1,8 @@
 //! How many sandboxes are live at once, in all and for each caller: who comes later waits in line, and beyond that is told so.
 //!
 //! A task takes a seat, and so does each errand within it: while one skill waits for another both are live. An errand waits
-//! only as long as somebody will make room without waiting for it; so no two wait for one another.
+//! only as long as somebody will make room without waiting for it; so no two wait for one another. Where nobody of a caller would,
+//! it has what one chain of skills needs all the same, if there is room in all.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,7 +18,7 @@ use crate::ids::Agent;
 pub struct CrowdLimits {
     /// Sandboxes at once, of all callers.
     pub runs: usize,
-    /// Sandboxes at once, of one caller.
+    /// Sandboxes at once, of one caller; one chain of skills has what it needs beyond that.
     pub per_caller: usize,
     /// Tasks in line, of all callers.
     pub waiting: usize,
@@ -179,6 +180,7 @@ mod tests {
     use futures::FutureExt;
 
     use super::*;
+    use crate::governance::decide::MAX_CHAIN;
 
     fn crowd(runs: usize, per_caller: usize, waiting: usize) -> Arc<Crowd> {
         Crowd::new(CrowdLimits { runs, per_caller, waiting })
@@ -244,26 +246,63 @@ mod tests {
 
     #[test]
     fn an_errand_takes_a_seat_and_waits_only_for_somebody_who_does_not_wait_for_it() {
-        let (crowd, ada) = (crowd(8, 3, 8), agent("ada"));
+        let (crowd, ada) = (crowd(8, 6, 8), agent("ada"));
         let root = seated(crowd.enter(&ada));
-        let errands: Vec<_> = (0..2).map(|_| seated(crowd.enter_for(root.id(), &ada))).collect();
-        let third = in_line(crowd.enter_for(root.id(), &ada));
+        let mut errands: Vec<_> = (0..5).map(|_| seated(crowd.enter_for(root.id(), &ada))).collect();
+        let late = in_line(crowd.enter_for(root.id(), &ada));
         let mut task = in_line(crowd.enter(&ada));
-        // One of the two will end, and the other may wait for that.
-        let mut nested = in_line(crowd.enter_for(errands[0].id(), &ada));
+        // One of the others will end, and each of these may wait for that.
+        let mut nested: Vec<_> =
+            errands[1..].iter().map(|one| in_line(crowd.enter_for(one.id(), &ada))).collect();
         // This one is the last that has work of its own in hand.
-        assert!(matches!(crowd.enter_for(errands[1].id(), &ada), Entered::Full));
+        assert!(matches!(crowd.enter_for(errands[0].id(), &ada), Entered::Full));
         drop(seated(crowd.enter(&agent("eve"))));
-        drop(third);
-        let mut errands = errands.into_iter();
-        let (first, second) = (errands.next().expect("two"), errands.next().expect("two"));
-        drop(second);
-        let nested = (&mut nested).now_or_never().expect("errands are before tasks");
+        drop(late);
+        drop(errands.remove(0));
+        let first = nested.remove(0).now_or_never().expect("errands are before tasks");
         assert!((&mut task).now_or_never().is_none());
-        drop((nested, first));
+        drop((first, nested, errands));
         drop(task.now_or_never().expect("its turn"));
         drop(root);
         assert!(crowd.lock().is_empty(), "nobody is remembered who has gone");
+    }
+
+    #[test]
+    fn who_may_have_one_seat_has_a_chain_of_skills_and_no_second_task() {
+        let (crowd, ada) = (crowd(8, 1, 8), agent("ada"));
+        let mut chain = vec![seated(crowd.enter(&ada))];
+        let mut task = in_line(crowd.enter(&ada));
+        while chain.len() < MAX_CHAIN {
+            let asking = chain.last().expect("one").id();
+            chain.push(seated(crowd.enter_for(asking, &ada)));
+            // What it asks for beside that waits until that is over.
+            drop(in_line(crowd.enter_for(asking, &ada)));
+        }
+        let asking = chain.last().expect("one").id();
+        assert!(matches!(crowd.enter_for(asking, &ada), Entered::Full), "no chain is longer");
+        let beside = in_line(crowd.enter_for(chain[0].id(), &ada));
+        chain.truncate(1);
+        let mut beside = vec![beside.now_or_never().expect("nobody else is at work")];
+        assert!((&mut task).now_or_never().is_none());
+        assert!(matches!(crowd.enter(&ada), Entered::InLine { .. }));
+        beside.push(seated(crowd.enter_for(beside[0].id(), &ada)));
+        drop((beside, chain));
+        drop(task.now_or_never().expect("its turn"));
+        assert!(crowd.lock().is_empty(), "nobody is remembered who has gone");
+    }
+
+    #[test]
+    fn a_chain_beyond_a_callers_share_takes_no_seat_that_the_tenant_has_not() {
+        let (crowd, ada, eve) = (crowd(3, 1, 8), agent("ada"), agent("eve"));
+        let (one, other) = (seated(crowd.enter(&ada)), seated(crowd.enter(&eve)));
+        let errand = seated(crowd.enter_for(one.id(), &ada));
+        let mut nested = in_line(crowd.enter_for(errand.id(), &ada));
+        assert!((&mut nested).now_or_never().is_none(), "eve will make room");
+        assert!(matches!(crowd.enter_for(other.id(), &eve), Entered::Full), "and she alone");
+        drop(other);
+        drop(nested.now_or_never().expect("its turn"));
+        drop((errand, one));
+        assert!(crowd.lock().is_empty());
     }
 
     #[test]
@@ -282,7 +321,7 @@ mod tests {
 
     #[test]
     fn who_has_no_sandbox_lends_its_seat_to_one_errand_at_a_time() {
-        let (crowd, ada) = (crowd(8, 1, 8), agent("ada"));
+        let (crowd, ada) = (crowd(1, 1, 8), agent("ada"));
         let root = seated(crowd.enter(&ada));
         assert!(matches!(crowd.enter_for(root.id(), &ada), Entered::Full));
         root.lend();

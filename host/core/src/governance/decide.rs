@@ -151,7 +151,7 @@ fn decide_now(ask: &Ask<'_>, authority: &Authority) -> Verdict {
 }
 
 /// How many skills may have asked for one another.
-const MAX_CHAIN: usize = 5;
+pub(super) const MAX_CHAIN: usize = 5;
 
 fn decide_skill(reference: &str, authority: &Authority) -> Verdict {
     let asked = reference.split('@').next().unwrap_or_default();

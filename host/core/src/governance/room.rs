@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use futures::channel::oneshot;
 
 use super::crowd::{CrowdLimits, Seat, SeatId};
+use super::decide::MAX_CHAIN;
 use crate::ids::Agent;
 
 /// Everyone who sits or stands in line.
@@ -60,7 +61,7 @@ impl Room {
         limits: CrowdLimits,
     ) -> Option<SeatId> {
         let borrowed = self.lends_now(asking);
-        if !borrowed && !self.has_room(caller, limits) {
+        if !borrowed && !self.has_room(caller, asking, limits) {
             return None;
         }
         self.last += 1;
@@ -105,9 +106,9 @@ impl Room {
         if own.is_some_and(|own| own.lent) {
             return true;
         }
-        let own = usize::from(own.is_some_and(|own| own.errands == 0));
+        let own = self.at_work(Some(asking));
         let his = self.of.get(caller).copied().unwrap_or_default();
-        let among = if his.seated < limits.per_caller { self.all } else { his };
+        let among = if his.seated < limits.per_caller.max(MAX_CHAIN) { self.all } else { his };
         among.at_work > own
     }
 
@@ -164,7 +165,7 @@ impl Room {
         // One caller's often stand one behind the other.
         let mut full: Option<&Agent> = None;
         line.iter().position(|one| {
-            if full == Some(&one.caller) || !self.has_room(&one.caller, limits) {
+            if full == Some(&one.caller) || !self.has_room(&one.caller, one.asking, limits) {
                 full = Some(&one.caller);
                 return self.lends_now(one.asking);
             }
@@ -177,9 +178,19 @@ impl Room {
         asking.and_then(|asking| self.seats.get(&asking)).is_some_and(|one| one.lends && !one.lent)
     }
 
-    fn has_room(&self, caller: &Agent, limits: CrowdLimits) -> bool {
-        let his = self.of.get(caller).map_or(0, |count| count.seated);
-        self.all.seated < limits.runs && his < limits.per_caller
+    /// Where nobody of a caller is at work but the one that asks, nobody else of it would ever make room: then the caller has
+    /// beyond its share what one chain of skills needs.
+    fn has_room(&self, caller: &Agent, asking: Option<SeatId>, limits: CrowdLimits) -> bool {
+        let his = self.of.get(caller).copied().unwrap_or_default();
+        let is_the_last = || asking.is_some() && his.at_work <= self.at_work(asking);
+        let beyond = || his.seated < MAX_CHAIN && is_the_last();
+        self.all.seated < limits.runs && (his.seated < limits.per_caller || beyond())
+    }
+
+    /// 1 if the one that asks has work of its own in hand so far.
+    fn at_work(&self, asking: Option<SeatId>) -> usize {
+        let asking = asking.and_then(|asking| self.seats.get(&asking));
+        usize::from(asking.is_some_and(|asking| asking.errands == 0))
     }
 
     fn change(&mut self, id: Option<SeatId>, change: impl FnOnce(&mut Taken)) {

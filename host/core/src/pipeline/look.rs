@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::replay::{Rerun, Started};
+use super::rerun::{Rerun, Started};
 use super::verdicts::Others;
 use crate::audit::{Decision, Fact};
 use crate::context::BoundContext;

@@ -15,6 +15,7 @@ mod history;
 mod look;
 mod pool;
 mod replay;
+mod rerun;
 mod resolve;
 mod resume;
 mod validate;

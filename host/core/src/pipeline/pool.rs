@@ -29,7 +29,7 @@ pub(super) async fn within(
         None => Ok(Pooled(claimed)),
         Some(asking) => {
             let entered = host.crowd.enter_for(asking, &claimed.order.agent);
-            let full = "its caller, or the host, has as many sandboxes as may be live, and each of them waits for another one";
+            let full = "as many runs go on as `per-tenant` or `per-caller` allow, and each of them waits for another one";
             sit_down(claimed, entered, Patience::Bounded, full).await
         }
     }

@@ -2,21 +2,18 @@
 //! touched.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::execute::charge_request;
+use super::rerun::{Recorded, Rerun, Started};
 use super::validate::charge_output;
 use super::verdicts::{self, Bench, Others, judged_again};
-use crate::audit::{AttemptEnd, Decision, Fact, LimitHit, TraceId};
-use crate::contract::Violation;
-use crate::gate::{Books, Gate, Inputs, Journal, TrapReason};
-use crate::governance::{Authority, Cost, Exhausted, Ledger, Reservation, StopSwitch};
-use crate::ids::{Agent, Digest, StreamName, TaskId};
+use crate::audit::{AttemptEnd, Decision, Fact, LimitHit};
+use crate::gate::{Journal, TrapReason};
+use crate::governance::Ledger;
+use crate::ids::TaskId;
 use crate::limit::{Amounts, Limit};
-use crate::sandbox::{End, Job, Ran, Request, Sandbox};
-use crate::stores::{EventLog, StreamWriter};
+use crate::sandbox::{End, Sandbox};
+use crate::stores::EventLog;
 use crate::system::Clock;
-use crate::units::{Bytes, Fuel, Timestamp};
 
 /// A task that was run again and did the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,24 +22,6 @@ pub struct Replayed {
     pub attempts: u32,
     /// How much fuel they used.
     pub fuel: u64,
-}
-
-/// What the record says of the task as a whole.
-struct Recorded {
-    component: Digest,
-    authority: Arc<Authority>,
-    input: Arc<str>,
-    limits: Amounts,
-    validators: Vec<String>,
-}
-
-/// A task that is being repeated.
-pub(super) struct Rerun<'a> {
-    sandbox: &'a dyn Sandbox,
-    pub(super) books: Arc<Books>,
-    recorded: Recorded,
-    facts: &'a [Fact],
-    others: &'a Others<'a>,
 }
 
 /// Repeats a task from its facts. `scratch` takes the events that the repetition leaves; it is not the task's log. `others`: the
@@ -61,25 +40,7 @@ pub async fn replay(
     Rerun::new(sandbox, clock, scratch, task, facts, others)?.go(0, facts.len()).await
 }
 
-impl<'a> Rerun<'a> {
-    pub(super) fn new(
-        sandbox: &'a dyn Sandbox,
-        clock: Arc<dyn Clock>,
-        scratch: Arc<dyn EventLog>,
-        task: &TaskId,
-        facts: &'a [Fact],
-        others: &'a Others<'a>,
-    ) -> Result<Self, String> {
-        let first_end = facts.iter().position(|fact| matches!(fact, Fact::TaskEnded { .. }));
-        let recorded = Recorded::from_facts(&facts[..first_end.unwrap_or(facts.len())], facts)?;
-        let agent = recorded.authority.agent.text();
-        let stream = StreamName::task(task);
-        let log = StreamWriter::create(scratch, Arc::clone(&clock), stream, agent, TraceId::default());
-        let switch = Arc::new(StopSwitch::default());
-        let books = Arc::new(Books::new(log, Ledger::new(recorded.limits), switch, clock));
-        Ok(Self { sandbox, books, recorded, facts, others })
-    }
-
+impl Rerun<'_> {
     /// Repeats what was done from the fact at one place to before that at another: from the first one of all, or from a person's
     /// decision by which it was begun anew.
     pub(super) async fn go(&mut self, from: usize, to: usize) -> Result<Replayed, String> {
@@ -165,78 +126,6 @@ impl<'a> Rerun<'a> {
         }
         Ok(ran.fuel.0)
     }
-
-    /// Sets aside what an attempt was given; also says how many bytes it may give back.
-    pub(super) fn admit(&self, started: &Started) -> Result<(Reservation, u64), Exhausted> {
-        self.books.with_ledger(|ledger| {
-            charge_request(ledger, &self.request(started))?;
-            // Without any fuel nothing begins.
-            let fixed = Amounts::NONE.with(Limit::Fuel, started.fuel.max(1));
-            let reserved = ledger.reserve(&Cost { fixed, up_to: None })?;
-            Ok((reserved, ledger.left(Limit::BytesOut)))
-        })
-    }
-
-    /// Runs an attempt again as it began, with what its calls were answered.
-    pub(super) async fn run(&self, started: &Started, journal: Journal, room: u64) -> Result<Ran, String> {
-        let Recorded { component, authority, .. } = &self.recorded;
-        let (here, was) = (self.sandbox.fingerprint_of(component), &started.engine);
-        if *was != here {
-            let attempt = started.attempt;
-            return Err(format!("attempt {attempt} was recorded with engine {was}; this is {here}"));
-        }
-        let inputs = Inputs::new(started.seed.as_bytes(), started.start);
-        let gate = Gate::replay(Arc::clone(&self.books), Arc::clone(authority), inputs, journal);
-        let job = Job {
-            component: *component,
-            powers: authority.powers,
-            request: self.request(started),
-            fuel: Fuel(started.fuel),
-            memory: Bytes(started.memory),
-            output: Bytes(room),
-            wall: Duration::from_secs(3600),
-            gate,
-        };
-        let ran = self.sandbox.run(job).await;
-        self.books.end_printing();
-        Ok(ran)
-    }
-
-    /// What the skill gets.
-    pub(super) fn request(&self, started: &Started) -> Request {
-        Request { input: self.recorded.input.clone(), violations: started.violations.clone() }
-    }
-}
-
-/// An attempt as its record says that it began.
-pub(super) struct Started {
-    pub(super) attempt: u32,
-    pub(super) start: Timestamp,
-    seed: Digest,
-    fuel: u64,
-    memory: u64,
-    engine: Arc<str>,
-    violations: Vec<Violation>,
-}
-
-impl Started {
-    pub(super) fn of(facts: &[Fact]) -> Result<Self, String> {
-        let Some(Fact::AttemptStarted { attempt, seed, start, fuel, memory, engine, violations }) =
-            facts.first()
-        else {
-            return Err("an attempt has no beginning".into());
-        };
-        let (engine, violations) = (Arc::clone(engine), violations.clone());
-        Ok(Self {
-            attempt: *attempt,
-            start: *start,
-            seed: *seed,
-            fuel: *fuel,
-            memory: *memory,
-            engine,
-            violations,
-        })
-    }
 }
 
 /// Whether an attempt ended, and not only the next one.
@@ -244,35 +133,6 @@ fn has_end(behind: &[Fact]) -> bool {
     let next =
         behind.iter().find(|fact| matches!(fact, Fact::AttemptStarted { .. } | Fact::AttemptEnded { .. }));
     matches!(next, Some(Fact::AttemptEnded { .. }))
-}
-
-impl Recorded {
-    /// What was asked for until then, and what it was resolved to from there on, first of all.
-    fn from_facts(until: &[Fact], from: &[Fact]) -> Result<Self, String> {
-        let mut accepted: Option<(Agent, Arc<str>, Amounts)> = None;
-        for fact in until {
-            match fact {
-                Fact::TaskAccepted { agent, input, limits, .. } => {
-                    accepted = Some((agent.clone(), Arc::clone(input), *limits));
-                }
-                Fact::TaskDecided { decision: Decision::Amend { input: amended }, .. } => {
-                    accepted.iter_mut().for_each(|(_, input, _)| *input = Arc::clone(amended));
-                }
-                _ => {}
-            }
-        }
-        let resolved = from.iter().find_map(|fact| match fact {
-            Fact::TaskResolved { skill, component, ring, powers, validators, limits, .. } => {
-                Some((skill.clone(), *component, *ring, *powers, validators.clone(), *limits))
-            }
-            _ => None,
-        });
-        let (agent, input, limits) = accepted.ok_or("the record does not say what was asked for")?;
-        let (skill, component, ring, powers, validators, own) =
-            resolved.ok_or("the task was refused: nothing ran")?;
-        let authority = Arc::new(Authority::new(agent, skill, ring, powers, &Arc::default()));
-        Ok(Self { component, authority, input, limits: own.unwrap_or(limits), validators })
-    }
 }
 
 /// An attempt for which no time was left: all that can be held against the record is that it says so itself.

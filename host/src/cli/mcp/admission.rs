@@ -21,14 +21,27 @@ use crate::{app, show};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// The clients that have a token, each with the hash of it, or why that cannot be used.
-#[derive(PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Admission(Vec<(Client, Result<Digest, String>)>);
 
 impl Admission {
-    /// Reads the tokens of these clients.
-    pub(super) fn read(clients: &[Client]) -> Self {
+    /// Reads the tokens of these clients. One that cannot be looked at now is what it was before: a host that has no file handle
+    /// for a while does not turn anybody away.
+    pub(super) fn read(clients: &[Client], before: &Self) -> Self {
+        let token = |client: &Client| {
+            let kept = || {
+                before
+                    .0
+                    .iter()
+                    .find_map(|(known, token)| Some(token.clone().ok()).filter(|_| known == client)?)
+            };
+            Some(match client.token()? {
+                Err(unread) => kept().filter(|_| unread.passes).ok_or_else(|| unread.to_string()),
+                Ok(token) => Ok(token),
+            })
+        };
         let mut read: Vec<_> =
-            clients.iter().filter_map(|client| Some((client.clone(), client.token()?))).collect();
+            clients.iter().filter_map(|client| Some((client.clone(), token(client)?))).collect();
         let mut known: HashMap<Digest, usize> = HashMap::new();
         read.iter().flat_map(|(_, token)| token).for_each(|token| *known.entry(*token).or_default() += 1);
         for (_, token) in &mut read {
@@ -98,7 +111,8 @@ pub(super) async fn follow(
             () = tokio::time::sleep(LOOK_EVERY) => false,
         };
         let clients = running.clients.newest();
-        let now = app::blocking(move || Ok(Admission::read(&clients))).await?;
+        let before = admitted.clone();
+        let now = app::blocking(move || Ok(Admission::read(&clients, &before))).await?;
         if now != admitted && (is_said || last.as_ref() == Some(&now)) {
             now.admit(&door, &running, &at_work)?;
             admitted = now;

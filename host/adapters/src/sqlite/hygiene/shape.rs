@@ -56,7 +56,12 @@ pub(super) fn compare(connection: &Connection) -> Result<Vec<Finding>, StoreErro
         };
         Some(Finding { index: Index::Schema, stream: name, why })
     });
-    Ok(missing.collect())
+    let mut found: Vec<_> = missing.collect();
+    if found.iter().all(|finding| finding.stream != "feed") && feed::forgets(connection)? {
+        let why = "the largest position that was given is not known".into();
+        found.push(Finding { index: Index::Schema, stream: "feed".into(), why });
+    }
+    Ok(found)
 }
 
 fn lacks(found: &Thing, expected: &Thing) -> bool {
@@ -64,8 +69,8 @@ fn lacks(found: &Thing, expected: &Thing) -> bool {
 }
 
 /// Makes what is missing, and fills it from the log. The order in which events of several streams were committed is in no
-/// event: it is made anew by their times, behind all positions that the events have had, so that a reader may see an event again,
-/// but misses none.
+/// event: it is made anew by their times, behind all positions that were ever given, so that a reader sees events again, but misses
+/// none.
 pub(super) fn repair(connection: &Connection) -> Result<(), StoreError> {
     let expected = expected()?;
     for (name, found) in things(connection)? {
@@ -85,11 +90,7 @@ pub(super) fn repair(connection: &Connection) -> Result<(), StoreError> {
     for (name, _) in missing() {
         match name.as_str() {
             "work" => work::rebuild(connection)?,
-            "feed" => {
-                let sql = "SELECT count(*) FROM events";
-                let events = connection.query_row(sql, [], |row| row.get(0)).map_err(store_error)?;
-                feed::rebuild_behind(connection, events)?;
-            }
+            "feed" => feed::make_anew(connection)?,
             "state" => {
                 let mut behind = "memory/".to_owned();
                 let is_memory = |stream: &StreamName| stream.as_str().starts_with("memory/");
@@ -101,6 +102,9 @@ pub(super) fn repair(connection: &Connection) -> Result<(), StoreError> {
             // Hearts beat again by themselves.
             _ => {}
         }
+    }
+    if feed::forgets(connection)? {
+        feed::make_anew(connection)?;
     }
     Ok(())
 }

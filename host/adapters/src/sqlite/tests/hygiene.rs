@@ -396,9 +396,76 @@ async fn a_feed_that_is_gone_is_made_again_behind_all_that_readers_have_seen() {
     assert_eq!(check.repair(&found.findings), Ok(()));
     assert_eq!(check.compare().map(|compared| compared.findings), Ok(vec![]));
     let expected = ["task/t-a/1", "task/t-a/2", "task/t-b/1", "task/t-b/2"].map(str::to_owned);
-    assert_eq!(places(&store), (5..).zip(expected).collect::<Vec<_>>(), "nobody misses any of them");
+    let behind = 1 << 40;
+    assert_eq!(places(&store), (behind + 1..).zip(expected).collect::<Vec<_>>(), "nobody misses any of them");
     submit(&store, "t-c").await;
-    assert_eq!(places(&store).last(), Some(&(10, "task/t-c/2".to_owned())), "and it goes on");
+    assert_eq!(places(&store).last(), Some(&(behind + 6, "task/t-c/2".to_owned())), "and it goes on");
+}
+
+/// Has what is wrong beside the log mended.
+fn mend(folder: &Folder) {
+    let check = Check::open(&folder.file()).expect("it opens");
+    let found = check.compare().expect("compared").findings;
+    assert_ne!(found, []);
+    assert_eq!(check.repair(&found), Ok(()));
+    assert_eq!(check.compare().map(|compared| compared.findings), Ok(vec![]));
+}
+
+#[tokio::test]
+async fn no_position_is_given_again_however_often_the_feed_is_mended_or_made_anew() {
+    let folder = Folder::new();
+    let store = Arc::new(folder.open());
+    let mut given = BTreeSet::new();
+    let ways = [
+        "DELETE FROM feed",
+        "DROP TABLE feed",
+        "DELETE FROM sqlite_sequence",
+        "DELETE FROM feed; DELETE FROM sqlite_sequence",
+        "UPDATE sqlite_sequence SET seq = 1",
+        "DROP TABLE feed",
+        "DELETE FROM feed",
+        "DROP TABLE feed",
+    ];
+    for (round, how) in ways.into_iter().enumerate() {
+        submit(&store, &format!("t-{round}")).await;
+        let seen = places(&store);
+        let cursor = seen.last().map_or(0, |(position, _)| *position);
+        given.extend(seen.into_iter().map(|(position, _)| position));
+        how.split(';').for_each(|how| assert_eq!(store.disturb(how), Ok(())));
+        mend(&folder);
+        let again = places(&store);
+        assert_eq!(again.len(), 2 * (round + 1), "each event stands in it once");
+        assert!(
+            again.iter().all(|(position, _)| *position > cursor),
+            "{how}: no old cursor hides any: {again:?}"
+        );
+        assert!(again.iter().all(|(position, _)| !given.contains(position)), "{how}: {again:?}");
+    }
+    // Whatever somebody wrote there, it is no reason to give one again.
+    for times in ["-1", "2147483647"] {
+        assert_eq!(store.disturb(&format!("PRAGMA application_id = {times}")), Ok(()));
+        assert_eq!(store.disturb("DROP TABLE IF EXISTS feed"), Ok(()));
+        let check = Check::open(&folder.file()).expect("it opens");
+        let found = check.compare().expect("compared").findings;
+        assert!(matches!(check.repair(&found), Err(StoreError::Damaged(_))), "{times}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_knows_which_positions_were_given() {
+    let folder = Folder::new();
+    let store = Arc::new(folder.open());
+    submit(&store, "t-a").await;
+    assert_eq!(store.disturb("DROP TABLE feed"), Ok(()));
+    mend(&folder);
+    let cursor = places(&store).last().map_or(0, |(position, _)| *position);
+    let other = Folder::new();
+    fs::write(other.file(), b"").expect("an empty file");
+    assert_eq!(super::super::copy(&folder.file(), &other.file()), Ok(()));
+    let copied = other.open();
+    assert_eq!(copied.disturb("DROP TABLE feed"), Ok(()));
+    mend(&other);
+    assert!(places(&copied).iter().all(|(position, _)| *position > cursor));
 }
 
 #[tokio::test]
