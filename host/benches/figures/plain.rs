@@ -1,6 +1,6 @@
 //! Plain SQLite: the rows of tasks that a host has run, inserted by prepared statements and nothing else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,23 +18,29 @@ pub(crate) struct Rows {
 pub(crate) fn rows(database: &Path, tasks: &[StreamName]) -> Vec<Rows> {
     let store = Connection::open(database).expect("the store's file");
     let all = |row: &Row<'_>| (0..row.as_ref().column_count()).map(|column| row.get(column)).collect();
-    let of = |sql: &str, stream: &StreamName| -> Vec<Vec<Value>> {
-        let mut statement = store.prepare_cached(sql).expect("a table");
-        let rows = statement.query_map([stream.as_str()], all).expect("rows");
-        rows.collect::<Result<_, _>>().expect("values")
-    };
-    let mut rows: HashMap<i64, Rows> = HashMap::new();
-    for task in tasks {
-        let events = of("SELECT * FROM events WHERE stream = ? ORDER BY sequence", task);
-        let feed = of("SELECT * FROM feed WHERE stream = ? ORDER BY position", task);
-        let Some(Value::Integer(position)) = feed.first().map(|row| row[0].clone()) else {
-            panic!("{task} is not in the feed")
-        };
-        rows.insert(position, Rows { events, feed });
+    let mut feed: HashMap<String, Vec<Vec<Value>>> = HashMap::new();
+    let mut committed = Vec::new();
+    let mut every = store.prepare("SELECT * FROM feed ORDER BY position").expect("a table");
+    for row in every.query_map([], all).expect("rows") {
+        let row: Vec<Value> = row.expect("values");
+        let Value::Text(stream) = &row[1] else { panic!("a stream has a name") };
+        let of_stream = feed.entry(stream.clone()).or_insert_with(|| {
+            committed.push(stream.clone());
+            Vec::new()
+        });
+        of_stream.push(row);
     }
-    let mut rows: Vec<_> = rows.into_iter().collect();
-    rows.sort_unstable_by_key(|(position, _)| *position);
-    rows.into_iter().map(|(_, rows)| rows).collect()
+    let asked: HashSet<&str> = tasks.iter().map(StreamName::as_str).collect();
+    committed.retain(|stream| asked.contains(stream.as_str()));
+    assert_eq!(committed.len(), tasks.len(), "all of them are in the feed");
+    let mut events =
+        store.prepare("SELECT * FROM events WHERE stream = ? ORDER BY sequence").expect("a table");
+    let with_events = |stream: String| {
+        let events =
+            events.query_map([&stream], all).expect("rows").collect::<Result<_, _>>().expect("values");
+        Rows { events, feed: feed.remove(&stream).expect("it was found there") }
+    };
+    committed.into_iter().map(with_events).collect()
 }
 
 /// How long plain SQLite takes for them, with so many tasks in a transaction, in an empty file that is set up like the store's.

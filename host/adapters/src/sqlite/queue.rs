@@ -1,7 +1,8 @@
 //! What waits for the writer thread: bounded in number and in bytes, so that pressure goes back to whoever writes.
 //!
 //! The writer is woken for the first of a group, and then lets others come for a moment, unless somebody waits: to wake a
-//! thread costs whoever does it as much as several events.
+//! thread costs whoever does it as much as several events. Where a crowd waits, and has just been served, it lets as many come as
+//! waited before: each transaction costs as much as several tasks, and those who were told come back within the moment.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -21,7 +22,13 @@ const MAX_GROUP: usize = 1024;
 /// The most bytes that are taken at once, but for a larger item alone.
 const MAX_GROUP_BYTES: usize = 16 << 20;
 
-/// How long what nobody waits for is put off, so that others may go with it.
+/// So many who wait are a crowd.
+const CROWD: usize = 8;
+
+/// So many of a crowd are enough for a transaction: the others run meanwhile.
+const ENOUGH: usize = 64;
+
+/// How long what nobody waits for is put off, so that others may go with it; and a crowd, until it is there again.
 const MOMENT: Duration = Duration::from_millis(2);
 
 /// Whether somebody waits for an item.
@@ -46,7 +53,10 @@ struct Line<T> {
     items: VecDeque<(T, usize)>,
     bytes: usize,
     open: bool,
-    haste: Haste,
+    /// How many wait for what is in line.
+    waiting: usize,
+    /// How many waited for what was taken last.
+    waited: usize,
     taker: Taker,
 }
 
@@ -65,7 +75,8 @@ impl<T> Line<T> {
     /// Whether there is nothing to be put off any more.
     fn is_due(&self) -> bool {
         let full = self.items.len() >= MAX_GROUP || self.bytes >= MAX_GROUP_BYTES;
-        !self.open || full || matches!(self.haste, Haste::Now)
+        let awaited = if self.waited < CROWD { 1 } else { self.waited.min(ENOUGH) };
+        !self.open || full || self.waiting >= awaited
     }
 
     /// Whether the taker waits for what has just come.
@@ -81,8 +92,8 @@ impl<T> Line<T> {
 impl<T> Queue<T> {
     /// An empty queue.
     pub(super) fn new() -> Self {
-        let (haste, taker) = (Haste::PutOff, Taker::Away);
-        let line = Line { items: VecDeque::new(), bytes: 0, open: true, haste, taker };
+        let (items, taker) = (VecDeque::new(), Taker::Away);
+        let line = Line { items, bytes: 0, open: true, waiting: 0, waited: 0, taker };
         Self { line: Mutex::new(line), came: Condvar::new(), left: Condvar::new() }
     }
 
@@ -96,9 +107,7 @@ impl<T> Queue<T> {
         if line.open {
             line.items.push_back((item, bytes));
             line.bytes += bytes;
-            if haste == Haste::Now {
-                line.haste = haste;
-            }
+            line.waiting += usize::from(haste == Haste::Now);
             self.wake(&line);
         }
     }
@@ -126,8 +135,9 @@ impl<T> Queue<T> {
                 group.push(item);
             }
         }
+        line.waited = line.waiting;
         if line.items.is_empty() {
-            line.haste = Haste::PutOff;
+            line.waiting = 0;
         }
         self.left.notify_all();
         group
@@ -163,7 +173,7 @@ impl<T: Send> Hurry for Queue<T> {
         let mut line = self.lock();
         // What is not in line has been taken.
         if !line.items.is_empty() {
-            line.haste = Haste::Now;
+            line.waiting += 1;
             self.wake(&line);
         }
     }
@@ -216,6 +226,28 @@ mod tests {
         assert_eq!(queue.take(), [2, 3]);
         queue.push(4, 0, Haste::PutOff);
         assert_eq!(queue.take(), [4], "nothing is put off for ever");
+    }
+
+    #[test]
+    fn a_crowd_is_waited_for_until_as_many_are_there_again_and_others_are_not() {
+        let queue = Queue::new();
+        let wakes = || queue.lock().wakes();
+        let push = |many: usize| (0..many).for_each(|number| queue.push(number, 0, Haste::Now));
+        for (before, awaited) in [(CROWD - 1, 1), (CROWD, CROWD), (ENOUGH + 1, ENOUGH)] {
+            push(before);
+            assert_eq!(queue.take().len(), before);
+            queue.lock().taker = Taker::ForMore;
+            push(awaited - 1);
+            assert!(!wakes(), "fewer than {awaited} are there");
+            push(1);
+            assert!(wakes(), "all {awaited} are there");
+            assert_eq!(queue.take().len(), awaited);
+        }
+        push(1);
+        assert_eq!(queue.take(), [0], "nobody waits for ever for a crowd that has gone");
+        push(1);
+        queue.lock().taker = Taker::ForMore;
+        assert!(wakes(), "one is no crowd");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::ring::Ring;
 use ringfence_core::stores::StoreError;
 use ringfence_core::units::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::error::{is_taken, store_error};
 
@@ -55,34 +55,38 @@ pub(super) fn last(connection: &Connection, stream: &StreamName) -> Result<Optio
     row.map(|row| event(stream, row, None)).transpose()
 }
 
-/// Adds a record that was checked to follow the head.
-pub(super) fn insert(connection: &Connection, record: &Record) -> Result<(), StoreError> {
-    let event = &record.event;
-    let payload = record.payload.as_deref();
-    if let Some(large) = payload.filter(|payload| payload.len() > MAX_INLINE) {
-        insert_blob(connection, &event.payload_hash, large)?;
-    }
-    let sql = "INSERT INTO events VALUES (:stream, :sequence, :kind, :time, :actor, :ring, :trace,
-               :payload_hash, :previous, :hash, :payload)";
+/// Adds records that were checked to follow the head.
+pub(super) fn insert(connection: &Connection, records: &[Record]) -> Result<(), StoreError> {
+    let sql = "INSERT INTO events(stream, sequence, kind, time, actor, ring, trace, payload_hash, previous, hash, payload)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     let mut statement = connection.prepare_cached(sql).map_err(store_error)?;
-    let inserted = statement.execute(named_params! {
-        ":stream": event.stream.as_str(),
-        ":sequence": to_column(event.sequence)?,
-        ":kind": &*event.kind,
-        ":time": to_column(event.time.0)?,
-        ":actor": &*event.actor,
-        ":ring": event.ring.map(Ring::number),
-        ":trace": &event.trace.0.to_be_bytes()[..],
-        ":payload_hash": &event.payload_hash.as_bytes()[..],
-        ":previous": &event.previous.as_bytes()[..],
-        ":hash": &event.hash.as_bytes()[..],
-        ":payload": payload.filter(|payload| payload.len() <= MAX_INLINE),
-    });
-    match inserted {
-        Err(why) if is_taken(&why) => Err(StoreError::Conflict(event.stream.to_string())),
-        Err(why) => Err(store_error(why)),
-        Ok(_) => Ok(()),
+    for Record { event, payload } in records {
+        let (inline, large) = match payload.as_deref() {
+            Some(payload) if payload.len() > MAX_INLINE => (None, Some(payload)),
+            inline => (inline, None),
+        };
+        if let Some(large) = large {
+            insert_blob(connection, &event.payload_hash, large)?;
+        }
+        let inserted = statement.execute(params![
+            event.stream.as_str(),
+            to_column(event.sequence)?,
+            &*event.kind,
+            to_column(event.time.0)?,
+            &*event.actor,
+            event.ring.map(Ring::number),
+            &event.trace.0.to_be_bytes()[..],
+            &event.payload_hash.as_bytes()[..],
+            &event.previous.as_bytes()[..],
+            &event.hash.as_bytes()[..],
+            inline,
+        ]);
+        match inserted {
+            Err(why) if is_taken(&why) => return Err(StoreError::Conflict(event.stream.to_string())),
+            inserted => inserted.map_err(store_error)?,
+        };
     }
+    Ok(())
 }
 
 /// Keeps bytes under their hash, once.

@@ -87,15 +87,18 @@ impl Writer {
             Ok(results) => {
                 group.into_iter().zip(results).for_each(|(job, result)| job.settle(result));
             }
-            // What is too much for the disk together may fit alone.
-            Err(StoreError::Unwritable(_)) if group.len() > 1 => {
+            // What is too much for the disk together may fit alone, and what failed half-way leaves nothing of itself.
+            Err(StoreError::Unwritable(_) | StoreError::Conflict(_) | StoreError::Damaged(_))
+                if group.len() > 1 =>
+            {
                 group.into_iter().for_each(|job| self.write(vec![job]));
             }
             Err(error) => group.into_iter().for_each(|job| job.settle(Err(error.clone()))),
         }
     }
 
-    /// Writes a group in one transaction. The error, if any, is that of all of them.
+    /// Writes a group in one transaction. The error, if any, is that of all of them. No job has a way back of its own: for
+    /// one SQLite copies each page that a job writes to, more bytes than all that it is to write.
     fn transact(&mut self, group: &[Job]) -> Result<Vec<Done>, StoreError> {
         let results = self.try_transact(group);
         if results.is_err() {
@@ -112,17 +115,15 @@ impl Writer {
         self.forget_old_heads()?;
         let mut results = Vec::with_capacity(group.len());
         for job in group {
-            self.execute("SAVEPOINT job")?;
+            let before = self.connection.total_changes();
             let result = self.apply(job);
             match &result {
                 Ok(()) => {}
-                // The fault of the job or of its stream alone.
-                Err(StoreError::Conflict(_) | StoreError::Damaged(_)) if !self.connection.is_autocommit() => {
-                    self.execute("ROLLBACK TO job")?;
-                }
+                // The fault of the job or of its stream alone, found before anything of it was written.
+                Err(StoreError::Conflict(_) | StoreError::Damaged(_))
+                    if !self.connection.is_autocommit() && self.connection.total_changes() == before => {}
                 Err(error) => return Err(error.clone()),
             }
-            self.execute("RELEASE job")?;
             results.push(result);
         }
         self.execute("COMMIT")?;
@@ -176,10 +177,54 @@ impl Writer {
             None => rows::head(&self.connection, stream)?,
         };
         let Some(next) = batch::follow(head, records)? else { return Ok(()) };
-        records.iter().try_for_each(|record| rows::insert(&self.connection, record))?;
+        rows::insert(&self.connection, records)?;
         work::follow(&self.connection, records)?;
         feed::follow(&self.connection, stream, head.sequence + 1, next.sequence)?;
         self.heads.insert(stream.clone(), next);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ringfence_core::stores::Receipt;
+
+    use super::super::schema;
+    use super::*;
+    use crate::promises::{record, records};
+
+    async fn write(writer: &mut Writer, batches: &[&[Record]]) -> Vec<Done> {
+        let (jobs, receipts): (Vec<_>, Vec<_>) = batches
+            .iter()
+            .map(|batch| {
+                let (done, receipt) = Receipt::new();
+                (Job::Append { records: batch.to_vec(), done }, receipt)
+            })
+            .unzip();
+        writer.write(jobs);
+        futures::future::join_all(receipts.into_iter().map(Receipt::durable)).await
+    }
+
+    #[tokio::test]
+    async fn what_fails_half_way_leaves_nothing_of_itself_and_takes_nobody_along() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let connection = schema::open_writer(&folder.path().join("ringfence.db")).expect("a store");
+        let mut writer = Writer { connection, heads: HashMap::new(), version: 0 };
+        let [torn, before, behind] =
+            ["torn", "before", "behind"].map(|name| name.parse::<StreamName>().expect("a name"));
+        let all = records(&torn, Head::default(), [b"1".as_slice(), b"2", b"3"]);
+        assert_eq!(write(&mut writer, &[&all[..1]]).await, [Ok(())]);
+        // The place of its third event is taken, which shows only when the second is written.
+        let taken = "INSERT INTO events SELECT stream, 3, kind, time, actor, ring, trace, payload_hash, previous, hash, payload
+                     FROM events WHERE stream = 'torn'";
+        writer.connection.execute_batch(taken).expect("a row");
+        let [first, last] = [&before, &behind].map(|stream| [record(stream, Head::default(), b"x")]);
+        let told = write(&mut writer, &[&first, &all[1..], &last]).await;
+        assert_eq!(told, [Ok(()), Err(StoreError::Conflict("torn".into())), Ok(())]);
+        let there = |stream| {
+            let records = rows::read(&writer.connection, stream, 1, usize::MAX).expect("records");
+            records.iter().map(|record| record.event.sequence).collect::<Vec<_>>()
+        };
+        assert_eq!([&before, &torn, &behind].map(there), [vec![1], vec![1, 3], vec![1]]);
     }
 }
