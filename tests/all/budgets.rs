@@ -98,6 +98,8 @@ fn a_caller_spends_no_more_than_its_budget_in_however_many_tasks() {
 fn two_hosts_that_race_for_a_budget_do_not_spend_it_twice() {
     let server = server(Duration::from_millis(30));
     let world = world(&server, "per-tenant = { tokens = 700 }");
+    // Before the other host looks at the store for the first time.
+    world.load("friend_asks_a_model");
     let other = world.beside(Arc::new(SystemClock::new()));
     let racing: Vec<_> = (0..24)
         .map(|number| {

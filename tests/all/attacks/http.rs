@@ -5,12 +5,14 @@ use std::net::Ipv4Addr;
 
 use ringfence_core::audit::{Answered, Fact, Status};
 use ringfence_core::error::Code;
+use ringfence_core::governance::KillTarget;
 use ringfence_core::limit::Limit;
 use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 
-use crate::harness::{Expected, Fuel, Hit, World, assert_attack_fails, assert_killed, limited};
+use super::traps::held;
+use crate::harness::{Expected, Fuel, Hit, World, alone, assert_attack_fails, assert_killed, limited};
 use crate::servers::{NameServer, RawServer};
 
 /// The address where a cloud keeps its metadata.
@@ -305,4 +307,39 @@ fn a_denial_names_the_lines_that_would_change_it() {
     let world = World::with_policy(&second);
     let order = order(&world, "attack_http_waits_for_ever", &json!({ "url": origin }));
     assert_eq!(world.run(order).outcome.status, Status::Completed);
+}
+
+#[test]
+fn a_hundred_that_are_killed_while_they_wait_leave_nothing_behind() {
+    if alone::elsewhere("attacks::http::a_hundred_that_are_killed_while_they_wait_leave_nothing_behind") {
+        return;
+    }
+    // It lets go of a connection when its other end does.
+    let server = RawServer::start(|_, stream| drop(std::io::copy(stream, &mut std::io::sink())));
+    let world = World::with_policy(&granted(&server));
+    let asking = order(&world, "attack_http_waits_for_ever", &json!({ "url": server.origin() }));
+    let sleeping = order(&world, "attack_clock_sleeps", &json!({ "nanoseconds": 3_600_000_000_000_u64 }));
+    let kill = |order: &Order, waits: &str| {
+        let order = world.again(order);
+        let task = order.task.clone();
+        let running = world.start(order);
+        world.until("it waits", || world.has_event(&task, waits));
+        world.running.host.switches.kill(&KillTarget::Task(task), "the test");
+        assert_eq!(world.wait(running).unwrap().outcome.status, Status::Stopped);
+    };
+    let kill_both = |times: usize| {
+        for _ in 0..times {
+            kill(&asking, "call.begun");
+            kill(&sleeping, "attempt.started");
+        }
+    };
+    kill_both(2);
+    let (threads, files, _) = held();
+    kill_both(50);
+    let left = || {
+        let (threads_after, files_after, _) = held();
+        (threads_after.saturating_sub(threads), files_after.saturating_sub(files))
+    };
+    world.until("threads and connections are gone", || left().0.max(left().1) < 5);
+    world.assert_unharmed();
 }

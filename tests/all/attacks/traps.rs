@@ -39,7 +39,7 @@ pub(crate) fn attack_reaches_unreachable() {
 }
 
 /// What a process holds: threads, open files, kilobytes of memory.
-fn held() -> (usize, usize, u64) {
+pub(super) fn held() -> (usize, usize, u64) {
     let count = |folder: &str| std::fs::read_dir(folder).unwrap().count();
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

@@ -80,6 +80,19 @@ fn what_a_server_says_of_its_tools_acts_on_no_terminal() {
 }
 
 #[test]
+fn what_a_server_writes_among_its_errors_acts_on_no_terminal() {
+    let loud = r#"command = ["sh", "-c", "printf '\\033[31mred\\033]0;t\\007\\rover\\342\\200\\256wo\\n' >&2; exec \"$@\"", "sh", "#;
+    let command = hostile("draws", None).replace("command = [", loud);
+    let operator = Operator::new();
+    operator.write("ringfence.toml", format!("[[server]]\nname = \"hostile\"\n{command}\n"));
+    let said = operator.command().env("RINGFENCE_LOG", "info").arg("tools").output().unwrap();
+    let shown = String::from_utf8([said.stdout, said.stderr].concat()).unwrap();
+    assert!(shown.contains("31mred"), "{shown}");
+    let acts = |one: char| (one.is_control() && one != '\n') || one == '\u{202e}';
+    assert!(!shown.contains(acts), "{shown:?}");
+}
+
+#[test]
 fn a_server_that_cannot_be_started_is_said_to_be_silent() {
     let operator = Operator::new();
     operator.write("ringfence.toml", "[[server]]\nname = \"none\"\ncommand = [\"/nowhere/to/be/found\"]\n");

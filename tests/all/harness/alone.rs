@@ -22,7 +22,9 @@ pub(crate) fn elsewhere(test: &str) -> bool {
 /// Runs one test by its full name in another process with an addition to its environment. None: it did not end.
 pub(crate) fn run(test: &str, variable: (&str, &str), patience: Duration) -> (Option<ExitStatus>, String) {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let (out, err) = (file.reopen().unwrap(), file.reopen().unwrap());
+    // One place in the file for both, or one would write over the other.
+    let out = file.reopen().unwrap();
+    let err = out.try_clone().unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args([test, "--exact", "--nocapture", "--test-threads=1"])
         .env(variable.0, variable.1)
