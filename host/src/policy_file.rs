@@ -72,8 +72,9 @@ impl Reach {
     /// Takes what a policy file says of it. Before the policy itself: what that grants is there then, and what it grants no more is
     /// bound to what was there before.
     fn take(&self, config: &Config) -> Result<(), String> {
-        config.renew(&self.secrets);
+        // The one that may fail comes first: then nothing has changed.
         self.providers.take(config.providers.clone())?;
+        config.renew(&self.secrets);
         self.tools.take(config.servers.clone());
         Ok(())
     }
@@ -178,7 +179,9 @@ impl Taking {
         match self.check(&text) {
             Ok(config) => {
                 if let Err(why) = self.reach.take(&config) {
-                    tracing::warn!(%file, why, "providers of language models stay what they were");
+                    let error = Error::new(Code::R0404, format!("the policy file {file} cannot be taken"));
+                    self.refuse(held, Some(to), &error.because(why), since);
+                    return true;
                 }
                 self.policies.take(config.policy);
                 self.clients.take(config.mcp.clients);

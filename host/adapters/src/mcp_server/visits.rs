@@ -9,6 +9,7 @@ use hyper::http::request::Parts;
 use ringfence_core::ids::SessionName;
 use rmcp::model::{Extensions, RequestId};
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The sessions of a client in which something was asked, by their names.
@@ -34,8 +35,10 @@ struct State {
     asked: HashMap<RequestId, CancellationToken>,
     /// How many connections the client has open to this session.
     present: usize,
-    /// How often it has come or gone.
-    moves: u64,
+    /// When its last connection was gone.
+    left: Option<Instant>,
+    /// Whether somebody looks after what it has asked meanwhile: one for a session, however often it comes and goes.
+    watched: bool,
 }
 
 impl Visits {
@@ -86,16 +89,20 @@ impl Visit {
     pub(super) fn enter(self: &Arc<Self>) -> Present {
         let mut state = self.lock();
         state.present += 1;
-        state.moves += 1;
         Present(Arc::clone(self))
     }
 
-    /// Gives up what was asked, if nobody has come since the client moved for this time.
-    fn give_up(&self, moves: u64) {
-        let state = self.lock();
-        if state.present == 0 && state.moves == moves {
+    /// Gives up what was asked, if the client has been away for too long; else says how much longer it may be, if it is away.
+    fn look(&self) -> Option<Duration> {
+        let mut state = self.lock();
+        let away = state.left.filter(|_| state.present == 0 && !state.asked.is_empty());
+        let may = away.map(|left| self.absence.saturating_sub(left.elapsed()));
+        if may == Some(Duration::ZERO) {
             state.asked.values().for_each(CancellationToken::cancel);
         }
+        let may = may.filter(|may| !may.is_zero());
+        state.watched = may.is_some();
+        may
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -110,17 +117,25 @@ impl Drop for Present {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.present -= 1;
-        state.moves += 1;
-        if state.present > 0 || state.asked.is_empty() {
+        state.left = Some(Instant::now());
+        if state.present > 0 || state.watched || state.asked.is_empty() {
             return;
         }
-        let (visit, moves) = (Arc::clone(&self.0), state.moves);
+        let visit = Arc::clone(&self.0);
         // Without a runtime nothing is served any more.
         if let Ok(runtime) = Handle::try_current() {
+            state.watched = true;
             runtime.spawn(async move {
-                tokio::select! {
-                    () = tokio::time::sleep(visit.absence) => visit.give_up(moves),
-                    () = visit.gone.cancelled() => {}
+                let mut may = visit.absence;
+                loop {
+                    tokio::select! {
+                        () = tokio::time::sleep(may) => {}
+                        () = visit.gone.cancelled() => return,
+                    }
+                    match visit.look() {
+                        Some(longer) => may = longer,
+                        None => return,
+                    }
                 }
             });
         }

@@ -157,7 +157,8 @@ impl Drawn {
     /// Gives back what the call did not come to. Of a day that is over nothing comes back. Where the log fails, all stays spent.
     pub(super) async fn settle(self: Box<Self>) {
         let Self { accounts, from, reserved, used, agent, task, call, trace } = *self;
-        for Withdrawal { stream, day } in from {
+        // The tenant's before the caller's own: who gives up in between loses nothing but his own.
+        for Withdrawal { stream, day } in from.into_iter().rev() {
             let envelope = Envelope { actor: &agent.text(), ring: None, trace };
             let settle = |spent: Spent| {
                 let account = if spent.day == day { spent.settled(&reserved, &used) } else { spent };
