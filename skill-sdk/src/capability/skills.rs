@@ -75,20 +75,23 @@ impl Skills {
         skill: &str,
         input: &(impl Serialize + ?Sized),
     ) -> Result<T, Error> {
-        read(self.0.run(Request::new(skill, input)?)?)
+        // Straight from text to text: the sandbox pays for each value that is made between.
+        let input = serde_json::to_string(input).map_err(|why| Error::Invalid(why.to_string()))?;
+        read(&self.0.run(skill.to_owned(), input)?)
     }
 
     /// Runs several at once, sixteen at most, each on an equal share of what is left. The outputs are in the order of the
     /// requests.
     pub fn run_many(&self, requests: Vec<Request>) -> Vec<Result<Value, Error>> {
-        self.0.run_many(requests)
+        let asked = requests.into_iter().map(|request| (request.skill, request.input.to_string()));
+        let outputs = self.0.run_many(asked).into_iter();
+        outputs.map(|output| read(&output?)).collect()
     }
 }
 
 /// Takes an output for what it should be.
-fn read<T: DeserializeOwned>(output: Value) -> Result<T, Error> {
-    serde_json::from_value(output)
-        .map_err(|why| Error::Invalid(format!("its output is something else: {why}")))
+fn read<T: DeserializeOwned>(output: &str) -> Result<T, Error> {
+    serde_json::from_str(output).map_err(|why| Error::Invalid(format!("its output is something else: {why}")))
 }
 
 impl Provided for Skills {
@@ -107,31 +110,24 @@ impl Provided for Skills {
 mod backing {
     //! The host's other skills.
 
-    use super::{Error, Request};
+    use super::Error;
     use crate::bindings::ringfence::skills::skills;
-    use serde_json::Value;
 
     #[derive(Debug, Clone, Default)]
     pub(crate) struct Backing;
 
     impl Backing {
-        pub(crate) fn run(&self, request: Request) -> Result<Value, Error> {
-            output(skills::run(&asked(request)))
+        pub(crate) fn run(&self, skill: String, input: String) -> Result<String, Error> {
+            skills::run(&skills::Request { skill, input }).map_err(error)
         }
 
-        pub(crate) fn run_many(&self, requests: Vec<Request>) -> Vec<Result<Value, Error>> {
-            let asked: Vec<_> = requests.into_iter().map(asked).collect();
-            skills::run_many(&asked).into_iter().map(output).collect()
+        pub(crate) fn run_many(
+            &self,
+            asked: impl Iterator<Item = (String, String)>,
+        ) -> Vec<Result<String, Error>> {
+            let asked: Vec<_> = asked.map(|(skill, input)| skills::Request { skill, input }).collect();
+            skills::run_many(&asked).into_iter().map(|output| output.map_err(error)).collect()
         }
-    }
-
-    fn asked(request: Request) -> skills::Request {
-        skills::Request { skill: request.skill, input: request.input.to_string() }
-    }
-
-    fn output(output: Result<String, skills::Error>) -> Result<Value, Error> {
-        let text = output.map_err(error)?;
-        serde_json::from_str(&text).map_err(|why| Error::Invalid(why.to_string()))
     }
 
     fn error(error: skills::Error) -> Error {

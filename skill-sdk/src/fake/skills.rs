@@ -27,15 +27,19 @@ impl fmt::Debug for Backing {
 }
 
 impl Backing {
-    pub(crate) fn run(&self, request: Request) -> Result<Value, Error> {
-        let prepared = self.0.borrow().prepared.get(&request.skill).cloned();
-        self.0.borrow_mut().requests.push(request.clone());
-        let unknown = || Error::NotFound(format!("there is no skill {:?}", request.skill));
-        prepared.ok_or_else(unknown)?(request.input)
+    pub(crate) fn run(&self, skill: String, input: String) -> Result<String, Error> {
+        let input: Value = serde_json::from_str(&input).expect("it was written as JSON");
+        let prepared = self.0.borrow().prepared.get(&skill).cloned();
+        self.0.borrow_mut().requests.push(Request { skill: skill.clone(), input: input.clone() });
+        let unknown = || Error::NotFound(format!("there is no skill {skill:?}"));
+        prepared.ok_or_else(unknown)?(input).map(|output| output.to_string())
     }
 
-    pub(crate) fn run_many(&self, requests: Vec<Request>) -> Vec<Result<Value, Error>> {
-        requests.into_iter().map(|request| self.run(request)).collect()
+    pub(crate) fn run_many(
+        &self,
+        asked: impl Iterator<Item = (String, String)>,
+    ) -> Vec<Result<String, Error>> {
+        asked.map(|(skill, input)| self.run(skill, input)).collect()
     }
 }
 

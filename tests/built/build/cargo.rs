@@ -18,23 +18,24 @@ const KEPT: [&str; 7] = [
     "CARGO_SOURCE_",
 ];
 
-/// Builds all guests and skills, and says in which folder they are. Without the network first: what is needed is
+/// Builds guests, or all if none is named, and skills; says in which folder they are. Without the network first: what is needed is
 /// mostly there.
-pub(crate) fn build(root: &Path, target: &Path, skills: &[&str]) -> PathBuf {
-    let mut output = command(root, target, skills).arg("--offline").output().expect("cargo starts");
+pub(crate) fn build(root: &Path, target: &Path, profile: &str, skills: &[&str], guests: &[&str]) -> PathBuf {
+    let command = || command(root, target, profile, skills, guests);
+    let mut output = command().arg("--offline").output().expect("cargo starts");
     let offline = String::from_utf8_lossy(&output.stderr).contains("--offline");
     if !output.status.success() && offline {
-        output = command(root, target, skills).output().expect("cargo starts");
+        output = command().output().expect("cargo starts");
     }
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
         output.status.success(),
         "the guests do not build (is the target there? rustup target add {TARGET})\n{said}"
     );
-    target.join(TARGET).join("guest")
+    target.join(TARGET).join(profile)
 }
 
-fn command(root: &Path, target: &Path, skills: &[&str]) -> Command {
+fn command(root: &Path, target: &Path, profile: &str, skills: &[&str], guests: &[&str]) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").expect("cargo says which cargo it is"));
     for (key, _) in env::vars_os() {
         let Some(key) = key.to_str() else { continue };
@@ -45,12 +46,18 @@ fn command(root: &Path, target: &Path, skills: &[&str]) -> Command {
             cargo.env_remove(key);
         }
     }
-    cargo.current_dir(root).args(["build", "--profile", "guest", "--target", TARGET]);
+    cargo.current_dir(root).args(["build", "--profile", profile, "--target", TARGET]);
     cargo.arg("--target-dir").arg(target);
     cargo.args(["--package", "ringfence-guests", "--features", "ringfence-guests/guests"]);
     for skill in skills {
         cargo.args(["--package", skill]);
     }
-    cargo.args(["--lib", "--examples"]);
+    cargo.arg("--lib");
+    if guests.is_empty() {
+        cargo.arg("--examples");
+    }
+    for guest in guests {
+        cargo.args(["--example", guest]);
+    }
     cargo
 }

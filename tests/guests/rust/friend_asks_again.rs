@@ -1,7 +1,7 @@
 //! Asks another skill the same so many times, one after the other, and says how often it was answered.
 
+use ringfence_sdk::Value;
 use ringfence_sdk::prelude::*;
-use ringfence_sdk::skills::Request;
 
 /// What to ask of whom.
 #[data]
@@ -17,7 +17,7 @@ pub struct Question {
 /// Asks another the same again and again.
 #[skill]
 fn friend_asks_again(question: Question, skills: Skills) -> Result<usize> {
-    let request = Request { skill: question.skill, input: question.input.parse().unwrap_or_default() };
-    let answered = (0..question.times).flat_map(|_| skills.run_many(vec![request.clone()])).flatten();
+    let input: Value = question.input.parse().unwrap_or_default();
+    let answered = (0..question.times).filter(|_| skills.run::<Value>(&question.skill, &input).is_ok());
     Ok(answered.count())
 }

@@ -1,5 +1,6 @@
 //! Effects that are done once, however often an attempt that asks for them is run.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
@@ -36,15 +37,15 @@ impl std::fmt::Display for Key {
 
 /// How often each effect was asked for in an attempt, by the hash of its call.
 #[derive(Debug, Default)]
-pub(super) struct Occurrences(HashMap<(String, Digest), u64>);
+pub(super) struct Occurrences(HashMap<(Cow<'static, str>, Digest), u64>);
 
 impl Occurrences {
     fn next(&mut self, call: &CallFact) -> u64 {
-        self.next_of(&call.call, call.arguments_hash)
+        self.next_of(call.call.clone(), call.arguments_hash)
     }
 
-    pub(super) fn next_of(&mut self, call: &str, hash: Digest) -> u64 {
-        let count = self.0.entry((call.to_owned(), hash)).or_default();
+    pub(super) fn next_of(&mut self, call: impl Into<Cow<'static, str>>, hash: Digest) -> u64 {
+        let count = self.0.entry((call.into(), hash)).or_default();
         *count += 1;
         *count
     }

@@ -47,7 +47,7 @@ impl SkillsRun {
     #[must_use]
     pub fn kind_of(skill: &str, input: &str) -> Digest {
         // No reference holds a line break.
-        Digest::of([skill.as_bytes(), b"\n", input.as_bytes()].concat().as_slice())
+        Digest::of_all(&[skill.as_bytes(), b"\n", input.as_bytes()])
     }
 }
 
