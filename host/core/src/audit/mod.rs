@@ -4,6 +4,7 @@ mod approval;
 mod chain;
 mod checkpoint;
 mod checkpoints;
+mod ended;
 mod event;
 mod fact;
 mod held;
@@ -22,6 +23,7 @@ pub use approval::{
 pub use chain::{Broken, Verifier, purged_until};
 pub use checkpoint::{Checkpoint, Leaf, PublicKey, SecretKey, SignedNote, TreeProofError};
 pub use checkpoints::Checkpoints;
+pub(crate) use ended::call_ended;
 pub use event::{Event, Head, Record, TraceId};
 pub use fact::{Answered, Arguments, AttemptEnd, CallFact, Decision, Fact};
 pub use held::HeldGrant;

@@ -34,7 +34,7 @@ impl Gate {
                 let reservation = self.pay_again(&call, &fact, repeated, reservation)?;
                 if let (Some(key), Ok(answer)) = (key, &recorded) {
                     // A later attempt that asks for the same is answered like this one.
-                    self.books.note_effect(key, &serde_json::to_value(answer).expect("answers serialise"));
+                    self.books.note_effect(key, answer);
                 }
                 return self.repeat(&call, reservation, recorded).map(Opened::Recorded);
             }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use serde_json::Value;
+use serde::Serialize;
 
 use super::accounts::{Accounts, Drawn, Purpose};
 use super::approve::Running;
@@ -277,8 +277,9 @@ impl Books {
         self.lock().effects.note_unknown(key);
     }
 
-    pub(super) fn note_effect(&self, key: Key, answer: &Value) {
-        self.lock().effects.note(key, answer.clone());
+    pub(super) fn note_effect(&self, key: Key, answer: &impl Serialize) {
+        let answer = serde_json::to_value(answer).expect("answers serialise");
+        self.lock().effects.note(key, answer);
     }
 
     /// The tasks that came to a verdict so far.

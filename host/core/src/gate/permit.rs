@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::accounts::Drawn;
 use super::once::Key;
 use super::{Books, Call, Stop, TrapReason, Unresolved, Wait, with_its_step};
-use crate::audit::{Answered, ApprovalId, Fact, TraceId};
+use crate::audit::{Answered, ApprovalId, Fact, TraceId, call_ended};
 use crate::capability::Capability;
 use crate::governance::{Authority, Denial, FolderGrant, Reservation, StopSwitch, Through, WebGrant};
 use crate::ids::TaskId;
@@ -74,10 +74,18 @@ impl<C: Call> Slip<C> {
         }
     }
 
-    fn end(&mut self, used: &Amounts, answer: Answered) {
-        if let Some(reservation) = self.reservation.take() {
-            self.books.settle(reservation, &with_its_step(used));
-            self.books.log().append(&Fact::CallEnded { number: self.number, answer });
+    fn end(&mut self, used: &Amounts, answer: Result<&C::Answer, &Refusal>) {
+        let Some(reservation) = self.reservation.take() else { return };
+        self.books.settle(reservation, &with_its_step(used));
+        match answer {
+            Ok(answer) => {
+                let (kind, payload) = call_ended(self.number, answer);
+                self.books.log().append_written(kind, payload);
+            }
+            Err(refusal) => {
+                let answer = Answered::Error(refusal.clone());
+                self.books.log().append(&Fact::CallEnded { number: self.number, answer });
+            }
         }
     }
 }
@@ -111,7 +119,7 @@ impl<C: Call> Permit<C> {
     /// Ends the call before anything was done. It is charged like a call: a refusal is no way to work for nothing.
     pub fn refuse(mut self, refusal: Refusal) -> Settled<C> {
         let used = self.call().used_in_vain(&refusal);
-        self.0.end(&used, Answered::Error(refusal.clone()));
+        self.0.end(&used, Err(&refusal));
         Stop::Tell(refusal).into()
     }
 
@@ -179,7 +187,7 @@ impl<C: Call> Permit<C> {
 impl<C: Call> Drop for Permit<C> {
     fn drop(&mut self) {
         let refusal = Refusal::new(RefusalKind::Failed, "the call was not made");
-        self.0.end(&Amounts::NONE, Answered::Error(refusal));
+        self.0.end(&Amounts::NONE, Err(&refusal));
     }
 }
 
@@ -290,14 +298,10 @@ impl<C: Call> Underway<C> {
             Ok(answer) => self.call().used(answer),
             Err(refusal) => self.call().used_in_vain(refusal),
         };
-        let answered = match &result {
-            Ok(answer) => Answered::Answer(serde_json::to_value(answer).expect("answers serialise")),
-            Err(refusal) => Answered::Error(refusal.clone()),
-        };
-        if let (Some(key), Answered::Answer(answer)) = (self.0.key, &answered) {
+        if let (Some(key), Ok(answer)) = (self.0.key, &result) {
             self.0.books.note_effect(key, answer);
         }
-        self.0.end(&used, answered);
+        self.0.end(&used, result.as_ref());
         let drawn = self.0.drawn.take().map(|drawn| drawn.used(&used));
         Settled { result: result.map_err(Stop::Tell), drawn }
     }

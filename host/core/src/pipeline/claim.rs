@@ -63,6 +63,7 @@ pub(super) struct Claimed {
 #[derive(Clone)]
 pub(super) struct Asking {
     pub(super) books: Arc<Books>,
+    pub(super) task: TaskId,
     /// The skills from the outermost to the one that asks.
     pub(super) chain: Vec<SkillName>,
     /// That of the one that asks.
@@ -74,7 +75,7 @@ pub(super) struct Asking {
 pub(super) fn claim(host: &Host, order: Order, asking: Option<Asking>) -> Box<Claimed> {
     let trace = asking.as_ref().map_or_else(|| trace_of(&order.task), |asking| asking.books.log().trace());
     let log = writer(host, &order, trace, Head::default());
-    let parent = asking.as_ref().and_then(|asking| asking.books.log().stream().as_task());
+    let parent = asking.as_ref().map(|asking| asking.task.clone());
     log.append(&order.accepted(&host.id, parent));
     let ledger = Ledger::new(order.limits);
     take(host, order, log, ledger, asking)

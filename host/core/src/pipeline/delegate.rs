@@ -142,7 +142,8 @@ pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) ->
     underway.books().log().hand_over();
     let chain = authority.chain.iter().chain([&authority.skill]).cloned().collect();
     let authority = Arc::clone(underway.shared_authority());
-    let asking = Asking { books: Arc::clone(underway.books()), chain, authority, to_judge: C::TO_JUDGE };
+    let books = Arc::clone(underway.books());
+    let asking = Asking { books, task: asking, chain, authority, to_judge: C::TO_JUDGE };
     let resumed = match underway.again() {
         Again::No if !underway.books().has_past() => Ok(None),
         again => host.resume_errand(&order, again, asking.clone()).await,

@@ -117,7 +117,7 @@ impl Host {
             return Ok(None);
         }
         let mut history = History::read(&order.task, &records)?;
-        if history.parent != asking.books.log().stream().as_task() {
+        if history.parent.as_ref() != Some(&asking.task) {
             return Err(Error::new(
                 Code::R0502,
                 format!("the task `{}` is another one's errand", order.task),

@@ -96,13 +96,13 @@ pub(super) fn chain(
     head: Head,
     clock: &dyn Clock,
     envelope: &Envelope<'_>,
-    fact: &Fact,
+    kind: &'static str,
+    payload: Vec<u8>,
 ) -> Record {
-    let payload = fact.to_json();
     let mut event = Event {
         stream: stream.clone(),
         sequence: head.sequence + 1,
-        kind: fact.kind().into(),
+        kind: kind.into(),
         time: clock.now(),
         actor: Arc::clone(envelope.actor),
         ring: envelope.ring,
@@ -134,7 +134,7 @@ pub async fn append_shared<E: From<StoreError>>(
         if log.head(stream)? != head {
             continue;
         }
-        let record = chain(stream, head, clock, &envelope, &fact);
+        let record = chain(stream, head, clock, &envelope, fact.kind(), fact.to_json());
         match log.append(vec![record]).durable().await {
             Err(StoreError::Conflict(_)) => {}
             Err(other) => return Err(other.into()),

@@ -85,9 +85,14 @@ impl StreamWriter {
 
     /// Chains a fact. It reaches the log in a batch, or with the next [`Self::flush`] or [`Self::hand_over`].
     pub fn append(&self, fact: &Fact) {
+        self.append_written(fact.kind(), fact.to_json());
+    }
+
+    /// The same for a fact that is written already.
+    pub(crate) fn append_written(&self, kind: &'static str, payload: Vec<u8>) {
         let mut end = self.lock();
         let envelope = Envelope { actor: &self.actor, ring: end.ring, trace: self.trace };
-        let record = chain(&self.stream, end.head, &*self.clock, &envelope, fact);
+        let record = chain(&self.stream, end.head, &*self.clock, &envelope, kind, payload);
         if end.waiting.is_empty() {
             let usual = end.usual;
             end.waiting.reserve(usual);
