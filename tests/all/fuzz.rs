@@ -80,8 +80,11 @@ fn every_body_is_a_fuzz_target_and_every_target_a_body() {
     let targets: Vec<_> = files(&folder().join("targets")).into_iter().map(|(name, _)| name).collect();
     assert_eq!(targets, known);
     let manifest = fs::read_to_string(folder().join("Cargo.toml")).unwrap();
+    let host = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
     for (name, _) in bodies::ALL {
         assert!(manifest.contains(&format!("name = \"{name}\"\npath = \"targets/{name}.rs\"")), "{name}");
+        let compiled = format!("name = \"fuzz-{name}\"\npath = \"../tests/fuzz/targets/{name}.rs\"");
+        assert!(host.contains(&compiled), "{name} is compiled with the tests");
     }
 }
 

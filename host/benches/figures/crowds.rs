@@ -1,28 +1,25 @@
-//! Many at once: what a waiting guest takes, what a second core brings, and whether hostile guests disturb friendly runs.
+//! Many at once: what a waiting guest takes, and what a second core brings.
 
-use std::collections::BTreeSet;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use ringfence_core::audit::Status;
 use tokio::runtime::Runtime;
 
-use crate::hostile::Den;
-use crate::sample::{Figure, Sample, timed};
+use crate::sample::Figure;
 use crate::world::World;
 
-const HELLO: &str = r#"{"name":"Ada"}"#;
+pub(crate) const HELLO: &str = r#"{"name":"Ada"}"#;
 const FOR_EVER: &str = r#"{"nanoseconds":600000000000}"#;
 /// The argument with which this program measures runs a second and prints nothing else.
 const THROUGHPUT: &str = "--throughput";
 /// The argument with which it does so for suspended guests, of the kind that the next argument names.
 const SUSPENDED: &str = "--suspended";
 
-pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
+pub(crate) fn measure(_: &Runtime) -> Vec<Figure> {
     let mut figures = suspended();
-    figures.extend([cores(), beside_hostile_ones(runtime)]);
+    figures.push(cores());
     figures
 }
 
@@ -129,61 +126,4 @@ async fn throughput() -> f64 {
         caller.await.expect("no panic");
     }
     rate
-}
-
-/// All hostile guests that load, over and over, and 200 friendly runs a second.
-fn beside_hostile_ones(runtime: &Runtime) -> Figure {
-    const HOSTS: usize = 8;
-    let measured = runtime.block_on(async {
-        let den = Arc::new(Den::new().await);
-        let over = Arc::new(AtomicBool::new(false));
-        let hosts = (0..HOSTS).map(|start| {
-            let (den, over) = (Arc::clone(&den), Arc::clone(&over));
-            tokio::spawn(async move {
-                let mut attacks = Vec::new();
-                for (name, input) in den.guests.iter().cycle().skip(start * den.guests.len() / HOSTS) {
-                    let emitted = den.world.running.host.run(den.attack(name, input)).await;
-                    attacks.push((name.clone(), emitted.outcome.attempts > 0));
-                    if over.load(Ordering::Relaxed) {
-                        break;
-                    }
-                }
-                attacks
-            })
-        });
-        let hosts: Vec<_> = hosts.collect();
-        let (mut failures, mut sample) = (0, Sample::default());
-        let mut ticks = tokio::time::interval(Duration::from_millis(5));
-        let mut friends = Vec::new();
-        for _ in 0..4_000 {
-            ticks.tick().await;
-            let den = Arc::clone(&den);
-            friends.push(tokio::spawn(async move {
-                timed(den.world.running.host.run(den.world.order("hello", HELLO))).await
-            }));
-        }
-        for friend in friends {
-            let (took, emitted) = friend.await.expect("no panic");
-            failures += usize::from(emitted.outcome.status != Status::Completed);
-            sample.push(took);
-        }
-        over.store(true, Ordering::Relaxed);
-        let mut attacks = Vec::new();
-        for host in hosts {
-            attacks.extend(host.await.expect("no panic"));
-        }
-        let ran: BTreeSet<_> = attacks.iter().filter(|(_, ran)| *ran).map(|(name, _)| name).collect();
-        format!(
-            "{failures} of 4000 beside {} attacks of {} kinds, {} of which ran and were not refused before; {}",
-            attacks.len(),
-            den.guests.len(),
-            ran.len(),
-            sample.spread()
-        )
-    });
-    Figure {
-        what: "friendly failures at 200 runs a second beside the hostile guests that act",
-        to_reach: "0",
-        measured,
-    }
 }

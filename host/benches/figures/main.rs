@@ -10,7 +10,9 @@ mod durable;
 mod errands;
 mod grants;
 mod hostile;
+mod inputs;
 mod kills;
+mod lures;
 mod models;
 mod plain;
 mod process;
@@ -31,7 +33,7 @@ fn main() {
     }
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let runtime = ringfence::machine::runtime().expect("a runtime");
-    let groups: [(&str, Group); 13] = [
+    let groups: [(&str, Group); 14] = [
         ("runs", runs::measure),
         ("calls", calls::measure),
         ("errands", errands::measure),
@@ -42,6 +44,7 @@ fn main() {
         ("clients", clients::measure),
         ("approvals", approvals::measure),
         ("crowds", crowds::measure),
+        ("hostile", hostile::measure),
         ("durable", durable::measure),
         ("process", process::measure),
         ("scale", scale::measure),

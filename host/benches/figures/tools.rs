@@ -34,7 +34,7 @@ pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
     );
     let (mut bare, mut governed) = runtime.block_on(async {
         let world = World::with_policy(&policy).await;
-        accept(&world).await;
+        accept(&world, "here").await;
         let client = bare_client().await;
         let mut gate = gate(&world);
         let (mut bare, mut governed) = (Sample::default(), Sample::default());
@@ -71,11 +71,12 @@ pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
     }]
 }
 
-async fn accept(world: &World) {
+/// Accepts the tools of a server, as an operator does.
+pub(crate) async fn accept(world: &World, server: &str) {
     let (config, store) = (&world.running.config, &world.running.store);
     let servers =
         wiring::tools(config, store, env!("CARGO_BIN_EXE_ringfence").into()).expect("servers to start");
-    let all = Wanted::Server("here".parse().expect("a name"));
+    let all = Wanted::Server(server.parse().expect("a name"));
     tools::accept(&servers, store, &all, "bench").await.expect("a tool to accept");
 }
 

@@ -1,6 +1,6 @@
 //! A host in a temporary folder, with guests loaded.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ringfence::app;
@@ -37,7 +37,13 @@ impl World {
 
     /// One with a policy.
     pub(crate) async fn with_policy(policy: &str) -> Self {
+        Self::prepared(policy, |_| ()).await
+    }
+
+    /// One with a policy, in whose folder something lies before it starts.
+    pub(crate) async fn prepared(policy: &str, lay: impl FnOnce(&Path)) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        lay(folder.path());
         let data = Some(folder.path().join("data"));
         let file = folder.path().join("ringfence.toml");
         std::fs::write(&file, policy).expect("a policy file");

@@ -71,6 +71,7 @@ pub(super) fn policy(
     let grants = parsed.grant.iter().map(|entry| {
         grant(entry, parsed, secrets, &approval, folder).map_err(|why| format!("[[grant]]: {why}"))
     });
+    let servers = super::tools::servers(&parsed.server, secrets, folder)?;
     let grants = GrantBook::new(grants.collect::<Result<_, _>>()?);
     let contexts = context::packages(&parsed.context, folder)?;
     let budgets = parsed.budget.budgets().map_err(|why| format!("[budget]: {why}"))?;
@@ -81,6 +82,7 @@ pub(super) fn policy(
         ceilings,
         contexts,
         models,
+        servers: servers.iter().map(|server| (server.name.clone(), server.way.digest())).collect(),
         approval,
         budgets,
         digest: None,

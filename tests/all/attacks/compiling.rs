@@ -4,18 +4,10 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use ringfence_built::bombs::{functions, loops};
 use ringfence_core::error::Code;
 
-use super::oversize::{functions, number};
 use crate::harness::World;
-
-/// A function in which many locals are set behind many loops. The compiler keeps a row of all blocks for each local.
-fn loops(loops: usize, locals: usize) -> Vec<u8> {
-    let declared = [&b"\x01"[..], &number(locals), b"\x7f"].concat();
-    let set = |local| [&b"\x41\0\x21"[..], &number(local)].concat();
-    let sets: Vec<u8> = (0..locals).flat_map(set).collect();
-    [&declared[..], &b"\x03\x40\x0b".repeat(loops), &sets, b"\x0b"].concat()
-}
 
 /// Each component is compiled by the real child, as often as `children` has lines.
 fn assert_ends_its_compiler(before: &str, bomb: &[u8]) {

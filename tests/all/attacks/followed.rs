@@ -1,8 +1,11 @@
 //! What the policy file says of secrets, providers of models and servers of tools, followed while the process runs.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use ringfence_core::audit::Status;
+use ringfence_core::governance::{Policies, Policy};
+use ringfence_core::ids::Digest;
 use ringfence_core::pipeline::Order;
 use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
@@ -162,4 +165,29 @@ fn servers_of_tools_that_are_added_changed_or_taken_out_are_followed() {
     world.until("it has ended too", || !Path::new("/proc").join(&process).exists());
     assert!(call(&world, "hostile").contains("no grant covers"));
     world.assert_unharmed();
+}
+
+/// A call is decided on, and before it leaves the policy file has put another server in the place of the one that was meant.
+#[test]
+fn a_call_that_was_decided_on_for_one_server_reaches_no_other_one_of_its_name() {
+    let notes = tempfile::NamedTempFile::new().unwrap();
+    let server = format!("[[server]]\nname = \"hostile\"\n{}\n", hostile("counts", Some(notes.path())));
+    let policy =
+        format!("{server}[[grant]]\nring = 2\ntools = [{{ tool = \"hostile/say\", effect = \"read\" }}]\n");
+    let called = |elsewhere: bool| {
+        let world = World::altered(&policy, |host| {
+            let mut policy = Policy::clone(host.policies.newest().policy());
+            let place = policy.servers.values_mut().next().unwrap();
+            *place = if elsewhere { Digest::of(b"elsewhere") } else { *place };
+            host.policies = Arc::new(Policies::new(policy));
+        });
+        world.accept("hostile");
+        let asked = json!([{ "tool": "hostile/say", "arguments": "{}" }]);
+        let said = said(&world, order(&world, "friend_calls_tools", &asked)).pop().unwrap();
+        world.assert_unharmed();
+        said
+    };
+    assert!(called(true).contains("another place of it than when the call was decided on"));
+    assert_eq!(std::fs::read_to_string(notes.path()).unwrap(), "", "it was not called");
+    assert!(called(false).contains("\"tool\": \"say\""));
 }

@@ -1,43 +1,10 @@
 //! Files that would keep a compiler busy: each is counted before anything else looks at it, and what it has too much of is
 //! named. Here they are written byte by byte, as no tool would.
 
+use ringfence_built::bombs::{component, functions, many, module, number, section};
 use ringfence_core::error::Code;
 
 use crate::harness::World;
-
-const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
-const MODULE: [u8; 8] = *b"\0asm\x01\0\0\0";
-
-/// A number as WebAssembly writes it.
-pub(super) fn number(mut number: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while number >= 0x80 {
-        bytes.push((number & 0x7f) as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
-    bytes
-}
-
-fn section(id: u8, content: &[u8]) -> Vec<u8> {
-    [&[id][..], &number(content.len()), content].concat()
-}
-
-/// A section that holds something many times over.
-fn many(id: u8, times: usize, one: &[u8]) -> Vec<u8> {
-    section(id, &[number(times), one.repeat(times)].concat())
-}
-
-fn component(sections: &[u8]) -> Vec<u8> {
-    [&COMPONENT, sections].concat()
-}
-
-/// A component around a module that has these function bodies.
-pub(super) fn functions(times: usize, body: &[u8]) -> Vec<u8> {
-    let (types, declared) = (many(1, 1, b"\x60\0\0"), many(3, times, b"\0"));
-    let code = many(10, times, &[number(body.len()), body.to_vec()].concat());
-    component(&section(1, &[&MODULE[..], &types, &declared, &code].concat()))
-}
 
 fn nested(levels: usize) -> Vec<u8> {
     (1..levels).fold(component(&[]), |inner, _| component(&section(4, &inner)))
@@ -96,7 +63,7 @@ fn too_many_types_are_refused() {
 
 #[test]
 fn too_many_parts_are_refused() {
-    let file = component(&section(1, &MODULE).repeat(101));
+    let file = component(&section(1, &module()).repeat(101));
     assert_is_counted(&file, "101 components and modules inside; 100 are allowed");
 }
 

@@ -1,4 +1,5 @@
-//! Calls of tools whose host is killed in their middle: made again where that is harmless, left to a person where it is not.
+//! Calls of tools whose host is killed in their middle: made again where that is harmless, left to a person where it is not. And
+//! calls that were approved, and whose server is another one by then.
 
 use serde_json::json;
 
@@ -20,6 +21,29 @@ fn killed_in_a_call(grant: &str) -> (Operator, tempfile::NamedTempFile) {
     let worker = Worker::start(&operator);
     until("it is called", || calls(&notes) == 1);
     worker.kill();
+    (operator, notes)
+}
+
+/// What came of a call that was approved, where the policy file was changed after it had been asked about and before.
+fn approved(change: impl Fn(&str) -> String) -> (Operator, tempfile::NamedTempFile) {
+    let notes = tempfile::NamedTempFile::new().unwrap();
+    let operator = Operator::new();
+    operator.load("friend_calls_tools");
+    let server = hostile("counts", Some(notes.path()));
+    let grant =
+        "[[grant]]\nring = 2\ntools = [{ tool = \"hostile/say\", effect = \"reversible\", approval = {} }]\n";
+    let policy = format!("[[server]]\nname = \"hostile\"\n{server}\n{grant}");
+    operator.write("ringfence.toml", &policy);
+    operator.does(&["tools", "accept", "hostile"]);
+    let input = json!({ "asked": [{ "tool": "hostile/say", "arguments": "{}" }] }).to_string();
+    operator.does(&["task", "submit", "friend-calls-tools", "--ring", "2", "--id", "t-t", "--input", &input]);
+    let waits = "t-t  suspended  friend-calls-tools  waits for the approval t-t.1\n";
+    assert_eq!(operator.does(&["work", "--idle"]), waits);
+    operator.does(&["approvals", "approve", "t-t.1", "--as", "bob"]);
+    operator.write("ringfence.toml", change(&policy));
+    assert_eq!(operator.does(&["work", "--idle"]), "t-t  completed  friend-calls-tools\n");
+    assert!(operator.does(&["task", "replay", "t-t"]).starts_with("the same"));
+    operator.does(&["audit", "verify"]);
     (operator, notes)
 }
 
@@ -76,4 +100,40 @@ fn a_call_of_a_tool_whose_end_nobody_saw_waits_for_a_person_who_has_both_possibi
     assert_eq!(operator.does(&["work", "--idle"]), "t-t  completed  friend-calls-tools\n");
     assert_eq!(calls(&notes), 2);
     operator.does(&["audit", "verify"]);
+}
+
+#[test]
+fn a_call_of_a_tool_is_approved_for_the_server_that_was_there_when_it_was_asked_about() {
+    let beside = tempfile::NamedTempFile::new().unwrap();
+    let other = format!("{}\n", hostile("counts", Some(beside.path())));
+    let behind =
+        |added: &'static str| move |policy: &str| policy.replace("[[grant]]", &format!("{added}[[grant]]"));
+    let moved = |policy: &str| {
+        let lines = policy.lines().map(|line| if line.starts_with("command") { other.trim() } else { line });
+        lines.map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let changes: [&dyn Fn(&str) -> String; 4] =
+        [&moved, &behind("env = { REGION = \"elsewhere\" }\n"), &behind("cwd = \"/\"\n"), &|policy| {
+            format!("{policy}[[server]]\nname = \"hostile\"\nurl = \"http://127.0.0.1:9/\"\n").replacen(
+                &policy[..policy.find("[[grant]]").unwrap()],
+                "",
+                1,
+            )
+        }];
+    for change in changes {
+        let (operator, notes) = approved(change);
+        assert_eq!((calls(&notes), calls(&beside)), (0, 0), "neither server was called");
+        let (task, _) = operator.json(&["task", "show", "t-t"]);
+        let told = task[0]["outcome"]["output"].to_string();
+        assert!(told.contains("what was approved is not what is asked for now"), "{task}");
+        let (records, _) = operator.json(&["audit", "log", "t-t"]);
+        let denied =
+            records.as_array().unwrap().iter().find(|record| record["kind"] == "call.denied").unwrap();
+        assert!(denied.to_string().contains("R0533"), "{denied}");
+        assert!(!kinds(&operator, "t-t").contains(&"approval.used".to_owned()));
+    }
+    // The same server, that may take longer by now, is the one that was approved.
+    let (operator, notes) = approved(behind("timeout = \"50s\"\n"));
+    assert_eq!(calls(&notes), 1);
+    assert!(kinds(&operator, "t-t").contains(&"approval.used".to_owned()));
 }

@@ -3,6 +3,8 @@
 //! `foreach_attack!`, `foreach_friend!` and `foreach_skill!` call a macro with each name, so that a test file which
 //! says `use self::$name as _` does not compile while a guest has no test.
 
+pub mod bombs;
+
 include!(concat!(env!("OUT_DIR"), "/built.rs"));
 
 /// The component of a guest or an example skill, by its name with underscores.

@@ -4,6 +4,7 @@
 pub(crate) mod connection;
 mod exchange;
 pub(crate) mod names;
+mod places;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use ringfence_core::gate::{Http, HttpAnswer, HttpSend, Key, Permit, Settled};
 use ringfence_core::governance::{ClearedAddress, Denial, WebGrant, WebHost, WebUrl};
+use ringfence_core::ids::Agent;
 use ringfence_core::limit::Limit;
 use ringfence_core::refusal::{Refusal, RefusalKind};
 
@@ -69,7 +71,7 @@ impl HyperHttp {
     pub fn new(settings: &HttpSettings, secrets: Secrets) -> Result<Self, String> {
         let names: Box<dyn Names> = match settings.nameserver {
             Some(server) => Box::new(NameServer::at(server)?),
-            None => Box::new(SystemNames),
+            None => Box::new(SystemNames::new()),
         };
         let trust = Trust::of(settings)?;
         let HttpSettings { timeout, connect_timeout, .. } = *settings;
@@ -83,22 +85,28 @@ impl HyperHttp {
         allowance: u64,
         taken: &AtomicU64,
         key: Option<Key>,
+        caller: &Agent,
     ) -> Result<HttpAnswer, Trouble> {
         let request = exchange::request(call, grant, &self.secrets, key)?;
         let no_request = || Refusal::new(RefusalKind::Invalid, "it is no request");
         let (_, url) = call.meant().ok_or_else(no_request)?;
-        let cleared = self.cleared(url, grant).await?;
+        let cleared = self.cleared(url, grant, caller).await?;
         let stream = self.trust.connect(url, &cleared, self.connect_timeout).await?;
         Ok(self.scrubbed(exchange::exchange(stream, request, allowance, taken).await?))
     }
 
     /// The addresses of a URL's host, all of them cleared: one that may not be connected to spoils the name.
-    async fn cleared(&self, url: &WebUrl, grant: &WebGrant) -> Result<Vec<ClearedAddress>, Trouble> {
+    async fn cleared(
+        &self,
+        url: &WebUrl,
+        grant: &WebGrant,
+        caller: &Agent,
+    ) -> Result<Vec<ClearedAddress>, Trouble> {
         let addresses = match url.host() {
             WebHost::Address(address) => vec![*address],
             WebHost::Name(name) => self
                 .names
-                .addresses(name)
+                .addresses(name, caller.as_str())
                 .await
                 .map_err(|why| Refusal::new(RefusalKind::Failed, format!("{name}: {why}")))?,
         };
@@ -129,7 +137,8 @@ impl Http for HyperHttp {
             };
             let allowance = underway.allowance(Limit::BytesIn).min(grant.max_bytes);
             let taken = AtomicU64::new(0);
-            let answer = self.answer(underway.call(), &grant, allowance, &taken, underway.key());
+            let caller = &underway.authority().agent;
+            let answer = self.answer(underway.call(), &grant, allowance, &taken, underway.key(), caller);
             let answered = match tokio::time::timeout(self.timeout, answer).await {
                 Ok(Ok(answer)) => Ok(answer),
                 Ok(Err(Trouble::Denied(denial))) => return underway.deny(denial),

@@ -256,6 +256,12 @@ impl Tool for McpTools {
             let Some(server) = self.known().get(tool.parts().0).cloned() else {
                 return underway.settle(Err(unknown()));
             };
+            // Between the decision and here the policy file may have put another one in its place.
+            if underway.authority().server(&tool).is_some_and(|decided| decided != server.place) {
+                let why = "the policy file says another place of it than when the call was decided on";
+                let refusal = Refusal::new(RefusalKind::Failed, why);
+                return underway.settle(Err(self.told(&server.settings.name, refusal)));
+            }
             let answer = self.answer(&server, &tool, arguments, underway.allowance(Limit::BytesIn));
             match tokio::time::timeout(server.settings.timeout, answer).await {
                 Ok(Ok(answer)) => underway.settle(Ok(answer)),

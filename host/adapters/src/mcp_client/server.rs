@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ringfence_core::governance::WebUrl;
-use ringfence_core::ids::ServerName;
+use ringfence_core::ids::{Digest, ServerName};
 use ringfence_core::refusal::{Refusal, RefusalKind};
 use secrecy::ExposeSecret;
 use tokio::sync::{Mutex, Semaphore};
@@ -52,6 +52,20 @@ pub enum Way {
     },
 }
 
+impl Way {
+    /// The hash of all of it, secrets by what stands for them.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let told = match self {
+            Self::Program(Program { command, environment, folder }) => {
+                serde_json::json!({ "command": command, "environment": environment, "folder": folder.as_os_str().as_encoded_bytes() })
+            }
+            Self::Web { url, headers } => serde_json::json!({ "url": url.to_string(), "headers": headers }),
+        };
+        Digest::of(told.to_string().as_bytes())
+    }
+}
+
 /// What all servers share.
 pub(super) struct Ground {
     pub(super) secrets: Secrets,
@@ -62,6 +76,8 @@ pub(super) struct Ground {
 
 pub(super) struct Server {
     pub(super) settings: ServerSettings,
+    /// The hash of where it is.
+    pub(super) place: Digest,
     life: Arc<Mutex<Life>>,
     turns: Semaphore,
 }
@@ -89,7 +105,8 @@ impl Life {
 
 impl Server {
     pub(super) fn new(settings: ServerSettings) -> Self {
-        Self { settings, life: Arc::default(), turns: Semaphore::new(MAX_AT_ONCE) }
+        let place = settings.way.digest();
+        Self { settings, place, life: Arc::default(), turns: Semaphore::new(MAX_AT_ONCE) }
     }
 
     /// A turn to call it. It is given back when dropped.

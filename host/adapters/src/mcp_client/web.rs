@@ -99,7 +99,7 @@ pub(super) fn transport(
     let (names, trust): (Box<dyn Names>, _) = (
         match ground.http.nameserver {
             Some(server) => Box::new(NameServer::at(server)?),
-            None => Box::new(SystemNames),
+            None => Box::new(SystemNames::new()),
         },
         match &ground.http.ca {
             Some(file) => Trust::with(&std::fs::read(file).map_err(|why| format!("ca: {why}"))?)?,
@@ -164,7 +164,7 @@ impl Client {
         let unreached = || failure(UNREACHED);
         let addresses = match self.url.host() {
             WebHost::Address(address) => vec![*address],
-            WebHost::Name(name) => self.names.addresses(name).await.map_err(|_| unreached())?,
+            WebHost::Name(name) => self.names.addresses(name, name).await.map_err(|_| unreached())?,
         };
         let cleared: Result<Vec<_>, _> =
             addresses.into_iter().map(|address| self.grant.clear(&self.url, address)).collect();

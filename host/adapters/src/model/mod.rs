@@ -11,11 +11,13 @@ mod rest;
 mod sse;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use ringfence_core::contract::{Schema, Validator, Violation, parse, violations};
 use ringfence_core::gate::{ModelComplete, Models, Permit, Settled};
 use ringfence_core::ids::ProviderName;
@@ -27,6 +29,7 @@ use self::draft::Draft;
 use self::health::NoTurn;
 use self::provider::Provider;
 pub use self::provider::{Dialect, ProviderSettings};
+use crate::http_client::names::{Names, SystemNames};
 use crate::http_client::{HttpSettings, trust};
 use crate::secrets::Secrets;
 
@@ -42,6 +45,17 @@ pub struct Providers {
     http: HttpSettings,
     secrets: Secrets,
     validator: Arc<dyn Validator>,
+}
+
+/// The names of providers are looked up within the same bounds as those of skills.
+impl Resolve for SystemNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        let names = self.clone();
+        Box::pin(async move {
+            let found = names.addresses(name.as_str(), name.as_str()).await?;
+            Ok(Box::new(found.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+        })
+    }
 }
 
 impl Providers {
@@ -93,6 +107,7 @@ impl Providers {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(self.http.connect_timeout)
+            .dns_resolver(SystemNames::new())
             .tls_backend_preconfigured(trust(&self.http)?)
             .user_agent("ringfence");
         client.build().map_err(|why| why.to_string())

@@ -9,7 +9,7 @@ use crate::audit::{
     Answered, ApprovalId, ApprovalRequest, ApprovalTerms, CallFact, Decided, Fact, Word, bounded,
 };
 use crate::error::Code;
-use crate::governance::{Denial, Judgement, Reservation, judge};
+use crate::governance::{Denial, Judgement, Reservation, Scope, judge};
 use crate::ids::{Digest, SkillName, TaskId};
 use crate::limit::Limit;
 use crate::refusal::Refusal;
@@ -35,6 +35,9 @@ pub struct Running {
 struct Bound<'a> {
     call: &'a str,
     arguments: &'a RawValue,
+    /// Where the tool's server is, by the hash of what the policy file of now says of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<Digest>,
     agent: &'a str,
     skill: &'a SkillName,
     version: &'a semver::Version,
@@ -184,6 +187,10 @@ impl Gate {
         let bound = Bound {
             call: C::NAME,
             arguments: &arguments,
+            server: match call.scope() {
+                Scope::Tool(Ok(asked)) => authority.server(asked.tool),
+                _ => None,
+            },
             agent: authority.agent.as_str(),
             skill: &authority.skill,
             version: &version,

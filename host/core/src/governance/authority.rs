@@ -10,7 +10,7 @@ use super::{
 };
 use crate::audit::{ApprovalTerms, Fact, HeldGrant};
 use crate::capability::Powers;
-use crate::ids::{Agent, ModelName, SkillName, ToolName};
+use crate::ids::{Agent, Digest, ModelName, SkillName, ToolName};
 use crate::ring::Ring;
 
 /// Everything that decides what a run may do. It is fixed when the run begins, and can only narrow from then on: what a
@@ -211,6 +211,12 @@ impl Authority {
                 granted.filter_map(|other| grant.meet(other)).collect()
             })
         })
+    }
+
+    /// Where the server of a tool is, by the hash of what the newest policy says of it.
+    #[must_use]
+    pub fn server(&self, tool: &ToolName) -> Option<Digest> {
+        self.edition.policy().servers.get(tool.parts().0).copied()
     }
 
     /// The tools of which it was granted something, as far as it still is, each once and in order.

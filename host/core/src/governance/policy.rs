@@ -9,7 +9,7 @@ use crate::context::ContextPackage;
 use crate::contract::RuleSet;
 use crate::controls::{Guard, is_on};
 use crate::error::{Code, Error};
-use crate::ids::{ContextName, Digest, ModelName, SkillName};
+use crate::ids::{ContextName, Digest, ModelName, ServerName, SkillName};
 use crate::model::Model;
 use crate::ring::Ring;
 
@@ -26,6 +26,9 @@ pub struct Policy {
     pub contexts: HashMap<ContextName, Arc<ContextPackage>>,
     /// The models that grants can name.
     pub models: HashMap<ModelName, Arc<Model>>,
+    /// The hash of what the file says of where each server of tools is: a command with its folder and environment, or a URL with
+    /// its headers; secrets by their names.
+    pub servers: HashMap<ServerName, Digest>,
     /// Who has to approve a call where its grant does not say.
     pub approval: ApprovalTerms,
     /// What may be spent in a day.
