@@ -47,6 +47,7 @@ fn authority(grants: usize) -> Authority {
             folder: "/f".into(),
             access: Access::Read,
             quota: Quota::default(),
+            effect: Effect::Reversible,
             approval: None,
         };
         let front = if number.is_multiple_of(2) { "*." } else { "" };
@@ -76,7 +77,14 @@ fn ask_the_web(authority: &Authority) -> Duration {
 }
 
 fn ask_for_a_file(authority: &Authority) -> Duration {
-    ask(&Ask { capability: Capability::Files, effect: Effect::Read, scope: Scope::Path("f7/a/b") }, authority)
+    ask(
+        &Ask {
+            capability: Capability::Files,
+            effect: Effect::Read,
+            scope: Scope::Path("f7/a/b", Access::Read),
+        },
+        authority,
+    )
 }
 
 fn ask(ask: &Ask<'_>, authority: &Authority) -> Duration {

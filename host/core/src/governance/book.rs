@@ -190,6 +190,7 @@ mod tests {
             folder: "/n".into(),
             access: Access::Read,
             quota: Quota::default(),
+            effect: Effect::Reversible,
             approval: None,
         };
         let skill = skill.map(|name| name.parse().expect("a name"));
