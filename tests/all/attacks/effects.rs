@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use ringfence_core::audit::{Fact, Status, Word};
+use ringfence_core::audit::{Fact, HeldGrant, Status, Word};
 use ringfence_core::pipeline::Order;
-use ringfence_core::ring::Ring;
+use ringfence_core::ring::{Effect, Ring};
 use serde_json::json;
 
 use super::approvals::{assert_replays, assert_waits, decide, id, output, resume, said};
@@ -103,6 +103,21 @@ fn what_policy_says_of_a_call_counts_for_it_alone_whatever_its_grant_says() {
     assert_eq!(output(&emitted), ["true"]);
     assert_replays(&world, &emitted);
     world.assert_unharmed();
+}
+
+#[test]
+fn what_policy_says_of_calls_is_written_down_also_of_a_skill_that_no_grant_is_about() {
+    const FILLS: &str = "attack_memory_fills_up";
+    let world = world("", "memory.set = \"irreversible\"");
+    world.load(FILLS);
+    let order = Order { ring: Ring::Standard, ..world.order(FILLS, "{\"bytes\":1}") };
+    let emitted = world.run(order);
+    let said = emitted.outcome.output.clone().unwrap().to_string();
+    assert!(said.contains(UNDONE), "{said}");
+    let said = HeldGrant::Least { call: "memory.set".into(), effect: Effect::Irreversible };
+    let is_held =
+        |fact: &Fact| matches!(fact, Fact::TaskResolved { held: Some(held), .. } if held[0] == said);
+    assert!(world.facts(&emitted.task).iter().any(is_held));
 }
 
 #[test]

@@ -78,7 +78,7 @@ impl Gate {
         // Begun in this attempt or in one before, and nobody saw its end.
         let unknown = begun.is_some() || key.as_ref().is_some_and(|key| self.books.is_unknown(key));
         let wanted = begun.is_some_and(|(wanted, _)| wanted);
-        if unknown && !wanted && !self.may_be_repeated(&call, &verdict) && is_on(Guard::Once) {
+        if unknown && !wanted && !may_be_repeated(&call, &verdict) && is_on(Guard::Once) {
             if begun.is_none() {
                 used.iter().for_each(|used| self.books.log().append(used));
                 self.books.log().append(&Fact::CallBegun { call: fact });
@@ -205,15 +205,6 @@ impl Gate {
         }
     }
 
-    /// Whether making it once more is as good as making it once, under the grants that hold now.
-    fn may_be_repeated<C: Call>(&self, call: &C, verdict: &Verdict) -> bool {
-        let through = match verdict {
-            Verdict::Allow(through) | Verdict::Ask(through, _) => through.as_ref(),
-            Verdict::Deny(_) => None,
-        };
-        is_harmless(call, through, self.authority.least_effect(C::NAME))
-    }
-
     /// Takes notice of a policy that came into force since the last decision. What it takes away is written down first: a
     /// host that goes on with the task must not give it back.
     pub(super) fn keep_up(&mut self) {
@@ -276,5 +267,13 @@ impl Gate {
             self.books.settle(reservation, &used);
         }
         let_in
+    }
+}
+
+/// Whether making it once more is as good as making it once, under the grants that hold now.
+fn may_be_repeated<C: Call>(call: &C, verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Allow(through) | Verdict::Ask(through, _) => is_harmless(call, through.as_ref()),
+        Verdict::Deny(_) => is_harmless(call, None),
     }
 }

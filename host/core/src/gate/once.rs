@@ -112,10 +112,10 @@ impl Effects {
 }
 
 /// Whether a call may be made again although nobody saw how it ended.
-pub(super) fn is_harmless<C: Call>(call: &C, through: Option<&Through>, least: Effect) -> bool {
+pub(super) fn is_harmless<C: Call>(call: &C, through: Option<&Through>) -> bool {
     let keyed = match through {
         Some(Through::Web(grant)) => grant.idempotent,
-        Some(Through::Tool(grant)) => grant.idempotent || grant.effect.max(least) == Effect::Read,
+        Some(Through::Tool(grant)) => grant.idempotent || grant.effect == Effect::Read,
         _ => false,
     };
     keyed || call.repetition() != Repetition::Again
