@@ -116,7 +116,7 @@ impl Authority {
                     grant.files.iter().all(|folder| grants.grants_folder(asker, folder))
                         && grant.http.iter().all(|web| grants.grants_web(asker, web))
                         && grant.tools.iter().all(|tool| grants.grants_tool(asker, tool))
-                        && grant.models.iter().all(|model| grants.grants_model(asker, model))
+                        && grant.models.iter().all(|model| grants.model(asker, model.as_str()).is_some())
                 }) && held.effects.are_at_least(&policy.effects)
         };
         if ring == self.ring && self.held.iter().any(takes_nothing) {
@@ -232,11 +232,18 @@ impl Authority {
     pub(crate) fn models(&self) -> impl Iterator<Item = &ModelName> {
         let (first, since) = self.held.split_first().expect("it began under a policy");
         let mut seen = HashSet::new();
-        let granted =
-            first.grants.counting(self.asker()).flat_map(|grant| &grant.models).map(|model| &**model);
-        granted.filter(move |model| {
-            since.iter().all(|policy| policy.grants.grants_model(self.asker(), model)) && seen.insert(*model)
-        })
+        let granted = first.grants.models(self.asker());
+        granted.filter(move |model| self.is_still(model, since) && seen.insert(*model))
+    }
+
+    /// The model of a name, if it was granted it and still is.
+    pub(crate) fn model<'a>(&'a self, name: &'a str) -> Option<&'a ModelName> {
+        let (first, since) = self.books();
+        first.model(self.asker(), name).filter(|model| self.is_still(model, since))
+    }
+
+    fn is_still(&self, model: &ModelName, since: &[Arc<Policy>]) -> bool {
+        since.iter().all(|policy| policy.grants.model(self.asker(), model.as_str()).is_some())
     }
 
     fn books(&self) -> (&GrantBook, &[Arc<Policy>]) {

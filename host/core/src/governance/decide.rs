@@ -197,12 +197,9 @@ fn decide_skill(reference: &str, authority: &Authority) -> Verdict {
 }
 
 fn decide_model(asked: Option<&str>, authority: &Authority) -> Verdict {
-    let mut granted = authority.models();
     let (is_granted, why, example) = match asked {
-        Some(name) => {
-            (granted.any(|model| model.as_str() == name), format!("no grant covers model {name:?}"), name)
-        }
-        None => (granted.next().is_some(), "no model is granted".to_owned(), "NAME"),
+        Some(name) => (authority.model(name).is_some(), format!("no grant covers model {name:?}"), name),
+        None => (authority.models().next().is_some(), "no model is granted".to_owned(), "NAME"),
     };
     if is_granted {
         return Verdict::Allow(None);
