@@ -5,6 +5,7 @@ mod audit;
 mod budget;
 mod concurrency;
 mod context;
+mod effects;
 mod either;
 mod mcp;
 mod models;
@@ -121,6 +122,8 @@ struct File {
     registry: registry::Registry,
     #[serde(default)]
     approval: approval::ApprovalEntry,
+    #[serde(default)]
+    effects: effects::EffectsEntry,
     #[serde(default)]
     http: web::HttpEntry,
     #[serde(default)]

@@ -9,7 +9,7 @@ use ringfence_core::agent::Program;
 use ringfence_core::capability::Powers;
 use ringfence_core::contract::Contract;
 use ringfence_core::error::{Code, Error};
-use ringfence_core::governance::{Authority, Outlook, Stand, outlook};
+use ringfence_core::governance::{Authority, Outlook, Policies, Stand, outlook};
 use ringfence_core::ids::{Agent, Digest};
 use ringfence_core::registry::Withdrawal;
 use ringfence_core::ring::{Ring, floor};
@@ -150,21 +150,17 @@ pub async fn explain(running: &Running, subject: Subject, caller: Caller) -> Res
         }
     };
     let policy = &running.config.policy;
+    let edition = Policies::new(policy.clone()).newest();
     let authority = |ring: Ring| {
         let ring = policy.effective_ring(ring, &contract.name);
         let ring = own.ring.map_or(ring, |own| ring.least_privileged(own));
-        Authority::new(caller.agent.clone(), contract.name.clone(), ring, powers, &policy.grants)
+        Authority::under(&edition, caller.agent.clone(), contract.name.clone(), ring, powers)
     };
     let needs = needed(powers);
     let now = authority(caller.ring);
     // What lacks is said for the ring in which it would run: each advice alone would lead to the next refusal.
-    let wanted = Authority::new(
-        now.agent.clone(),
-        now.skill.clone(),
-        now.ring.more_privileged(needs),
-        powers,
-        &policy.grants,
-    );
+    let wanted = now.ring.more_privileged(needs);
+    let wanted = Authority::under(&edition, now.agent.clone(), now.skill.clone(), wanted, powers);
     Ok(Explained {
         digest,
         bytes: bytes.len() as u64,

@@ -9,6 +9,7 @@ mod changes;
 mod compiling;
 mod context;
 mod crowds;
+mod effects;
 mod files;
 mod followed;
 mod grants;
@@ -37,9 +38,9 @@ mod waiting;
 
 pub(crate) use self::{
     amplified::*, approvals::*, artifacts::*, bombs::*, calls::*, changes::*, context::*, crowds::*,
-    files::*, grants::*, hiding::*, http::*, http_answers::*, http_secrets::*, imports::*, leftovers::*,
-    memory::*, model::*, names::*, outputs::*, printing::*, revoked::*, schemas::*, skills::*, terminal::*,
-    tool::*, traps::*, waiting::*,
+    effects::*, files::*, grants::*, hiding::*, http::*, http_answers::*, http_secrets::*, imports::*,
+    leftovers::*, memory::*, model::*, names::*, outputs::*, printing::*, revoked::*, schemas::*, skills::*,
+    terminal::*, tool::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

@@ -13,7 +13,7 @@ use ringfence_core::governance::{
 use ringfence_core::ids::StreamName;
 use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::refusal::{Refusal, RefusalKind};
-use ringfence_core::ring::Ring;
+use ringfence_core::ring::{Effect, Ring};
 use ringfence_core::stores::{EventLog, StreamWriter, read_facts};
 use ringfence_core::units::Timestamp;
 
@@ -56,6 +56,7 @@ impl Run {
             folder: folder.to_owned(),
             access: Access::Write,
             quota,
+            effect: Effect::Reversible,
             approval: None,
         });
         let files = folder.into_iter().map(Arc::new).collect();

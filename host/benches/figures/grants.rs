@@ -6,36 +6,35 @@ use std::time::{Duration, Instant};
 
 use ringfence_core::capability::{Capability, Powers};
 use ringfence_core::governance::{
-    Access, Ask, Authority, FolderGrant, Grant, GrantBook, Holder, Method, Quota, Scope, UrlPattern, Verdict,
-    WebAsk, WebGrant, WebUrl, decide,
+    Access, Ask, Authority, FolderGrant, Grant, GrantBook, Holder, Method, Quota, Scope, ToolAsk, ToolGrant,
+    UrlPattern, Verdict, WebAsk, WebGrant, WebUrl, decide,
 };
 use ringfence_core::ring::{Effect, Ring};
+use serde_json::json;
 use tokio::runtime::Runtime;
 
 use crate::sample::{Figure, Sample, ratio};
 
 const CALLS: u32 = 2_000;
 
+/// In the order of the figure.
+const ASKED: [fn(&Authority) -> Duration; 4] = [ask_the_web, ask_for_a_file, ask_for_a_tool, ask_a_model];
+
 pub(crate) fn measure(_: &Runtime) -> Vec<Figure> {
     let (few, many) = (authority(10), authority(10_000));
-    let (mut web, mut folders) =
-        ([Sample::default(), Sample::default()], [Sample::default(), Sample::default()]);
+    let mut samples = ASKED.map(|_| [Sample::default(), Sample::default()]);
     for _ in 0..60 {
         for (authority, place) in [(&few, 0), (&many, 1)] {
-            web[place].push(ask_the_web(authority));
-            folders[place].push(ask_for_a_file(authority));
+            for (ask, sample) in ASKED.into_iter().zip(&mut samples) {
+                sample[place].push(ask(authority));
+            }
         }
     }
-    let [few, many] = &mut web;
-    let [few_folders, many_folders] = &mut folders;
+    let ratios = samples.map(|[mut few, mut many]| format!("{:.2}", ratio(many.median(), few.median())));
     vec![Figure {
-        what: "grant matching with 10,000 grants over with 10: hosts, folders",
+        what: "grant matching with 10,000 grants over with 10: hosts, folders, tools, models",
         to_reach: "≤ 1.5",
-        measured: format!(
-            "{:.2}, {:.2}",
-            ratio(many.median(), few.median()),
-            ratio(many_folders.median(), few_folders.median())
-        ),
+        measured: ratios.join(", "),
     }]
 }
 
@@ -47,6 +46,7 @@ fn authority(grants: usize) -> Authority {
             folder: "/f".into(),
             access: Access::Read,
             quota: Quota::default(),
+            effect: Effect::Reversible,
             approval: None,
         };
         let front = if number.is_multiple_of(2) { "*." } else { "" };
@@ -60,8 +60,17 @@ fn authority(grants: usize) -> Authority {
             max_bytes: u64::MAX,
             approval: None,
         };
+        let tool = ToolGrant {
+            tool: format!("server-{number}/tool").parse().expect("a tool"),
+            effect: Effect::Read,
+            idempotent: false,
+            arguments: Vec::new(),
+            approval: None,
+        };
+        let model = format!("model-{number}").parse().expect("a model");
         let (holder, files) = (Holder::Ring(Ring::Standard), vec![Arc::new(folder)]);
-        Grant { files, http: vec![Arc::new(web)], ..Grant::to(holder) }
+        let (tools, models) = (vec![Arc::new(tool)], vec![Arc::new(model)]);
+        Grant { files, http: vec![Arc::new(web)], tools, models, ..Grant::to(holder) }
     };
     let book = Arc::new(GrantBook::new((0..grants).map(grant).collect()));
     let name = "bench".parse().expect("a name");
@@ -76,13 +85,31 @@ fn ask_the_web(authority: &Authority) -> Duration {
 }
 
 fn ask_for_a_file(authority: &Authority) -> Duration {
-    ask(&Ask { capability: Capability::Files, effect: Effect::Read, scope: Scope::Path("f7/a/b") }, authority)
+    ask(
+        &Ask {
+            capability: Capability::Files,
+            effect: Effect::Read,
+            scope: Scope::Path("f7/a/b", Access::Read),
+        },
+        authority,
+    )
+}
+
+fn ask_for_a_tool(authority: &Authority) -> Duration {
+    let (tool, arguments) = ("server-7/tool".parse().expect("a tool"), json!({}));
+    let scope = Scope::Tool(Ok(ToolAsk { tool: &tool, arguments: &arguments }));
+    ask(&Ask { capability: Capability::Tool, effect: Effect::Local, scope }, authority)
+}
+
+fn ask_a_model(authority: &Authority) -> Duration {
+    let scope = Scope::Model(Ok(Some("model-7")));
+    ask(&Ask { capability: Capability::Model, effect: Effect::Read, scope }, authority)
 }
 
 fn ask(ask: &Ask<'_>, authority: &Authority) -> Duration {
     let began = Instant::now();
     for _ in 0..CALLS {
-        assert!(matches!(black_box(decide(black_box(ask), authority)), Verdict::Allow(Some(_))));
+        assert!(matches!(black_box(decide(black_box(ask), authority)), Verdict::Allow(_)));
     }
     began.elapsed() / CALLS
 }

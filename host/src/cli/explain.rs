@@ -28,11 +28,11 @@ A name that is loaded is that skill; `./name`, `name.wasm` or a name that is not
 With --json: {name, version, description, digest, bytes, loaded, withdrawn: {by, at, reason} | null, compile: {cached, ms}, imports,
 caller: {agent, ring, ceiling, effective_ring, tools}, own: {ring, limits}, validators, may_run, needs_ring, advice,
 powers: [{power, stand: free | granted | ungranted | forbidden, needs_ring, why}],
-grants: [{ring, caller, skill, files: [{name, folder, access, quota, max_files}],
+grants: [{ring, caller, skill, files: [{name, folder, access, quota, max_files, effect, approval, changes: allowed | approval | forbidden | null}],
 http: [{url, methods, approved_methods, denied_methods, effect, networks, headers, max_bytes}],
 models: [NAME], tools: [{tool, effect, idempotent, stand: allowed | approval | forbidden, approval: {of, from, expires-ms} | null,
 arguments}]}],
-lines: [{lines, example}], input_schema, output_schema}")]
+effects: [{call, effect, stand: allowed | approval | forbidden}], lines: [{lines, example}], input_schema, output_schema}")]
 pub(super) struct Explain {
     /// NAME or NAME@VERSION of a loaded skill, a component (.wasm), or the folder of a project that was built
     skill: String,

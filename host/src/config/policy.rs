@@ -10,10 +10,10 @@ use ringfence_core::contract::RuleFile;
 use ringfence_core::governance::{Access, FolderGrant, Grant, GrantBook, Holder, Quota};
 use ringfence_core::ids::{Agent, SkillName};
 use ringfence_core::pipeline::Policy;
-use ringfence_core::ring::{Ring, floor};
+use ringfence_core::ring::{Effect, Ring, floor};
 use serde::Deserialize;
 
-use super::{File, approval, context, models, rules, tools, web};
+use super::{File, approval, context, effects, models, rules, tools, web};
 use crate::quantity;
 
 #[derive(Debug, Deserialize)]
@@ -40,6 +40,7 @@ pub(super) struct FolderEntry {
     name: Option<String>,
     quota: Option<String>,
     max_files: Option<u64>,
+    effect: Option<effects::Said>,
     approval: Option<approval::ApprovalEntry>,
 }
 
@@ -68,6 +69,7 @@ pub(super) fn policy(
     }
     let approval = approval::terms(&parsed.approval, &ApprovalTerms::default());
     let approval = approval.map_err(|why| format!("[approval]: {why}"))?;
+    let effects = effects::effects(&parsed.effects).map_err(|why| format!("[effects]: {why}"))?;
     let grants = parsed.grant.iter().map(|entry| {
         grant(entry, parsed, secrets, &approval, folder).map_err(|why| format!("[[grant]]: {why}"))
     });
@@ -78,6 +80,7 @@ pub(super) fn policy(
     let models = models::models(&parsed.model, &parsed.provider)?;
     Ok(Policy {
         grants: Arc::new(grants),
+        effects,
         rules,
         ceilings,
         contexts,
@@ -161,7 +164,22 @@ fn folder_grant(entry: &FolderEntry, asked: &ApprovalTerms, base: &Path) -> Resu
         let why = "it is granted for reading only, and only changes are approved: leave `approval` out";
         return Err(format!("the folder {name:?}: {why}"));
     }
-    Ok(FolderGrant { name, folder, access: entry.access, quota, approval })
+    let effect = change(entry).map_err(|why| format!("the folder {name:?}: effect: {why}"))?;
+    Ok(FolderGrant { name, folder, access: entry.access, quota, effect, approval })
+}
+
+/// What each change of a folder does.
+fn change(entry: &FolderEntry) -> Result<Effect, String> {
+    match entry.effect.map(effects::Said::effect) {
+        None => Ok(Effect::Reversible),
+        Some(_) if entry.access == Access::Read => {
+            Err("it is granted for reading only, and nothing is changed by that: leave it out".into())
+        }
+        Some(Effect::Read) => {
+            Err("who writes changes something: say \"reversible\" or \"irreversible\"".into())
+        }
+        Some(effect) => Ok(effect),
+    }
 }
 
 fn quota(entry: &FolderEntry) -> Result<Quota, String> {

@@ -16,6 +16,7 @@ use serde::de::Deserializer;
 use serde_json::Value;
 
 use super::approval::{self, ApprovalEntry};
+use super::effects::Said;
 use super::either::text_or_table;
 use super::web::{SecretSource, bound};
 use crate::quantity;
@@ -49,15 +50,6 @@ struct ToolTable {
     approval: Option<ApprovalEntry>,
 }
 
-/// What the operator says that a tool does.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Said {
-    Read,
-    Reversible,
-    Irreversible,
-}
-
 impl<'de> Deserialize<'de> for ToolEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = "\"server/tool\" or { tool = \"server/tool\", … }";
@@ -79,11 +71,7 @@ pub(super) fn grant(
     if !servers.iter().any(|entry| entry.name == server) {
         return Err(format!("tools: {said:?}: there is no [[server]] `{server}`"));
     }
-    let effect = match effect {
-        None | Some(Said::Irreversible) => Effect::Irreversible,
-        Some(Said::Read) => Effect::Read,
-        Some(Said::Reversible) => Effect::Reversible,
-    };
+    let effect = effect.map_or(Effect::Irreversible, Said::effect);
     let schema = arguments.as_ref().map(|source| ArgumentSchema::compile(source).map(Arc::new)).transpose();
     let arguments = schema.map_err(|why| format!("tools: {said:?}: arguments: {why}"))?;
     let approval = approval.as_ref().map(|entry| approval::terms(entry, asked)).transpose();

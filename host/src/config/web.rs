@@ -19,6 +19,7 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 
 use super::approval::{self, ApprovalEntry};
+use super::effects::Said;
 use super::either::text_or_table;
 use crate::passing::is_passing;
 use crate::quantity;
@@ -57,15 +58,6 @@ struct WebTable {
     headers: BTreeMap<String, String>,
     max_bytes: Option<String>,
     approval: Option<ApprovalEntry>,
-}
-
-/// What the operator says that the other methods do.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Said {
-    Read,
-    Reversible,
-    Irreversible,
 }
 
 impl<'de> Deserialize<'de> for WebEntry {
@@ -206,11 +198,7 @@ pub(super) fn grant(
         return Err(wrong("methods: it names none".into()));
     }
     let methods: Result<Vec<_>, _> = methods.iter().map(|method| Method::parse(method)).collect();
-    let effect = match effect {
-        None | Some(Said::Irreversible) => Effect::Irreversible,
-        Some(Said::Read) => Effect::Read,
-        Some(Said::Reversible) => Effect::Reversible,
-    };
+    let effect = effect.map_or(Effect::Irreversible, Said::effect);
     let network = |text: &String| {
         let address = || text.parse::<IpAddr>().map(ipnet::IpNet::from).ok();
         let network: Option<ipnet::IpNet> = text.parse().ok().or_else(address);

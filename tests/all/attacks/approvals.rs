@@ -28,21 +28,21 @@ fn plan(server: &RawServer, bodies: &[&str]) -> Value {
     json!({ "url": format!("{}/pay", server.origin()), "bodies": bodies })
 }
 
-fn said(word: Word, by: &str, reason: &'static str) -> Said<'static> {
+pub(super) fn said(word: Word, by: &str, reason: &'static str) -> Said<'static> {
     let by = if by.is_empty() { Approver::Operator } else { Approver::Agent(by.parse().unwrap()) };
     Said { word, by, actor: "the test", reason, hash: None }
 }
 
-fn id(task: &TaskId, place: u32) -> ApprovalId {
+pub(super) fn id(task: &TaskId, place: u32) -> ApprovalId {
     ApprovalId { task: task.clone(), place }
 }
 
-fn decide(world: &World, id: &ApprovalId, said: &Said<'_>) -> Result<Approval, Code> {
+pub(super) fn decide(world: &World, id: &ApprovalId, said: &Said<'_>) -> Result<Approval, Code> {
     world.wait(approvals::decide(&world.running.store, id, said)).map_err(|error| error.code)
 }
 
 /// Goes on with a task, as a worker does.
-fn resume(world: &World, task: &TaskId) -> Emitted {
+pub(super) fn resume(world: &World, task: &TaskId) -> Emitted {
     let running = Arc::clone(&world.running);
     let resumed = world.wait(async {
         let emitted = running.host.resume(task).await?;
@@ -52,19 +52,19 @@ fn resume(world: &World, task: &TaskId) -> Emitted {
     resumed.unwrap()
 }
 
-fn assert_waits(emitted: &Emitted, place: u32) {
+pub(super) fn assert_waits(emitted: &Emitted, place: u32) {
     assert_eq!(emitted.outcome.status, Status::Suspended, "{:?}", emitted.outcome);
     let error = emitted.outcome.error.as_ref().unwrap();
     assert_eq!((error.code, emitted.outcome.blame), (Code::R0530, None));
     assert_eq!(emitted.waits_for, Some(id(&emitted.task, place)));
 }
 
-fn output(emitted: &Emitted) -> Vec<String> {
+pub(super) fn output(emitted: &Emitted) -> Vec<String> {
     assert_eq!(emitted.outcome.status, Status::Completed, "{:?}", emitted.outcome);
     serde_json::from_value(emitted.outcome.output.clone().unwrap()).unwrap()
 }
 
-fn assert_replays(world: &World, emitted: &Emitted) {
+pub(super) fn assert_replays(world: &World, emitted: &Emitted) {
     let replayed = world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap();
     assert_eq!(replayed.fuel, emitted.outcome.used.fuel);
 }

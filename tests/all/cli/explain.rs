@@ -308,3 +308,38 @@ fn what_a_client_may_do_is_explained_with_its_ring_and_its_tools() {
         .saying("declares editor, guest");
     operator.say(&["explain", "hello", "--client", "editor", "--ring", "1"]).failed("R0414", 2);
 }
+
+#[test]
+fn a_change_that_cannot_be_undone_is_explained_as_denied_below_ring_1_and_as_waiting_in_it() {
+    let operator = Operator::new();
+    operator.load("notes");
+    let folder = "[[grant]]\nring = 2\nfiles = [{ folder = \"notes\", access = \"write\"";
+    // The gravest of two grants counts for both.
+    let grave = format!("{folder} }}]\n{folder}, effect = \"irreversible\" }}]\n");
+    for (ring, says, stand) in [
+        ("2", "files; no change, which cannot be undone", "forbidden"),
+        ("1", "files; each change waits for approval", "approval"),
+    ] {
+        operator.write("ringfence.toml", &grave);
+        let explained = operator.does(&["explain", "notes", "--ring", ring]);
+        assert_eq!(explained.matches(says).count(), 2, "{explained}");
+        let denied = explained.contains("a change of folder `notes` cannot be undone: it needs ring 1");
+        assert_eq!(denied, ring == "2", "{explained}");
+        let (explained, _) = operator.json(&["explain", "notes", "--ring", ring]);
+        let changes = |grant: usize| explained["grants"][grant]["files"][0]["changes"].clone();
+        assert_eq!([changes(0), changes(1)], [json!(stand), json!(stand)]);
+        // What is said of a call is explained where it is one of a power that is asked for.
+        let said = "[effects]\nfiles.delete = \"irreversible\"\nmemory.set = \"irreversible\"\n";
+        operator.write("ringfence.toml", format!("{said}{folder} }}]\n"));
+        let (explained, _) = operator.json(&["explain", "notes", "--ring", ring]);
+        let delete = json!([{ "call": "files.delete", "effect": "irreversible", "stand": stand }]);
+        assert_eq!(
+            (&explained["effects"], &explained["grants"][0]["files"][0]["changes"]),
+            (&delete, &json!("allowed"))
+        );
+        let says =
+            if ring == "2" { "is denied: what it does needs ring 1" } else { "waits for approval each time" };
+        let explained = operator.does(&["explain", "notes", "--ring", ring]);
+        assert!(explained.contains(&format!("files.delete, by policy, {says}")), "{explained}");
+    }
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use ringfence::config::Config;
 use ringfence_core::error::Code;
+use ringfence_core::gate::RAISABLE;
 
 use super::{ADA, Operator, Said};
 
@@ -52,6 +53,30 @@ fn a_broken_policy_file_grants_nothing_and_is_named() {
             "[[grant]]\nring = 2\nfiles = [{ folder = \"n\", access = \"read\", max-files = 3 }]",
             "for reading only",
         ),
+        (
+            "[[grant]]\nring = 2\nfiles = [{ folder = \"n\", access = \"write\", effect = \"grave\" }]",
+            "`read`, `reversible`, `irreversible`",
+        ),
+        (
+            "[[grant]]\nring = 2\nfiles = [{ folder = \"n\", access = \"write\", effect = \"read\" }]",
+            "the folder \"n\": effect: who writes changes something",
+        ),
+        (
+            "[[grant]]\nring = 2\nfiles = [{ folder = \"n\", access = \"read\", effect = \"irreversible\" }]",
+            "the folder \"n\": effect: it is granted for reading only",
+        ),
+        (
+            "[effects]\nfiles.write = \"grave\"",
+            "[effects]: files.write: \"grave\" is no effect: say \"read\"",
+        ),
+        ("[effects]\nfiles.write = \"read\"", "files.write: it changes something, whatever is said of it"),
+        ("[effects]\n\"memory.set\" = \"read\"", "memory.set: it changes something, whatever is said of it"),
+        (
+            "[effects]\nfiles.writ = \"irreversible\"",
+            "no call `files.writ` whose effect could be said: say artifacts.save, files.delete, ",
+        ),
+        ("[effects]\nfiles = \"irreversible\"", "no call `files` whose"),
+        ("[effects]\nlog.write = \"irreversible\"", "no call `log.write` whose"),
         ("[[grant]]\nring = 2\nring = 1", "duplicate key"),
         ("[[context]]\nname = \"a\"\nsources = []", "missing field `max-bytes`"),
         ("[[context]]\nname = \"A\"\nmax-bytes = \"1\"\nsources = []", "not a context name"),
@@ -269,5 +294,9 @@ fn every_key_that_is_known_stands_in_the_file_that_init_writes() {
     // No section is forgotten here.
     let asked = |key: &String| sections.iter().any(|(_, section)| section.split('/').next() == Some(key));
     let left: Vec<_> = known_in("zzz = 1").into_iter().filter(|key| !asked(key)).collect();
-    assert_eq!(left, ["data", "tenant"], "these have no keys of their own");
+    assert_eq!(left, ["data", "tenant", "effects"], "these have no keys of their own");
+    // The last one knows calls instead.
+    for (call, _) in RAISABLE {
+        assert!(ringfence::config::TEMPLATE.contains(&format!("`{call}`")), "{call}");
+    }
 }

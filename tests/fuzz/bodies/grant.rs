@@ -62,7 +62,7 @@ fn check_decision(web: &Arc<WebGrant>, url: &WebUrl, method: &Method) {
     let book = Arc::new(GrantBook::new(vec![grant]));
     let authority = Authority::new(agent, skill, ring, Powers::all(), &book);
     let asked = WebAsk { url, method, bytes: 100 };
-    let ask = Ask { capability: Capability::Http, effect: method.effect(), scope: Scope::Web(Ok(asked)) };
+    let ask = Ask { capability: Capability::Http, effect: Effect::Local, scope: Scope::Web(Ok(asked)) };
     let allowed = decide(&ask, &authority) == Verdict::Allow(Some(Through::Web(Arc::clone(web))));
     assert_eq!(allowed, web.covers(url, method), "{} {} {url}", web.url, method.word());
 }
@@ -94,6 +94,7 @@ fn check_path(path: &str) {
         folder: "/n".into(),
         access: Access::Read,
         quota: Quota::default(),
+        effect: Effect::Reversible,
         approval: None,
     };
     for (name, covers) in [(taken.folder, true), ("another folder", taken.folder == "another folder")] {
@@ -101,7 +102,11 @@ fn check_path(path: &str) {
         let book = GrantBook::new(vec![Grant { files, ..Grant::to(Holder::Ring(Ring::Standard)) }]);
         let (agent, skill) = ("ada".parse().expect("a name"), "notes".parse().expect("a name"));
         let authority = Authority::new(agent, skill, Ring::Standard, Powers::all(), &Arc::new(book));
-        let ask = Ask { capability: Capability::Files, effect: Effect::Read, scope: Scope::Path(path) };
+        let ask = Ask {
+            capability: Capability::Files,
+            effect: Effect::Read,
+            scope: Scope::Path(path, Access::Read),
+        };
         let allowed = matches!(decide(&ask, &authority), Verdict::Allow(Some(Through::Folder(_))));
         assert_eq!(allowed, covers, "{path:?} in {name:?}");
     }

@@ -100,7 +100,7 @@ pub enum Fact {
         /// The hash of the text of the policy file that counted.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         policy: Option<Digest>,
-        /// The grants that counted, where the skill has a power that grants are about.
+        /// The grants that counted, where the skill has a power that grants are about or policy says what calls do.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         held: Option<Vec<HeldGrant>>,
         /// What it may use, where the program itself allows less than was ordered.

@@ -12,14 +12,18 @@ use crate::ring::Effect;
 #[serde(tag = "grant", rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the variants' documentation names each field")]
 pub enum HeldGrant {
-    /// A folder: by which name, the hash of where it is, whether it may be written, what it may come to hold, who has to approve each
-    /// change, and whether it is granted to this skill alone.
+    /// What a call did at the least, whatever was granted.
+    Least { call: String, effect: Effect },
+    /// A folder: by which name, the hash of where it is, whether it may be written, what it may come to hold, what each change of it
+    /// does, who has to approve it, and whether it is granted to this skill alone.
     Folder {
         name: String,
         place: Digest,
         writes: bool,
         bytes: u64,
         files: u64,
+        #[serde(default = "undone", skip_serializing_if = "is_undone")]
+        effect: Effect,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approval: Option<ApprovalTerms>,
         alone: bool,
@@ -51,4 +55,13 @@ pub enum HeldGrant {
         approval: Option<ApprovalTerms>,
         alone: bool,
     },
+}
+
+/// What a change of a folder does where nothing is said.
+const fn undone() -> Effect {
+    Effect::Reversible
+}
+
+fn is_undone(effect: &Effect) -> bool {
+    *effect == undone()
 }

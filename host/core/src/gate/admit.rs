@@ -13,6 +13,7 @@ use crate::error::Code;
 use crate::governance::{Ask, Cost, Denial, Reservation, Through, Verdict, decide};
 use crate::limit::Limit;
 use crate::refusal::Refusal;
+use crate::ring::Effect;
 
 /// A call that may go on.
 pub(super) enum Opened<C: Call> {
@@ -72,6 +73,7 @@ impl Gate {
             }
             (verdict, _) => (verdict, None, reservation),
         };
+        let approved = approval.is_some();
         let used = approval.map(|approval| Fact::ApprovalUsed { number, approval });
         // Begun in this attempt or in one before, and nobody saw its end.
         let unknown = begun.is_some() || key.as_ref().is_some_and(|key| self.books.is_unknown(key));
@@ -99,7 +101,7 @@ impl Gate {
         let (authority, books) = (Arc::clone(&self.authority), Arc::clone(&self.books));
         Ok(Opened::Permit(Permit::mint(
             call,
-            Minted { number, authority, through, reservation, books, key, again },
+            Minted { number, authority, through, approved, reservation, books, key, again },
         )))
     }
 
@@ -177,7 +179,15 @@ impl Gate {
             return Verdict::Allow(None);
         }
         self.keep_up();
-        let ask = Ask { capability: C::CAPABILITY, effect: call.effect(), scope: call.scope() };
+        let scope = call.scope();
+        let least = self.authority.least_effect(C::NAME);
+        let effect = match call.effect() {
+            _ if scope.is_said_by_grant() => least,
+            // Nobody can say that something changes where nothing does.
+            Effect::Local => Effect::Local,
+            effect => effect.max(least),
+        };
+        let ask = Ask { capability: C::CAPABILITY, effect, scope };
         match decide(&ask, &self.authority) {
             Verdict::Ask(through, _) if !is_on(Guard::Approval) => Verdict::Allow(through),
             verdict => verdict,

@@ -7,6 +7,7 @@ use futures::future::join_all;
 
 use super::call::model::{ModelComplete, ModelRest, ModelRoute};
 use super::{Gate, ModelWait, Opened, Permit, Stop, TrapReason};
+use crate::governance::Authority;
 use crate::ids::ModelName;
 use crate::limit::Limit;
 use crate::model::{Candidate, LeftOut, Question, Reply, Room, Routed};
@@ -101,7 +102,7 @@ impl Gate {
         let authority = Arc::clone(&self.authority);
         let call = ModelRoute::new(&question, || {
             let models = &authority.edition().policy().models;
-            let (asked, not_granted) = asked(&question, authority.models());
+            let (asked, not_granted) = asked(&question, &authority);
             let asked = asked.into_iter().filter_map(|name| models.get(name));
             let mut routed = Routed::among(asked.map(|model| &**model), &question, room);
             routed.left_out.extend(not_granted);
@@ -178,21 +179,17 @@ impl Pending {
 
 /// The models that a question goes to: those that it names, in its order, else all that are granted, in the order of the grants. And
 /// those that it names and that are not granted.
-fn asked<'a>(
-    question: &Question,
-    granted: impl Iterator<Item = &'a ModelName>,
-) -> (Vec<&'a ModelName>, Vec<LeftOut>) {
-    let granted: Vec<&ModelName> = granted.collect();
+fn asked<'a>(question: &'a Question, authority: &'a Authority) -> (Vec<&'a ModelName>, Vec<LeftOut>) {
     let named: Vec<&str> =
         question.model.iter().map(String::as_str).chain(question.or.iter().map(ModelName::as_str)).collect();
     if named.is_empty() {
-        return (granted, Vec::new());
+        return (authority.models().collect(), Vec::new());
     }
     let mut asked = Vec::with_capacity(named.len());
     let mut not_granted = Vec::new();
     for name in named {
-        match (granted.iter().find(|granted| granted.as_str() == name), name.parse()) {
-            (Some(granted), _) => asked.push(*granted),
+        match (authority.model(name), name.parse()) {
+            (Some(granted), _) => asked.push(granted),
             (None, Ok(model)) => not_granted.push(LeftOut { model, why: "no grant covers it".into() }),
             (None, Err(_)) => {}
         }

@@ -39,7 +39,7 @@ pub use call::model::{ModelComplete, ModelRest, ModelRoute};
 pub use call::random::RandomBytes;
 pub use call::skills::{SkillsAnswer, SkillsRun, SkillsValidate};
 pub use call::tool::{ToolAnswer, ToolCall, ToolDescription, ToolList, ToolPart};
-pub use call::{Call, Content, LocalCall, Repetition, check_answer};
+pub use call::{Call, Content, LocalCall, RAISABLE, Repetition, check_answer};
 pub use inputs::{Inputs, MAX_RANDOM_BYTES};
 pub use journal::{Divergence, Journal, Recorded, RecordedEnd};
 pub use once::Key;

@@ -35,6 +35,7 @@ struct Slip<C> {
     number: u64,
     authority: Arc<Authority>,
     through: Option<Through>,
+    approved: bool,
     reservation: Option<Reservation>,
     books: Arc<Books>,
     key: Option<Key>,
@@ -56,6 +57,8 @@ pub(super) struct Minted {
     pub(super) number: u64,
     pub(super) authority: Arc<Authority>,
     pub(super) through: Option<Through>,
+    /// Whether it had to be approved.
+    pub(super) approved: bool,
     pub(super) reservation: Reservation,
     pub(super) books: Arc<Books>,
     pub(super) key: Option<Key>,
@@ -92,10 +95,21 @@ impl<C: Call> Slip<C> {
 
 impl<C: Call> Permit<C> {
     pub(super) fn mint(call: C, minted: Minted) -> Self {
-        let Minted { number, authority, through, reservation, books, key, again } = minted;
+        let Minted { number, authority, through, approved, reservation, books, key, again } = minted;
         let reservation = Some(reservation);
         let drawn = None;
-        Self(Slip { call: Some(call), number, authority, through, reservation, books, key, again, drawn })
+        Self(Slip {
+            call: Some(call),
+            number,
+            authority,
+            through,
+            approved,
+            reservation,
+            books,
+            key,
+            again,
+            drawn,
+        })
     }
 
     /// The call.
@@ -129,12 +143,13 @@ impl<C: Call> Permit<C> {
     /// The call is over already: its intent could not be written down, or the run was stopped meanwhile.
     pub async fn begin(mut self) -> Result<Underway<C>, Settled<C>> {
         let effect = match &self.0.through {
-            // What a tool does is the grant's word. An approval is used up durably, whatever it is for.
-            Some(Through::Tool(grant)) if grant.approval.is_none() => grant.effect,
+            // What a tool does is the grant's word.
+            Some(Through::Tool(grant)) => grant.effect,
             _ => self.call().effect(),
         };
-        let changes = !matches!(effect, Effect::Read | Effect::Local);
-        if changes || self.0.again == Again::Yes {
+        let changes = effect.max(self.0.authority.least_effect(C::NAME)) > Effect::Read;
+        // An approval is used up durably, whatever it is for.
+        if changes || self.0.approved || self.0.again == Again::Yes {
             let books = Arc::clone(&self.0.books);
             if let Err(error) = books.flush().await {
                 return Err(Stop::from(TrapReason::LogFailed(error)).into());
@@ -157,6 +172,7 @@ impl<C: Call> Permit<C> {
             number: self.0.number,
             authority: Arc::clone(&self.0.authority),
             through: self.0.through.take(),
+            approved: self.0.approved,
             reservation: self.0.reservation.take(),
             books: Arc::clone(&self.0.books),
             key: self.0.key,

@@ -11,7 +11,7 @@ use super::{
 use crate::audit::{ApprovalTerms, Fact, HeldGrant};
 use crate::capability::Powers;
 use crate::ids::{Agent, Digest, ModelName, SkillName, ToolName};
-use crate::ring::Ring;
+use crate::ring::{Effect, Ring};
 
 /// Everything that decides what a run may do. It is fixed when the run begins, and can only narrow from then on: what a
 /// policy takes away that comes into force later does not count any more, and what it adds never does.
@@ -116,8 +116,8 @@ impl Authority {
                     grant.files.iter().all(|folder| grants.grants_folder(asker, folder))
                         && grant.http.iter().all(|web| grants.grants_web(asker, web))
                         && grant.tools.iter().all(|tool| grants.grants_tool(asker, tool))
-                        && grant.models.iter().all(|model| grants.grants_model(asker, model))
-                })
+                        && grant.models.iter().all(|model| grants.model(asker, model.as_str()).is_some())
+                }) && held.effects.are_at_least(&policy.effects)
         };
         if ring == self.ring && self.held.iter().any(takes_nothing) {
             return None;
@@ -147,7 +147,14 @@ impl Authority {
 
     /// The grants that count under the newest policy.
     pub(crate) fn record(&self) -> Vec<HeldGrant> {
-        super::held::record(self.edition.policy().grants.counting(self.asker()), &self.skill)
+        let Policy { grants, effects, .. } = &**self.edition.policy();
+        super::held::record(effects, grants.counting(self.asker()), &self.skill)
+    }
+
+    /// What a call does at the least: the gravest that any policy said which counts for it.
+    #[must_use]
+    pub fn least_effect(&self, call: &str) -> Effect {
+        self.held.iter().map(|policy| policy.effects.of(call)).max().unwrap_or(Effect::Local)
     }
 
     /// Who has to approve a call where its grant does not say.
@@ -231,11 +238,18 @@ impl Authority {
     pub(crate) fn models(&self) -> impl Iterator<Item = &ModelName> {
         let (first, since) = self.held.split_first().expect("it began under a policy");
         let mut seen = HashSet::new();
-        let granted =
-            first.grants.counting(self.asker()).flat_map(|grant| &grant.models).map(|model| &**model);
-        granted.filter(move |model| {
-            since.iter().all(|policy| policy.grants.grants_model(self.asker(), model)) && seen.insert(*model)
-        })
+        let granted = first.grants.models(self.asker());
+        granted.filter(move |model| self.is_still(model, since) && seen.insert(*model))
+    }
+
+    /// The model of a name, if it was granted it and still is.
+    pub(crate) fn model<'a>(&'a self, name: &'a str) -> Option<&'a ModelName> {
+        let (first, since) = self.books();
+        first.model(self.asker(), name).filter(|model| self.is_still(model, since))
+    }
+
+    fn is_still(&self, model: &ModelName, since: &[Arc<Policy>]) -> bool {
+        since.iter().all(|policy| policy.grants.model(self.asker(), model.as_str()).is_some())
     }
 
     fn books(&self) -> (&GrantBook, &[Arc<Policy>]) {
@@ -275,11 +289,17 @@ mod tests {
     use crate::governance::{
         Access, Ask, Quota, Scope, Through, UrlPattern, Verdict, WebAsk, decide, recorded,
     };
-    use crate::ring::Effect;
 
     fn folder(path: &str, access: Access, bytes: u64) -> Arc<FolderGrant> {
         let quota = Quota { bytes, files: 7 };
-        Arc::new(FolderGrant { name: "notes".into(), folder: path.into(), access, quota, approval: None })
+        Arc::new(FolderGrant {
+            name: "notes".into(),
+            folder: path.into(),
+            access,
+            quota,
+            effect: Effect::Reversible,
+            approval: None,
+        })
     }
 
     fn web(url: &str, networks: &[&str], effect: Effect, header: &str, max_bytes: u64) -> Arc<WebGrant> {
@@ -307,7 +327,8 @@ mod tests {
     }
 
     fn through(authority: &Authority, effect: Effect) -> Option<FolderGrant> {
-        let ask = Ask { capability: Capability::Files, effect, scope: Scope::Path("notes/a") };
+        let access = if effect == Effect::Read { Access::Read } else { Access::Write };
+        let ask = Ask { capability: Capability::Files, effect, scope: Scope::Path("notes/a", access) };
         match decide(&ask, authority) {
             Verdict::Allow(Some(Through::Folder(folder))) => Some(FolderGrant::clone(&folder)),
             _ => None,

@@ -1,6 +1,8 @@
 //! All grants, found by who asks for what: how many there are makes no difference to a call.
 
 use std::collections::HashMap;
+use std::iter::Peekable;
+use std::slice;
 use std::sync::Arc;
 
 use super::web_url::WebHost;
@@ -45,6 +47,9 @@ pub struct GrantBook {
     hosts: Index<WebGrant>,
     domains: Index<WebGrant>,
     tools: Index<ToolGrant>,
+    models: Index<ModelName>,
+    /// The same models by holder, each with the place of its grant.
+    in_order: HashMap<Holder, Vec<(usize, Filed<ModelName>)>>,
 }
 
 impl GrantBook {
@@ -63,6 +68,10 @@ impl GrantBook {
             }
             for tool in &grant.tools {
                 book.tools.put(grant, tool.tool.to_string(), tool);
+            }
+            for model in &grant.models {
+                let filed = book.models.put(grant, model.to_string(), model);
+                book.in_order.entry(grant.holder.clone()).or_default().push((place, filed));
             }
         }
         Self { grants, ..book }
@@ -88,9 +97,22 @@ impl GrantBook {
         self.folders.find(asker, &folder.name).any(|granted| **granted == *folder)
     }
 
-    /// Whether somebody was granted this model.
-    pub(super) fn grants_model(&self, asker: Asker<'_>, model: &ModelName) -> bool {
-        self.counting(asker).flat_map(|grant| &grant.models).any(|granted| **granted == *model)
+    /// The model of a name, if somebody was granted it.
+    pub(super) fn model<'a>(&'a self, asker: Asker<'a>, name: &'a str) -> Option<&'a ModelName> {
+        self.models.find(asker, name).next().map(|model| &**model)
+    }
+
+    /// The models that somebody was granted, in the operator's order. The first one costs no look at the others.
+    pub(super) fn models<'a>(&'a self, asker: Asker<'a>) -> impl Iterator<Item = &'a ModelName> {
+        let of_holder = |holder| self.in_order.get(&holder).map(|filed| filed.iter().peekable());
+        let mut lists: Vec<_> = asker.holders().filter_map(of_holder).collect();
+        let in_order = std::iter::from_fn(move || {
+            let place =
+                |list: &mut Peekable<slice::Iter<'a, (usize, Filed<ModelName>)>>| Some(list.peek()?.0);
+            let next = lists.iter_mut().filter_map(|list| Some((place(list)?, list)));
+            next.min_by_key(|(place, _)| *place).and_then(|(_, list)| list.next())
+        });
+        in_order.filter(move |(_, filed)| filed.counts_for(asker)).map(|(_, filed)| &*filed.thing)
     }
 
     /// Whether somebody was granted exactly this.
@@ -139,11 +161,23 @@ impl GrantBook {
 #[derive(Debug, Clone)]
 struct Index<T>(HashMap<Holder, HashMap<String, Vec<Filed<T>>>>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Filed<T> {
     /// Only while this skill runs.
     skill: Option<SkillName>,
     thing: Arc<T>,
+}
+
+impl<T> Clone for Filed<T> {
+    fn clone(&self) -> Self {
+        Self { skill: self.skill.clone(), thing: Arc::clone(&self.thing) }
+    }
+}
+
+impl<T> Filed<T> {
+    fn counts_for(&self, asker: Asker<'_>) -> bool {
+        self.skill.as_ref().is_none_or(|only| asker.is_all(only))
+    }
 }
 
 impl<T> Default for Index<T> {
@@ -153,17 +187,16 @@ impl<T> Default for Index<T> {
 }
 
 impl<T> Index<T> {
-    fn put(&mut self, grant: &Grant, key: String, thing: &Arc<T>) {
+    fn put(&mut self, grant: &Grant, key: String, thing: &Arc<T>) -> Filed<T> {
         let filed = Filed { skill: grant.skill.clone(), thing: Arc::clone(thing) };
-        self.0.entry(grant.holder.clone()).or_default().entry(key).or_default().push(filed);
+        self.0.entry(grant.holder.clone()).or_default().entry(key).or_default().push(filed.clone());
+        filed
     }
 
     fn find<'a>(&'a self, asker: Asker<'a>, key: &'a str) -> impl Iterator<Item = &'a Arc<T>> {
         asker.holders().flat_map(move |holder| {
             let filed = self.0.get(&holder).and_then(|keys| keys.get(key)).into_iter().flatten();
-            filed
-                .filter(move |filed| filed.skill.as_ref().is_none_or(|only| asker.is_all(only)))
-                .map(|filed| &filed.thing)
+            filed.filter(move |filed| filed.counts_for(asker)).map(|filed| &filed.thing)
         })
     }
 }
@@ -190,6 +223,7 @@ mod tests {
             folder: "/n".into(),
             access: Access::Read,
             quota: Quota::default(),
+            effect: Effect::Reversible,
             approval: None,
         };
         let skill = skill.map(|name| name.parse().expect("a name"));
@@ -238,6 +272,33 @@ mod tests {
             ("https://1.2.3.4", 0),
         ] {
             assert_eq!(found(&book, "ada", Ring::Standard, "notes", url).0, count, "{url}");
+        }
+    }
+
+    #[test]
+    fn models_are_found_by_name_and_in_the_operators_order_whoever_holds_them() {
+        let model = |holder: Holder, skill: Option<&str>, name: &str| {
+            let skill = skill.map(|name| name.parse().expect("a name"));
+            Grant { skill, models: vec![Arc::new(name.parse().expect("a name"))], ..Grant::to(holder) }
+        };
+        let ada = || Holder::Caller("ada".parse().expect("a name"));
+        let book = GrantBook::new(vec![
+            model(Holder::Ring(Ring::Standard), None, "first"),
+            model(ada(), None, "second"),
+            model(Holder::Caller("eve".parse().expect("a name")), None, "eves"),
+            model(Holder::Ring(Ring::Trusted), None, "trusted"),
+            model(ada(), Some("other"), "others"),
+            model(Holder::Ring(Ring::Standard), Some("notes"), "last"),
+        ]);
+        let (agent, skill) = ("ada".parse().expect("a name"), "notes".parse().expect("a name"));
+        let asker = |ring| Asker { agent: &agent, ring, skill: &skill, chain: &[] };
+        let names = |ring| book.models(asker(ring)).map(ModelName::as_str).collect::<Vec<_>>();
+        assert_eq!(names(Ring::Standard), ["first", "second", "last"]);
+        assert_eq!(names(Ring::Trusted), ["first", "second", "trusted", "last"]);
+        assert_eq!(names(Ring::Sandboxed), ["second"]);
+        for name in ["first", "second", "eves", "trusted", "others", "last", "firs"] {
+            let found = book.model(asker(Ring::Standard), name).map(ModelName::as_str);
+            assert_eq!(found, names(Ring::Standard).contains(&name).then_some(name), "{name}");
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::ring::{Effect, Ring};
 const SKILLS: [&str; 3] = ["a", "b", "c"];
 const RINGS: [Ring; 3] = [Ring::Trusted, Ring::Standard, Ring::Sandboxed];
 const LONGEST: usize = 5;
-const DRAWS: u64 = 80;
+const DRAWS: u64 = 160;
 
 /// What a grant is about, and a call after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,8 @@ struct Plain {
     /// The skill that it is bound to, by its place; 3 for none.
     skill: usize,
     kind: Kind,
+    /// Whether it says of its folder that no change of it can be undone.
+    grave: bool,
 }
 
 /// Everything that is drawn.
@@ -63,27 +65,35 @@ struct Drawn {
 
 impl Drawn {
     fn new(draw: &mut Draw) -> Self {
-        let mut grant = || Plain { holder: draw.below(5), skill: draw.below(4), kind: KINDS[draw.below(4)] };
+        let mut grant = || Plain {
+            holder: draw.below(5),
+            skill: draw.below(4),
+            kind: KINDS[draw.below(4)],
+            grave: draw.below(2) == 0,
+        };
         let grants = [grant(), grant()];
         // Mostly a ring that may do something.
         let mut ring = || [1, 1, 1, 2, 2, 3][draw.below(6)];
         Self { ring: ring(), ceilings: [ring(), ring(), ring()], grants }
     }
 
-    /// The model: what counts for all of a chain counts for each link of it.
-    fn may(&self, chain: &[usize], kind: Kind) -> bool {
+    /// The model: what counts for all of a chain counts for each link of it. Whether people are asked, where it may.
+    fn may(&self, chain: &[usize], kind: Kind) -> Option<bool> {
         let ring = chain.iter().map(|link| self.ceilings[*link]).fold(self.ring, usize::max);
+        let counts = |grant: &&Plain| {
+            let held = match grant.holder {
+                0 => true,
+                1 => false,
+                of_ring => ring < of_ring,
+            };
+            let bound = grant.skill == 3 || chain.iter().all(|link| *link == grant.skill);
+            held && bound && (grant.kind == kind || (grant.kind, kind) == (Kind::Write, Kind::Read))
+        };
+        // The gravest word on a folder counts.
+        let asks = kind == Kind::Write && self.grants.iter().filter(counts).any(|grant| grant.grave);
         // All four need ring 2, however privileged the caller of a grant is.
-        ring <= 2
-            && self.grants.iter().any(|grant| {
-                let held = match grant.holder {
-                    0 => true,
-                    1 => false,
-                    of_ring => ring < of_ring,
-                };
-                let bound = grant.skill == 3 || chain.iter().all(|link| *link == grant.skill);
-                held && bound && (grant.kind == kind || (grant.kind, kind) == (Kind::Write, Kind::Read))
-            })
+        let needed = if asks { 1 } else { 2 };
+        (ring <= needed && self.grants.iter().any(|grant| counts(&grant))).then_some(asks)
     }
 
     fn policy(&self) -> Policy {
@@ -113,11 +123,13 @@ fn real(plain: &Plain) -> Grant {
         1 => Holder::Caller(agent("eve")),
         ring => Holder::Ring(RINGS[ring - 2]),
     };
-    let folder = |access| FolderGrant {
+    let effect = if plain.grave { Effect::Irreversible } else { Effect::Reversible };
+    let folder = |access, effect| FolderGrant {
         name: "notes".into(),
         folder: "/n".into(),
         access,
         quota: Quota::default(),
+        effect,
         approval: None,
     };
     let web = || WebGrant {
@@ -139,8 +151,8 @@ fn real(plain: &Plain) -> Grant {
     };
     let grant = Grant { skill: SKILLS.get(plain.skill).copied().map(name), ..Grant::to(holder) };
     match plain.kind {
-        Kind::Read => Grant { files: vec![Arc::new(folder(Access::Read))], ..grant },
-        Kind::Write => Grant { files: vec![Arc::new(folder(Access::Write))], ..grant },
+        Kind::Read => Grant { files: vec![Arc::new(folder(Access::Read, Effect::Reversible))], ..grant },
+        Kind::Write => Grant { files: vec![Arc::new(folder(Access::Write, effect))], ..grant },
         Kind::Web => Grant { http: vec![Arc::new(web())], ..grant },
         Kind::Tool => Grant { tools: vec![Arc::new(tool())], ..grant },
     }
@@ -164,12 +176,12 @@ fn authority(
         .asked_under(asking)
 }
 
-fn decided(authority: &Authority, kind: Kind) -> bool {
+fn decided(authority: &Authority, kind: Kind) -> Option<bool> {
     let url = WebUrl::parse("https://a.example/x").expect("a URL");
     let (get, tool, none) = (Method::parse("GET").expect("a method"), tool(), json!({}));
     let (capability, effect, scope) = match kind {
-        Kind::Read => (Capability::Files, Effect::Read, Scope::Path("notes/a")),
-        Kind::Write => (Capability::Files, Effect::Reversible, Scope::Path("notes/a")),
+        Kind::Read => (Capability::Files, Effect::Read, Scope::Path("notes/a", Access::Read)),
+        Kind::Write => (Capability::Files, Effect::Reversible, Scope::Path("notes/a", Access::Write)),
         Kind::Web => {
             let asked = WebAsk { url: &url, method: &get, bytes: 1 };
             (Capability::Http, Effect::Read, Scope::Web(Ok(asked)))
@@ -180,8 +192,9 @@ fn decided(authority: &Authority, kind: Kind) -> bool {
         }
     };
     match decide(&Ask { capability, effect, scope }, authority) {
-        Verdict::Allow(Some(_)) => true,
-        Verdict::Deny(_) => false,
+        Verdict::Allow(Some(_)) => Some(false),
+        Verdict::Ask(Some(_), _) => Some(true),
+        Verdict::Deny(_) => None,
         other => panic!("{other:?}"),
     }
 }
@@ -190,7 +203,7 @@ fn decided(authority: &Authority, kind: Kind) -> bool {
 #[test]
 fn a_chain_may_do_what_each_link_of_it_may_and_nothing_else() {
     let mut allowed = [0_u32; 4];
-    let mut denied = 0_u32;
+    let (mut denied, mut asked) = (0_u32, 0_u32);
     for seed in 0..DRAWS {
         let drawn = Drawn::new(&mut Draw(seed));
         let edition = Policies::new(drawn.policy()).newest();
@@ -213,12 +226,14 @@ fn a_chain_may_do_what_each_link_of_it_may_and_nothing_else() {
                         may,
                         "seed {seed}: {kind:?} for {chain:?} under {drawn:?}"
                     );
-                    if may { *allowed += 1 } else { denied += 1 }
+                    asked += u32::from(may == Some(true));
+                    if may.is_some() { *allowed += 1 } else { denied += 1 }
                 }
             }
             chains = longer;
         }
     }
-    // What is drawn shows both.
+    // What is drawn shows all of it.
+    assert!(asked > 50, "{asked}");
     assert!(allowed.iter().all(|allowed| *allowed > 100) && denied > 1_000, "{allowed:?} {denied}");
 }

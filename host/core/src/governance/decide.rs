@@ -10,14 +10,14 @@ use crate::audit::ApprovalTerms;
 use crate::capability::Capability;
 use crate::ids::{SkillName, ToolName};
 use crate::refusal::{Refusal, RefusalKind};
-use crate::ring::{Effect, required};
+use crate::ring::{Effect, floor, required};
 
 /// What a call wants, as far as the decision is concerned.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
     /// The power it uses.
     pub capability: Capability,
-    /// What it does to the world.
+    /// What it does to the world; at the least, where its grant says what it does.
     pub effect: Effect,
     /// What in particular it is after.
     pub scope: Scope<'a>,
@@ -28,8 +28,8 @@ pub struct Ask<'a> {
 pub enum Scope<'a> {
     /// Nothing that a grant could narrow.
     Whole,
-    /// A file or folder.
-    Path(&'a str),
+    /// A file or folder, and how it is used.
+    Path(&'a str, Access),
     /// Another skill.
     Skill(&'a str),
     /// A model by its name, or any; or why it is no question.
@@ -40,6 +40,14 @@ pub enum Scope<'a> {
     Tool(Result<ToolAsk<'a>, &'a str>),
     /// An artifact, or why there can be none like it.
     Artifact(Result<(), &'a Refusal>),
+}
+
+impl Scope<'_> {
+    /// Whether what the call does is said by its grant alone.
+    #[must_use]
+    pub const fn is_said_by_grant(&self) -> bool {
+        matches!(self, Self::Web(_) | Self::Tool(_))
+    }
 }
 
 /// A request, as far as the decision is concerned.
@@ -116,28 +124,29 @@ fn decide_now(ask: &Ask<'_>, authority: &Authority) -> Verdict {
     if !powers.contains(ask.capability) {
         return deny(format!("`{}` is none of this run's powers", ask.capability));
     }
-    // What a request does depends on its grant.
-    let by_grant = matches!(ask.scope, Scope::Web(_) | Scope::Tool(_));
-    let effect = if by_grant { Effect::Read } else { ask.effect };
-    let needed = required(ask.capability, effect);
+    // What a request does is known once its grant is.
+    let needed = if ask.scope.is_said_by_grant() {
+        floor(ask.capability)
+    } else {
+        required(ask.capability, ask.effect)
+    };
     if !ring.reaches(needed) {
-        return deny(format!("`{}` needs ring {needed}; this run has ring {ring}", ask.capability));
-    }
-    if let Scope::Web(asked) = ask.scope {
-        return asked.map_or_else(malformed, |asked| decide_web(&asked, authority)).named(skill.as_str());
-    }
-    if let Scope::Tool(asked) = ask.scope {
-        return asked.map_or_else(malformed, |asked| decide_tool(&asked, authority)).named(skill.as_str());
+        let undone = if floor(ask.capability) == needed { "" } else { undone(ask.effect) };
+        return deny(format!("`{}`{undone} needs ring {needed}; this run has ring {ring}", ask.capability));
     }
     let verdict = match ask.scope {
-        Scope::Whole | Scope::Web(_) | Scope::Tool(_) | Scope::Artifact(Ok(())) => Verdict::Allow(None),
+        Scope::Web(asked) => asked.map_or_else(malformed, |asked| decide_web(&asked, ask.effect, authority)),
+        Scope::Tool(asked) => {
+            asked.map_or_else(malformed, |asked| decide_tool(&asked, ask.effect, authority))
+        }
+        Scope::Whole | Scope::Artifact(Ok(())) => Verdict::Allow(None),
         Scope::Artifact(Err(why)) => {
             Verdict::Deny(Denial { kind: why.kind, ..Denial::new(why.message.clone()) })
         }
         Scope::Skill(reference) => decide_skill(reference, authority),
         Scope::Model(asked) => asked.map_or_else(malformed, |name| decide_model(name, authority)),
-        Scope::Path(path) => match GuestPath::parse(path) {
-            Ok(path) => decide_path(path, ask.effect, authority),
+        Scope::Path(path, access) => match GuestPath::parse(path) {
+            Ok(path) => decide_path(path, access, ask.effect, authority),
             Err(why) => deny(format!("{why}: only `folder/rest` is allowed")),
         },
     };
@@ -149,6 +158,26 @@ fn decide_now(ask: &Ask<'_>, authority: &Authority) -> Verdict {
         verdict => verdict.named(skill.as_str()),
     }
 }
+
+/// It may through this grant, unless people have to be asked: by what grants say, of which the strictest counts, or because it
+/// cannot be undone.
+pub(super) fn asked_for<'a>(
+    through: Through,
+    effect: Effect,
+    said: impl Iterator<Item = &'a ApprovalTerms>,
+    authority: &Authority,
+) -> Verdict {
+    let strictest = said.cloned().map(Some).reduce(|one, two| one?.meet(&two?));
+    match strictest {
+        Some(Some(terms)) => Verdict::Ask(Some(through), terms),
+        Some(None) => deny(NOBODY.into()),
+        None if effect == Effect::Irreversible => Verdict::Ask(Some(through), authority.approval().clone()),
+        None => Verdict::Allow(Some(through)),
+    }
+}
+
+/// Why a call is denied about which grants ask people that have none in common.
+const NOBODY: &str = "its grants each want it approved by others, and nobody is named in all of them";
 
 /// How many skills may have asked for one another.
 pub(super) const MAX_CHAIN: usize = 5;
@@ -168,12 +197,9 @@ fn decide_skill(reference: &str, authority: &Authority) -> Verdict {
 }
 
 fn decide_model(asked: Option<&str>, authority: &Authority) -> Verdict {
-    let mut granted = authority.models();
     let (is_granted, why, example) = match asked {
-        Some(name) => {
-            (granted.any(|model| model.as_str() == name), format!("no grant covers model {name:?}"), name)
-        }
-        None => (granted.next().is_some(), "no model is granted".to_owned(), "NAME"),
+        Some(name) => (authority.model(name).is_some(), format!("no grant covers model {name:?}"), name),
+        None => (authority.models().next().is_some(), "no model is granted".to_owned(), "NAME"),
     };
     if is_granted {
         return Verdict::Allow(None);
@@ -182,17 +208,21 @@ fn decide_model(asked: Option<&str>, authority: &Authority) -> Verdict {
     Verdict::Deny(Denial::new(why).with_line(line).in_a_grant(authority))
 }
 
-fn decide_path(path: GuestPath<'_>, effect: Effect, authority: &Authority) -> Verdict {
-    let access = if effect == Effect::Read { Access::Read } else { Access::Write };
+fn decide_path(path: GuestPath<'_>, access: Access, least: Effect, authority: &Authority) -> Verdict {
     let named: Vec<_> = authority.folders(path.folder).collect();
     if let Some(grant) = named.iter().find(|grant| grant.access >= access) {
-        let through = Some(Through::Folder(Arc::clone(grant)));
-        // Where the operator says of one grant that it asks, it asks, whatever the others say.
-        let marked = || named.iter().find_map(|grant| grant.approval.clone());
-        return match (access == Access::Write).then(marked).flatten() {
-            Some(terms) => Verdict::Ask(through, terms),
-            None => Verdict::Allow(through),
-        };
+        // Where the operator says of one grant that a change is graver, or asks, it is and does, whatever the others say.
+        let said = || named.iter().filter(|_| access == Access::Write);
+        let effect = said().map(|grant| grant.effect).fold(least, Effect::max);
+        let needed = required(Capability::Files, effect);
+        if !authority.ring.reaches(needed) {
+            let (folder, undone, ring) = (path.folder, undone(effect), authority.ring);
+            return deny(format!(
+                "a change of folder `{folder}`{undone} needs ring {needed}; this run has ring {ring}"
+            ));
+        }
+        let terms = said().filter_map(|grant| grant.approval.as_ref());
+        return asked_for(Through::Folder(Arc::clone(grant)), effect, terms, authority);
     }
     let why = if !named.is_empty() {
         format!("folder `{}` is granted for reading only", path.folder)
@@ -206,13 +236,14 @@ fn decide_path(path: GuestPath<'_>, effect: Effect, authority: &Authority) -> Ve
     Verdict::Deny(Denial::new(why).with_line(line).in_a_grant(authority))
 }
 
-fn decide_web(asked: &WebAsk<'_>, authority: &Authority) -> Verdict {
+fn decide_web(asked: &WebAsk<'_>, least: Effect, authority: &Authority) -> Verdict {
     let WebAsk { url, method, bytes } = *asked;
     let host = url.host().to_string();
     let covering = || authority.covering(url, &host, method);
     let reaches = |effect: Effect| authority.ring.reaches(required(Capability::Http, effect));
-    let may = |grant: &Arc<WebGrant>| reaches(grant.effect_of(method)) && bytes <= grant.max_bytes;
-    let asks_unsaid = |grant: &Arc<WebGrant>| grant.effect_of(method) == Effect::Irreversible;
+    let effect_of = |grant: &WebGrant| grant.effect_of(method).max(least);
+    let may = |grant: &Arc<WebGrant>| reaches(effect_of(grant)) && bytes <= grant.max_bytes;
+    let asks_unsaid = |grant: &Arc<WebGrant>| effect_of(grant) == Effect::Irreversible;
     let found = covering().find(|grant| may(grant) && !asks_unsaid(grant));
     let found = found.or_else(|| covering().find(|grant| may(grant)));
     let Some(grant) = found.or_else(|| covering().next()) else {
@@ -225,10 +256,10 @@ fn decide_web(asked: &WebAsk<'_>, authority: &Authority) -> Verdict {
         };
         return Verdict::Deny(Denial::new(why).with_line(line).in_a_grant(authority));
     };
-    let effect = grant.effect_of(method);
+    let effect = effect_of(&grant);
     if !reaches(effect) {
         let (needed, ring, method) = (required(Capability::Http, effect), authority.ring, method.word());
-        let undone = if effect == Effect::Irreversible { NOT_UNDONE } else { "" };
+        let undone = undone(effect);
         return deny(format!(
             "{method} {}{undone} needs ring {needed}; this run has ring {ring}",
             url.origin()
@@ -238,16 +269,14 @@ fn decide_web(asked: &WebAsk<'_>, authority: &Authority) -> Verdict {
         return deny(format!("the request has {bytes} bytes; {} are granted", grant.max_bytes));
     }
     // Where the operator says of one grant that it asks, it asks, whatever the others say.
-    let marked = grant.approval.clone().or_else(|| covering().find_map(|grant| grant.approval.clone()));
-    let terms = marked.or_else(|| (effect == Effect::Irreversible).then(|| authority.approval().clone()));
-    let through = Some(Through::Web(grant));
-    match terms {
-        Some(terms) => Verdict::Ask(through, terms),
-        None => Verdict::Allow(through),
-    }
+    let all: Vec<_> = covering().collect();
+    asked_for(Through::Web(grant), effect, all.iter().filter_map(|grant| grant.approval.as_ref()), authority)
 }
 
-pub(super) const NOT_UNDONE: &str = " cannot be undone: it";
+/// What there is to say of an effect, before what it needs.
+pub(super) const fn undone(effect: Effect) -> &'static str {
+    if matches!(effect, Effect::Irreversible) { " cannot be undone: it" } else { "" }
+}
 
 pub(super) fn deny(why: String) -> Verdict {
     Verdict::Deny(Denial::new(why))
@@ -294,162 +323,4 @@ impl Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::capability::Powers;
-    use crate::governance::{Grant, GrantBook, Holder, Quota};
-    use crate::ring::Ring;
-
-    fn authority(ring: Ring, access: Option<Access>) -> Authority {
-        let folder = |access| {
-            let quota = Quota::default();
-            Arc::new(FolderGrant { name: "notes".into(), folder: "/n".into(), access, quota, approval: None })
-        };
-        let files = access.map(folder).into_iter().collect();
-        let grant = Grant { files, ..Grant::to(Holder::Ring(Ring::Standard)) };
-        let name = |text: &str| text.parse().expect("a name");
-        let (agent, skill) = ("ada".parse().expect("a name"), name("notes"));
-        Authority::new(agent, skill, ring, Powers::all(), &Arc::new(GrantBook::new(vec![grant])))
-    }
-
-    fn allowed(authority: &Authority, effect: Effect, path: &str) -> bool {
-        let ask = Ask { capability: Capability::Files, effect, scope: Scope::Path(path) };
-        matches!(decide(&ask, authority), Verdict::Allow(Some(_)))
-    }
-
-    #[test]
-    fn a_folder_is_granted_by_its_whole_name() {
-        let granted = authority(Ring::Standard, Some(Access::Write));
-        assert!(allowed(&granted, Effect::Reversible, "notes/a.md"));
-        for near in ["note/a", "notes2/a", "Notes/a", "notes./a", "notes /a"] {
-            assert!(!allowed(&granted, Effect::Read, near), "{near}");
-        }
-    }
-
-    #[test]
-    fn a_change_of_a_folder_that_a_grant_marks_waits_whatever_another_grant_says() {
-        let folder = |approval| {
-            let (access, quota) = (Access::Write, Quota::default());
-            Arc::new(FolderGrant { name: "notes".into(), folder: "/n".into(), access, quota, approval })
-        };
-        let terms = ApprovalTerms { of: 2, ..ApprovalTerms::default() };
-        let files = vec![folder(None), folder(Some(terms.clone()))];
-        let grant = Grant { files, ..Grant::to(Holder::Ring(Ring::Standard)) };
-        let name = |text: &str| text.parse().expect("a name");
-        let (agent, book) = ("ada".parse().expect("a name"), Arc::new(GrantBook::new(vec![grant])));
-        let marked = Authority::new(agent, name("notes"), Ring::Standard, Powers::all(), &book);
-        let ask = |effect| Ask { capability: Capability::Files, effect, scope: Scope::Path("notes/a") };
-        assert!(
-            matches!(decide(&ask(Effect::Reversible), &marked), Verdict::Ask(Some(_), found) if found == terms)
-        );
-        assert!(allowed(&marked, Effect::Read, "notes/a"), "reading changes nothing");
-    }
-
-    #[test]
-    fn reading_is_not_writing() {
-        let granted = authority(Ring::Standard, Some(Access::Read));
-        assert!(allowed(&granted, Effect::Read, "notes/a.md"));
-        assert!(!allowed(&granted, Effect::Reversible, "notes/a.md"));
-    }
-
-    #[test]
-    fn no_grant_lifts_a_ring() {
-        assert!(!allowed(&authority(Ring::Sandboxed, Some(Access::Write)), Effect::Read, "notes/a.md"));
-    }
-
-    #[test]
-    fn without_a_grant_the_denial_names_the_lines_that_would_change_it() {
-        let ask = Ask { capability: Capability::Files, effect: Effect::Read, scope: Scope::Path("notes/a") };
-        let Verdict::Deny(denial) = decide(&ask, &authority(Ring::Standard, None)) else {
-            panic!("it was allowed");
-        };
-        let line =
-            "[[grant]]\nring = 2\nskill = \"notes\"\nfiles = [{ folder = \"notes\", access = \"read\" }]";
-        assert_eq!(denial.line.as_deref(), Some(line));
-    }
-
-    #[test]
-    fn what_cannot_be_undone_is_asked_about_in_ring_1_and_denied_in_any_other() {
-        let ask = Ask { capability: Capability::Log, effect: Effect::Irreversible, scope: Scope::Whole };
-        assert!(matches!(decide(&ask, &authority(Ring::Trusted, None)), Verdict::Ask(None, _)));
-        assert!(matches!(decide(&ask, &authority(Ring::Standard, None)), Verdict::Deny(_)));
-    }
-
-    #[test]
-    fn skills_ask_for_one_another_five_deep_and_no_deeper() {
-        let name = |text: &str| text.parse::<SkillName>().expect("a name");
-        for before in 0..8 {
-            let chain = ["a", "b", "c", "d", "e", "f", "g"].iter().take(before).map(|link| name(link));
-            let authority = authority(Ring::Standard, None).asked_by(chain.collect());
-            let scope = Scope::Skill("next@1");
-            let ask = Ask { capability: Capability::Skills, effect: Effect::Read, scope };
-            match decide(&ask, &authority) {
-                Verdict::Allow(None) => assert!(before < 4, "{before} asked for it"),
-                Verdict::Deny(denial) => {
-                    assert!(before >= 4, "{before} asked for it: {denial:?}");
-                    assert_eq!(denial.kind, RefusalKind::Invalid);
-                    assert!(denial.why.ends_with("skills may ask for one another 5 deep"), "{denial:?}");
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-    }
-
-    fn web(url: &str, effect: Effect, approval: Option<u32>) -> Arc<WebGrant> {
-        Arc::new(WebGrant {
-            url: crate::governance::UrlPattern::parse(url).expect("a pattern"),
-            methods: ["GET", "POST"].map(|method| Method::parse(method).expect("a method")).to_vec(),
-            effect,
-            idempotent: false,
-            networks: Vec::new(),
-            headers: Vec::new(),
-            max_bytes: 10,
-            approval: approval.map(|of| ApprovalTerms { of, ..ApprovalTerms::default() }),
-        })
-    }
-
-    /// Who has to approve a request, where it may be made; `None` where it may not.
-    fn asked(ring: Ring, grants: &[Arc<WebGrant>], method: &str) -> Option<Option<u32>> {
-        let http = grants.to_vec();
-        let holder = Holder::Ring(Ring::Standard);
-        let grant = Grant { http, ..Grant::to(holder) };
-        let name = |text: &str| text.parse().expect("a name");
-        let (agent, book) = ("ada".parse().expect("a name"), Arc::new(GrantBook::new(vec![grant])));
-        let authority = Authority::new(agent, name("notes"), ring, Powers::all(), &book);
-        let (url, method) =
-            (WebUrl::parse("https://a.example/x").expect("a URL"), Method::parse(method).expect("a method"));
-        let scope = Scope::Web(Ok(WebAsk { url: &url, method: &method, bytes: 1 }));
-        match decide(&Ask { capability: Capability::Http, effect: Effect::Read, scope }, &authority) {
-            Verdict::Allow(_) => Some(None),
-            Verdict::Ask(_, terms) => Some(Some(terms.of)),
-            Verdict::Deny(_) => None,
-        }
-    }
-
-    #[test]
-    fn a_request_is_asked_about_where_its_grant_says_so_or_where_it_cannot_be_undone() {
-        use Effect::{Irreversible, Reversible};
-        use Ring::{Standard, Trusted};
-        let free = web("https://a.example", Reversible, None);
-        let marked = web("https://*.example", Reversible, Some(3));
-        let unsaid = web("https://a.example", Irreversible, None);
-        let said = web("https://a.example", Irreversible, Some(2));
-        for (ring, grants, method, expected) in [
-            (Standard, vec![&free], "POST", Some(None)),
-            (Standard, vec![&marked], "POST", Some(Some(3))),
-            (Standard, vec![&marked], "GET", Some(Some(3))),
-            (Standard, vec![&free, &marked], "POST", Some(Some(3))),
-            (Standard, vec![&unsaid], "POST", None),
-            (Standard, vec![&said], "POST", None),
-            (Standard, vec![&said, &free], "POST", Some(Some(2))),
-            (Standard, vec![&unsaid], "GET", Some(None)),
-            (Trusted, vec![&unsaid], "POST", Some(Some(1))),
-            (Trusted, vec![&said], "POST", Some(Some(2))),
-            (Trusted, vec![&unsaid, &free], "POST", Some(None)),
-            (Trusted, vec![&unsaid], "DELETE", None),
-        ] {
-            let grants: Vec<_> = grants.into_iter().cloned().collect();
-            assert_eq!(asked(ring, &grants, method), expected, "ring {ring}, {method}, {grants:?}");
-        }
-    }
-}
+mod tests;

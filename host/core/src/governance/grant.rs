@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{ToolGrant, WebGrant};
 use crate::audit::ApprovalTerms;
 use crate::ids::{Agent, ModelName, SkillName};
-use crate::ring::Ring;
+use crate::ring::{Effect, Ring};
 
 /// Who holds a grant. Privileges are the caller's, so a skill alone can hold none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -62,6 +62,8 @@ pub struct FolderGrant {
     pub access: Access,
     /// How much it may come to hold.
     pub quota: Quota,
+    /// What each change of it does.
+    pub effect: Effect,
     /// Who has to approve each change of it.
     pub approval: Option<ApprovalTerms>,
 }
@@ -78,7 +80,8 @@ impl FolderGrant {
             (one, two) => one.as_ref().or(two.as_ref()).cloned(),
         };
         let same = self.name == other.name && self.folder == other.folder;
-        same.then(|| Self { access: self.access.min(other.access), quota, approval, ..self.clone() })
+        let (access, effect) = (self.access.min(other.access), self.effect.max(other.effect));
+        same.then(|| Self { access, quota, effect, approval, ..self.clone() })
     }
 }
 

@@ -6,18 +6,24 @@ use std::sync::Arc;
 use ipnet::IpNet;
 
 use super::{
-    Access, AddedHeader, Authority, FolderGrant, Grant, GrantBook, Holder, Method, Policy, Quota, ToolGrant,
-    UrlPattern, WebGrant,
+    Access, AddedHeader, Authority, FolderGrant, Grant, GrantBook, Holder, LeastEffects, Method, Policy,
+    Quota, ToolGrant, UrlPattern, WebGrant,
 };
 use crate::audit::HeldGrant;
 use crate::ids::{Digest, ModelName, SkillName};
+use crate::ring::Effect;
 
 /// How many grants of a task are written down. What is beyond them does not count for a host that goes on with it.
 const MOST: usize = 256;
 
-/// The grants that count, for the log.
-pub(super) fn record<'a>(grants: impl Iterator<Item = &'a Grant>, skill: &SkillName) -> Vec<HeldGrant> {
-    let mut held = Vec::new();
+/// The grants that count, for the log; before them what bounds them all.
+pub(super) fn record<'a>(
+    effects: &LeastEffects,
+    grants: impl Iterator<Item = &'a Grant>,
+    skill: &SkillName,
+) -> Vec<HeldGrant> {
+    let least = |(call, effect): (&str, Effect)| HeldGrant::Least { call: call.to_owned(), effect };
+    let mut held: Vec<_> = effects.iter().map(least).collect();
     for grant in grants {
         let alone = grant.skill.as_ref() == Some(skill);
         held.extend(grant.files.iter().map(|folder| HeldGrant::Folder {
@@ -26,6 +32,7 @@ pub(super) fn record<'a>(grants: impl Iterator<Item = &'a Grant>, skill: &SkillN
             writes: folder.access == Access::Write,
             bytes: folder.quota.bytes,
             files: folder.quota.files,
+            effect: folder.effect,
             approval: folder.approval.clone(),
             alone,
         }));
@@ -78,13 +85,15 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
         let holder = Holder::Caller(authority.agent.clone());
         let skill = |alone: bool| alone.then(|| authority.skill.clone());
         Some(match held {
-            HeldGrant::Folder { name, place, writes, bytes, files, approval, alone } => {
+            HeldGrant::Least { .. } => return None,
+            HeldGrant::Folder { name, place, writes, bytes, files, effect, approval, alone } => {
                 let here = folders.iter().find(|folder| place_of(&folder.folder) == *place);
                 let folder = FolderGrant {
                     name: name.clone(),
                     folder: here.map_or_else(PathBuf::new, |here| here.folder.clone()),
                     access: if *writes { Access::Write } else { Access::Read },
                     quota: Quota { bytes: *bytes, files: *files },
+                    effect: *effect,
                     approval: approval.clone(),
                 };
                 Grant { skill: skill(*alone), files: vec![Arc::new(folder)], ..Grant::to(holder) }
@@ -131,5 +140,10 @@ pub(crate) fn recorded(held: &[HeldGrant], authority: &Authority) -> Arc<Policy>
             }
         })
     });
-    Arc::new(Policy { grants: Arc::new(GrantBook::new(grants.collect())), ..Policy::default() })
+    let effects = held.iter().filter_map(|held| match held {
+        HeldGrant::Least { call, effect } => Some((call.clone(), *effect)),
+        _ => None,
+    });
+    let (grants, effects) = (Arc::new(GrantBook::new(grants.collect())), effects.collect());
+    Arc::new(Policy { grants, effects, ..Policy::default() })
 }

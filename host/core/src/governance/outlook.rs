@@ -68,15 +68,17 @@ pub fn outlook(capability: Capability, authority: &Authority) -> Outlook {
         | Capability::Random
         | Capability::Skills => outlook(Stand::Free, None, false),
         Capability::Files => {
-            let mut folders = authority.grants().flat_map(|grant| &grant.files).peekable();
-            let first = folders.peek().map(|folder| folder.name.clone());
-            let writes = folders.any(|folder| folder.access == Access::Write);
-            let stand = if first.is_some() { Stand::Granted } else { Stand::Ungranted };
-            let example = first.is_none();
-            let folder = first.unwrap_or_else(|| authority.skill.as_str().to_owned());
-            let ask =
-                Ask { capability, effect: Effect::Reversible, scope: Scope::Path(&format!("{folder}/x")) };
-            outlook(stand, if writes { None } else { denial(&ask, authority) }, example)
+            let change = |folder: &str| {
+                let path = format!("{folder}/x");
+                let scope = Scope::Path(&path, Access::Write);
+                denial(&Ask { capability, effect: Effect::Reversible, scope }, authority)
+            };
+            let mut folders = authority.grants().flat_map(|grant| &grant.files).map(|folder| &folder.name);
+            let Some(first) = folders.next() else {
+                return outlook(Stand::Ungranted, change(authority.skill.as_str()), true);
+            };
+            let is_changed = change(first).is_none() || folders.any(|folder| change(folder).is_none());
+            outlook(Stand::Granted, if is_changed { None } else { change(first) }, false)
         }
         Capability::Model => {
             let mut models = authority.models();
@@ -140,6 +142,7 @@ mod tests {
             folder: "/n".into(),
             access,
             quota: Quota::default(),
+            effect: Effect::Reversible,
             approval: None,
         };
         let web = WebGrant {
@@ -184,7 +187,12 @@ mod tests {
         assert_eq!((files.stand, files.example), (Stand::Granted, false));
         assert!(files.denial.is_some_and(|denial| denial.why.contains("for reading only")));
         let writes = vec![grant(Holder::Ring(Ring::Standard), Access::Write)];
-        assert_eq!(outlook(Capability::Files, &authority(Ring::Standard, writes)).denial, None);
+        assert_eq!(outlook(Capability::Files, &authority(Ring::Standard, writes.clone())).denial, None);
+        let grave = FolderGrant { effect: Effect::Irreversible, ..FolderGrant::clone(&writes[0].files[0]) };
+        let grave = vec![Grant { files: vec![Arc::new(grave)], ..writes[0].clone() }];
+        assert_eq!(outlook(Capability::Files, &authority(Ring::Trusted, grave.clone())).denial, None);
+        let files = outlook(Capability::Files, &authority(Ring::Standard, grave));
+        assert!(files.denial.is_some_and(|denial| denial.why.contains("cannot be undone: it needs ring 1")));
     }
 
     /// What is shown as counting and what a call finds are looked for in two ways.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::{Budgets, GrantBook};
+use super::{Budgets, GrantBook, LeastEffects};
 use crate::audit::ApprovalTerms;
 use crate::context::ContextPackage;
 use crate::contract::RuleSet;
@@ -18,6 +18,8 @@ use crate::ring::Ring;
 pub struct Policy {
     /// Who may do what beyond the ring table.
     pub grants: Arc<GrantBook>,
+    /// What calls do at the least.
+    pub effects: LeastEffects,
     /// Rules on outputs, by skill.
     pub rules: HashMap<SkillName, RuleSet>,
     /// The most privileged ring that a skill is ever run in, by skill.

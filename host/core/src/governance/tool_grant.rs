@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Authority;
-use super::decide::{Denial, NOT_UNDONE, Through, ToolAsk, Verdict, deny};
+use super::decide::{Denial, Through, ToolAsk, Verdict, asked_for, deny, undone};
 use crate::audit::ApprovalTerms;
 use crate::capability::Capability;
 use crate::contract::{Schema, Violation};
@@ -116,41 +116,35 @@ impl ToolGrant {
 }
 
 /// Of several grants about a tool one must allow all of a call.
-pub(super) fn decide_tool(asked: &ToolAsk<'_>, authority: &Authority) -> Verdict {
+pub(super) fn decide_tool(asked: &ToolAsk<'_>, least: Effect, authority: &Authority) -> Verdict {
     let ToolAsk { tool, arguments } = *asked;
     let reaches = |effect: Effect| authority.ring.reaches(required(Capability::Tool, effect));
     let mut misfit = None;
     let mut too_grave = None;
-    let mut marked = None;
-    let mut fitting: Vec<Arc<ToolGrant>> = Vec::new();
+    let mut marked = Vec::new();
+    let mut fitting: Vec<(Arc<ToolGrant>, Effect)> = Vec::new();
     for grant in authority.tools(tool) {
+        let effect = grant.effect.max(least);
         if let Some(violation) = grant.violation(arguments) {
             misfit.get_or_insert((violation, grant.effect));
             continue;
         }
         // Where the operator says of one grant that it asks, it asks, whatever the others say.
-        marked = marked.or_else(|| grant.approval.clone());
-        if reaches(grant.effect) {
-            fitting.push(grant);
+        marked.extend(grant.approval.clone());
+        if reaches(effect) {
+            fitting.push((grant, effect));
         } else {
-            too_grave.get_or_insert(grant.effect);
+            too_grave.get_or_insert(effect);
         }
     }
-    let unasked = fitting.iter().find(|grant| grant.effect != Effect::Irreversible);
-    if let Some(grant) = unasked.or(fitting.first()) {
-        let terms = grant.approval.clone().or(marked);
-        let terms =
-            terms.or_else(|| (grant.effect == Effect::Irreversible).then(|| authority.approval().clone()));
-        let through = Some(Through::Tool(Arc::clone(grant)));
-        return match terms {
-            Some(terms) => Verdict::Ask(through, terms),
-            None => Verdict::Allow(through),
-        };
+    let unasked = fitting.iter().find(|(_, effect)| *effect != Effect::Irreversible);
+    if let Some((grant, effect)) = unasked.or(fitting.first()) {
+        return asked_for(Through::Tool(Arc::clone(grant)), *effect, marked.iter(), authority);
     }
     match (too_grave, misfit) {
         (Some(effect), _) => {
             let needed = required(Capability::Tool, effect);
-            let undone = if effect == Effect::Irreversible { NOT_UNDONE } else { "" };
+            let undone = undone(effect);
             deny(format!("tool `{tool}`{undone} needs ring {needed}; this run has ring {}", authority.ring))
         }
         (None, Some((violation, effect))) => {
@@ -242,7 +236,7 @@ mod tests {
     fn verdict(authority: &Authority, tool: &str, arguments: &Value) -> Verdict {
         let tool = tool.parse().expect("a name");
         let scope = Scope::Tool(Ok(ToolAsk { tool: &tool, arguments }));
-        decide(&Ask { capability: Capability::Tool, effect: Effect::Irreversible, scope }, authority)
+        decide(&Ask { capability: Capability::Tool, effect: Effect::Local, scope }, authority)
     }
 
     fn denied(tools: Vec<ToolGrant>, tool: &str, arguments: &Value) -> Denial {

@@ -74,6 +74,7 @@ pub(super) async fn resolve(host: &Host, bound: Bound) -> Result<Resolved, Over>
     let resolved = resolved(&edition, claimed, skill, ring, powers, &[], validators);
     let Resolved { claimed, skill, authority, validators, .. } = &resolved;
     let is_granted = GRANTED.into_iter().any(|capability| authority.powers.contains(capability));
+    let is_bound = edition.policy().effects.iter().next().is_some();
     claimed.books.log().append(&Fact::TaskResolved {
         skill: skill.contract.name.clone(),
         version: skill.contract.version.clone(),
@@ -81,7 +82,7 @@ pub(super) async fn resolve(host: &Host, bound: Bound) -> Result<Resolved, Over>
         ring,
         powers: authority.powers,
         policy: edition.policy().digest,
-        held: is_granted.then(|| authority.record()),
+        held: (is_granted || is_bound).then(|| authority.record()),
         limits: narrowed(claimed, &own),
         validators: validators.clone(),
     });

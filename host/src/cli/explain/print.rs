@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use ringfence_core::error::{Code, Error};
-use ringfence_core::governance::{FolderGrant, Grant, Holder, Stand, ToolGrant, WebGrant};
+use ringfence_core::gate::RAISABLE;
+use ringfence_core::governance::{Access, Authority, FolderGrant, Grant, Holder, Stand, ToolGrant, WebGrant};
 use ringfence_core::registry::Withdrawal;
 use ringfence_core::ring::{Effect, Ring, effect_floor};
 use serde_json::{Value, json};
@@ -107,6 +108,14 @@ fn write_powers(text: &mut String, explained: &Explained) -> Result<(), std::fmt
     if explained.powers.is_empty() {
         writeln!(text, "  It asks for no power.")?;
     }
+    for Raised { call, effect, stand } in raised(explained) {
+        let says = match stand {
+            "forbidden" => format!("is denied: what it does needs ring {}", effect_floor(effect)),
+            "approval" => "waits for approval each time".to_owned(),
+            _ => continue,
+        };
+        writeln!(text, "  {call}, by policy, {says}")?;
+    }
     Ok(())
 }
 
@@ -123,21 +132,24 @@ fn write_grants(text: &mut String, explained: &Explained) -> Result<(), std::fmt
             Holder::Ring(ring) => format!("ring {ring}"),
         };
         writeln!(text, "  {holder}, {skill}")?;
-        for FolderGrant { name, folder, access, quota, approval } in
-            grant.files.iter().map(|folder| &**folder)
-        {
-            let (name, folder) = (plain_line(name), plain_line(&folder.to_string_lossy()));
+        for folder in &grant.files {
+            let FolderGrant { name, folder: place, access, quota, .. } = &**folder;
             let rights = match access {
-                ringfence_core::governance::Access::Read => "read".to_owned(),
-                ringfence_core::governance::Access::Write => {
+                Access::Read => "read".to_owned(),
+                Access::Write => {
                     format!("write, at most {} bytes in {} files", quota.bytes, quota.files)
                 }
             };
-            let waits = if approval.is_some() { "; each change waits for approval" } else { "" };
-            writeln!(text, "    files  {name}/  is {folder}: {rights}{waits}")?;
+            let waits = match change(folder, &explained.authority) {
+                Some("forbidden") => "; no change, which cannot be undone",
+                Some("approval") => "; each change waits for approval",
+                _ => "",
+            };
+            let (name, place) = (plain_line(name), plain_line(&place.to_string_lossy()));
+            writeln!(text, "    files  {name}/  is {place}: {rights}{waits}")?;
         }
         for web in &grant.http {
-            let Methods { may, asks, may_not } = methods(web, explained.authority.ring);
+            let Methods { may, asks, may_not } = methods(web, &explained.authority);
             let nothing = if asks.is_empty() { "nothing" } else { "nothing unasked" };
             write!(text, "    http   {}: {}", plain_line(&web.url.to_string()), list(&may, nothing))?;
             if !asks.is_empty() {
@@ -161,9 +173,10 @@ fn write_grants(text: &mut String, explained: &Explained) -> Result<(), std::fmt
             writeln!(text, "    model  {model}: may be asked")?;
         }
         for tool in &grant.tools {
-            let stands = match tool_stand(tool, explained.authority.ring) {
+            let effect = effect_of(tool, &explained.authority);
+            let stands = match stand(effect, tool.approval.is_some(), explained.authority.ring) {
                 "forbidden" => {
-                    format!("may not be called: what it does needs ring {}", effect_floor(tool.effect))
+                    format!("may not be called: what it does needs ring {}", effect_floor(effect))
                 }
                 "approval" => "waits for approval at each call".to_owned(),
                 _ => "may be called".to_owned(),
@@ -207,16 +220,14 @@ struct Methods<'a> {
     may_not: Vec<&'a str>,
 }
 
-fn methods(web: &WebGrant, ring: Ring) -> Methods<'_> {
+fn methods<'a>(web: &'a WebGrant, authority: &Authority) -> Methods<'a> {
     let mut methods = Methods { may: Vec::new(), asks: Vec::new(), may_not: Vec::new() };
     for method in &web.methods {
-        let effect = web.effect_of(method);
-        let list = if !ring.reaches(effect_floor(effect)) {
-            &mut methods.may_not
-        } else if web.approval.is_some() || effect == Effect::Irreversible {
-            &mut methods.asks
-        } else {
-            &mut methods.may
+        let effect = web.effect_of(method).max(authority.least_effect("http.send"));
+        let list = match stand(effect, web.approval.is_some(), authority.ring) {
+            "forbidden" => &mut methods.may_not,
+            "approval" => &mut methods.asks,
+            _ => &mut methods.may,
         };
         list.push(method.word());
     }
@@ -259,23 +270,57 @@ pub(super) fn to_json(explained: &Explained, tools: Option<&[String]>) -> Value 
         "needs_ring": explained.needs,
         "advice": explained.advice(),
         "powers": Value::from_iter(powers),
-        "grants": Value::from_iter(authority.grants().map(|grant| grant_to_json(grant, authority.ring))),
+        "grants": Value::from_iter(authority.grants().map(|grant| grant_to_json(grant, authority))),
+        "effects": Value::from_iter(raised(explained).map(|raised| json!({
+            "call": raised.call, "effect": raised.effect, "stand": raised.stand,
+        }))),
         "lines": Value::from_iter(lines),
         "input_schema": contract.input.source(),
         "output_schema": contract.output.source(),
     })
 }
 
-/// Whether a run in a ring may call a tool, and whether people are asked before.
-fn tool_stand(tool: &ToolGrant, ring: Ring) -> &'static str {
-    match (ring.reaches(effect_floor(tool.effect)), &tool.approval) {
-        (false, _) => "forbidden",
-        (true, None) if tool.effect != Effect::Irreversible => "allowed",
-        (true, _) => "approval",
+/// Whether a run in a ring may have an effect, and whether people are asked before.
+fn stand(effect: Effect, is_marked: bool, ring: Ring) -> &'static str {
+    match ring.reaches(effect_floor(effect)) {
+        false => "forbidden",
+        true if !is_marked && effect != Effect::Irreversible => "allowed",
+        true => "approval",
     }
 }
 
-fn grant_to_json(grant: &Grant, ring: Ring) -> Value {
+/// How it stands with changes of a folder, if it may be written; of several grants about it the gravest and strictest counts.
+fn change(folder: &FolderGrant, authority: &Authority) -> Option<&'static str> {
+    let all = || authority.grants().flat_map(|grant| &grant.files).filter(|other| other.name == folder.name);
+    let effect = all().map(|folder| folder.effect).max()?;
+    let is_marked = all().any(|folder| folder.approval.is_some());
+    (folder.access == Access::Write).then(|| stand(effect, is_marked, authority.ring))
+}
+
+fn effect_of(tool: &ToolGrant, authority: &Authority) -> Effect {
+    tool.effect.max(authority.least_effect("tool.call"))
+}
+
+/// A call that does more by policy than the host says.
+struct Raised {
+    call: &'static str,
+    effect: Effect,
+    stand: &'static str,
+}
+
+/// Of the powers that it asks for.
+fn raised(explained: &Explained) -> impl Iterator<Item = Raised> {
+    let is_asked = |call: &str| {
+        explained.powers.iter().any(|power| call.split('.').next() == Some(power.capability.word()))
+    };
+    RAISABLE.into_iter().filter(move |(call, _)| is_asked(call)).filter_map(|(call, known)| {
+        let effect = explained.authority.least_effect(call);
+        let stand = stand(effect, false, explained.authority.ring);
+        (effect > known).then_some(Raised { call, effect, stand })
+    })
+}
+
+fn grant_to_json(grant: &Grant, authority: &Authority) -> Value {
     let (of_ring, caller) = match &grant.holder {
         Holder::Ring(ring) => (Some(*ring), None),
         Holder::Caller(agent) => (None, Some(agent)),
@@ -283,11 +328,12 @@ fn grant_to_json(grant: &Grant, ring: Ring) -> Value {
     let files = grant.files.iter().map(|folder| {
         json!({
             "name": folder.name, "folder": folder.folder.to_string_lossy(), "access": folder.access,
-            "quota": folder.quota.bytes, "max_files": folder.quota.files, "approval": folder.approval.is_some(),
+            "quota": folder.quota.bytes, "max_files": folder.quota.files,
+            "effect": folder.effect, "approval": folder.approval.is_some(), "changes": change(folder, authority),
         })
     });
     let http = grant.http.iter().map(|web| {
-        let Methods { may, asks, may_not } = methods(web, ring);
+        let Methods { may, asks, may_not } = methods(web, authority);
         let headers = web.headers.iter().map(|header| &header.name);
         json!({
             "url": web.url.to_string(), "methods": may, "approved_methods": asks, "denied_methods": may_not, "effect": web.effect,
@@ -298,7 +344,7 @@ fn grant_to_json(grant: &Grant, ring: Ring) -> Value {
     let tools = grant.tools.iter().map(|tool| {
         json!({
             "tool": tool.tool, "effect": tool.effect, "idempotent": tool.idempotent,
-            "stand": tool_stand(tool, ring),
+            "stand": stand(effect_of(tool, authority), tool.approval.is_some(), authority.ring),
             "approval": tool.approval.as_ref().map(|terms| json!({
                 "of": terms.of, "from": terms.from, "expires-ms": terms.lasts / 1_000,
             })),

@@ -7,7 +7,7 @@ use std::process::Command;
 use ringfence::app;
 
 use super::{begun, strace};
-use crate::cli::durable::{asking, operator_for};
+use crate::cli::durable::{asking, operator_for, submit_asking};
 use crate::cli::{ADA, Operator};
 use crate::harness::World;
 use crate::servers::RawServer;
@@ -85,6 +85,35 @@ fn an_outcome_is_told_and_an_effect_let_out_only_when_what_says_so_is_on_the_dis
     let failed = lines.collect::<Vec<_>>().join("\n");
     assert_eq!(told_too_early(&failed, "call.begun", "\"POST /once/x"), Some("it is written and not synced"));
     assert_eq!(told_too_early(&ran, "never", "\"Hello, Ada!"), Some("it is not even written"));
+}
+
+#[test]
+fn an_approval_of_what_only_reads_is_used_up_on_the_disk_before_the_request_leaves() {
+    let Some(strace) = strace() else { return };
+    let server = RawServer::saying("done");
+    let operator = operator_for(&server);
+    let origin = server.origin();
+    let web = format!("{{ url = \"{origin}\", networks = [\"127.0.0.1\"], approval = {{}} }}");
+    operator.write("ringfence.toml", format!("[[grant]]\nring = 2\nhttp = [{web}]\n"));
+    submit_asking(&operator, "t-a", &asking(&server, &[("GET", "once/y")]));
+    operator.does(&["work", "--idle"]);
+    operator.does(&["approvals", "approve", "t-a.1"]);
+    let worked = trace_of(&strace, &operator, &["work", "--idle"]);
+    assert_eq!(told_too_early(&worked, "approval.used", "\"GET /once/y"), None);
+}
+
+#[test]
+fn what_policy_says_changes_something_is_on_the_disk_before_the_request_leaves_also_where_it_only_reads() {
+    let Some(strace) = strace() else { return };
+    let server = RawServer::saying("done");
+    let operator = operator_for(&server);
+    let web = format!("{{ url = \"{}\", networks = [\"127.0.0.1\"] }}", server.origin());
+    let effects = "[effects]\nhttp.send = \"reversible\"\n";
+    operator.write("ringfence.toml", format!("{effects}[[grant]]\nring = 2\nhttp = [{web}]\n"));
+    let input = asking(&server, &[("GET", "once/z")]);
+    let asked =
+        trace_of(&strace, &operator, &["run", "friend-asks-the-web", "--ring", "2", "--input", &input]);
+    assert_eq!(told_too_early(&asked, "call.begun", "\"GET /once/z"), None);
 }
 
 #[test]

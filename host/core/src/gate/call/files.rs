@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::{Call, Content, Repetition};
 use crate::capability::Capability;
-use crate::governance::{Cost, Scope};
+use crate::governance::{Access, Cost, Scope};
 use crate::limit::{Amounts, Limit};
 use crate::ring::Effect;
 
@@ -12,11 +12,11 @@ use crate::ring::Effect;
 const MAX_FILE: u64 = 16 << 20;
 
 macro_rules! about_a_path {
-    () => {
+    ($access:ident) => {
         const CAPABILITY: Capability = Capability::Files;
 
         fn scope(&self) -> Scope<'_> {
-            Scope::Path(&self.path)
+            Scope::Path(&self.path, Access::$access)
         }
     };
 }
@@ -29,7 +29,7 @@ pub struct FilesRead {
 }
 
 impl Call for FilesRead {
-    about_a_path!();
+    about_a_path!(Read);
     const NAME: &'static str = "files.read";
     const EFFECT: Effect = Effect::Read;
     type Answer = Content;
@@ -54,7 +54,7 @@ pub struct FilesWrite {
 }
 
 impl Call for FilesWrite {
-    about_a_path!();
+    about_a_path!(Write);
     const NAME: &'static str = "files.write";
     const EFFECT: Effect = Effect::Reversible;
     type Answer = ();
@@ -82,7 +82,7 @@ pub struct FilesDelete {
 }
 
 impl Call for FilesDelete {
-    about_a_path!();
+    about_a_path!(Write);
     const NAME: &'static str = "files.delete";
     const EFFECT: Effect = Effect::Reversible;
     type Answer = ();
@@ -104,7 +104,7 @@ pub struct FilesList {
 }
 
 impl Call for FilesList {
-    about_a_path!();
+    about_a_path!(Read);
     const NAME: &'static str = "files.list";
     const EFFECT: Effect = Effect::Read;
     type Answer = Vec<String>;
