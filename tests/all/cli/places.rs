@@ -126,6 +126,10 @@ fn workers_of_one_store_run_no_more_of_a_caller_than_it_may_and_pass_by_those_wh
     }
     assert_eq!(held.server.requests().len(), 3, "the other two have not begun: {:?}", held.server.requests());
     assert_eq!(kinds(&held.operator, "t-a-two"), ["task.accepted"]);
+    // What is ended by a person runs nothing, and waits for no place.
+    held.submit("a-four", "ada");
+    held.operator.does(&["task", "cancel", "t-a-four"]);
+    assert!(held.is_over("a-four"));
     held.answer("a-one");
     until("the second is served", || held.has_asked("a-two"));
     assert!(held.is_over("a-one") && !held.has_asked("a-three"), "one after the other, as they came");
