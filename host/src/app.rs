@@ -155,7 +155,7 @@ pub async fn wait_until_decided(store: &Store, task: &TaskId) -> Result<(), Erro
 /// # Errors
 /// `R0507` or `R0431` if another host goes on with it, and the store's.
 pub async fn resume(running: &Running, task: &TaskId) -> Result<Emitted, Error> {
-    let emitted = running.host.resume(task).await?;
+    let emitted = running.host.take_up(task).await?;
     emitted.durable().await?;
     Ok(emitted)
 }

@@ -32,6 +32,7 @@ use ringfence_core::governance::CrowdLimits;
 use ringfence_core::ids::{Digest, TenantName};
 use ringfence_core::limit::{Amounts, Limit};
 use ringfence_core::pipeline::Policy;
+use ringfence_core::stores::PlaceLimits;
 use serde::Deserialize;
 
 pub use self::mcp::{Client, McpSettings, OfferedSkill};
@@ -62,8 +63,10 @@ pub struct Config {
     pub max_corrections: u32,
     /// How many sandboxes may be live at once.
     pub slots: u32,
-    /// How many runs go on at once, and how many tasks wait.
+    /// How many runs go on at once in this process, and how many tasks wait.
     pub crowd: CrowdLimits,
+    /// How many tasks are at work at once, in all processes that work on the store together.
+    pub places: PlaceLimits,
     /// How often the epoch ticks.
     pub tick: Duration,
     /// The most memory that a task may ever be given, in bytes.
@@ -275,6 +278,7 @@ impl Config {
             max_corrections: limits.max_corrections.unwrap_or(2),
             slots,
             crowd: parsed.concurrency.limits(slots).map_err(&wrong)?,
+            places: parsed.concurrency.places(),
             tick: time("engine.tick", &parsed.engine.tick, Duration::from_millis(5))?,
             max_memory: size("engine.max-memory", &parsed.engine.max_memory, 64 << 20)?,
             policy: policy::policy(&parsed, folder, &rule_files, &secrets).map_err(&wrong)?,

@@ -1,14 +1,14 @@
 //! Leases: a host that works beats its heart, and one whose heart stands still has lost what it held.
 
-use std::collections::HashMap;
-use std::path::Path;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use ringfence_core::error::{Code, Error};
-use ringfence_core::stores::WorkQueue;
+use ringfence_core::stores::{StoreError, WorkQueue};
 
 use crate::alive::is_alive;
 
@@ -56,6 +56,27 @@ impl Drop for Heart {
             thread.thread().unpark();
             drop(thread.join());
         }
+    }
+}
+
+/// Tells which of the hosts that hold tasks have lost them, as often as it is asked.
+pub(crate) fn lost(
+    queue: Arc<dyn WorkQueue>,
+    data: PathBuf,
+    own: String,
+) -> impl Fn() -> Result<Vec<String>, StoreError> + Send + Sync {
+    let hearts = Mutex::new(Hearts::default());
+    move || {
+        let holders: HashSet<String> = queue.held()?.into_iter().map(|(_, host)| host).collect();
+        let holders: Vec<&str> = holders.iter().map(String::as_str).filter(|host| *host != own).collect();
+        let now = Instant::now();
+        let mut hearts = hearts.lock().unwrap_or_else(PoisonError::into_inner);
+        hearts.look(&queue.beats()?, &holders, now);
+        Ok(holders
+            .into_iter()
+            .filter(|host| hearts.has_stopped(&data, host, now))
+            .map(str::to_owned)
+            .collect())
     }
 }
 

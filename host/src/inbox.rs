@@ -211,7 +211,7 @@ async fn append(store: &Store, work: &Work, decision: Decision, by: &str, reason
 pub async fn refuse(store: &Store, task: &TaskId, by: &str) -> Result<(), Error> {
     let work = store.queue.work(task)?;
     let idle = |work: &Work| match &work.state {
-        WorkState::Held { host } => !crate::alive::is_alive(&store.data, host),
+        WorkState::Held { host } | WorkState::InLine { host } => !crate::alive::is_alive(&store.data, host),
         _ => true,
     };
     let Some(work) = work.filter(idle) else {

@@ -279,10 +279,12 @@ fn state_of(store: &Store, task: &TaskId) -> Result<TaskState, Error> {
     loop {
         if let Some(work) = store.queue.work(&outermost)? {
             return Ok(match work.state {
-                WorkState::Held { host } if is_alive(&store.data, &host) => TaskState::Running,
+                WorkState::Held { host } | WorkState::InLine { host } if is_alive(&store.data, &host) => {
+                    TaskState::Running
+                }
                 WorkState::Ready | WorkState::GivenBack(_) => TaskState::Ready,
                 WorkState::Suspended => TaskState::Suspended,
-                WorkState::Held { .. } | WorkState::Failed => TaskState::Abandoned,
+                WorkState::Held { .. } | WorkState::InLine { .. } | WorkState::Failed => TaskState::Abandoned,
             });
         }
         let first = store.log.read(&StreamName::task(&outermost), 1, 1)?;

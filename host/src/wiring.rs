@@ -23,7 +23,9 @@ use ringfence_core::governance::{Crowd, CrowdLimits, Policies, Switches};
 use ringfence_core::ids::TenantName;
 use ringfence_core::pipeline::{Delegation, Host};
 use ringfence_core::registry::Registry;
-use ringfence_core::stores::{BlobStore, EventLog, PayloadPurge, StateStore, StoreError, WorkQueue};
+use ringfence_core::stores::{
+    BlobStore, EventLog, PayloadPurge, SharedPlaces, StateStore, StoreError, WorkQueue,
+};
 use ringfence_core::system::{Clock, Entropy};
 use ringfence_engine::{Compiler, Settings, WasmSandbox};
 
@@ -31,7 +33,7 @@ use crate::alive::{Alive, Entering};
 use crate::clients::Clients;
 use crate::config::Config;
 use crate::follower::Follower;
-use crate::heart::Heart;
+use crate::heart::{self, Heart};
 use crate::machine;
 use crate::policy_file::{Reach, Taking};
 use crate::tenant;
@@ -180,6 +182,7 @@ pub fn start_with(
         policies: Arc::new(Policies::new(config.policy.clone())),
         switches: Arc::clone(&switches),
         crowd: Crowd::new(CrowdLimits { runs: config.crowd.runs.min(slots as usize), ..config.crowd }),
+        places: places(&config, &store, alive.id()),
     });
     delegation.serve(&host);
     let clients = Arc::new(Clients::new(config.mcp.clients.clone()));
@@ -205,6 +208,13 @@ pub fn start_with(
         _follower: follower,
         _heart: heart,
     })
+}
+
+/// What is shared with all processes that work on the store, where the operator bounds it.
+fn places(config: &Config, store: &Store, own: &str) -> Option<Arc<SharedPlaces>> {
+    let lost = heart::lost(Arc::clone(&store.queue), store.data.clone(), own.to_owned());
+    let places = SharedPlaces::new(config.places, Arc::clone(&store.queue), Box::new(lost));
+    config.places.is_bounded().then(|| Arc::new(places))
 }
 
 fn artifacts(config: &Config, store: &Store) -> ArtifactsOverLog {

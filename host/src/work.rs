@@ -23,6 +23,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// written.
 const SHUNNED_FOR: Duration = Duration::from_secs(10);
 
+/// How long it leaves a task alone that there was no place for, so that others are not held up by it.
+const PLACELESS_FOR: Duration = Duration::from_millis(100);
+
 /// How many tasks that are not due a worker looks at.
 const DELAYED: usize = 1_000;
 
@@ -49,6 +52,8 @@ pub struct Worker {
     mine: HashSet<TaskId>,
     /// Tasks that could not be gone on with here, and when.
     shunned: HashMap<TaskId, Instant>,
+    /// Tasks that the store had no place for, and when.
+    placeless: HashMap<TaskId, Instant>,
     delays: Delays,
     at_work: JoinSet<(TaskId, Result<Emitted, Error>)>,
     /// When it was last seen to that nothing is kept for too long, and what does it.
@@ -77,6 +82,7 @@ impl Worker {
             hearts,
             mine,
             shunned,
+            placeless: HashMap::new(),
             delays: Delays::default(),
             at_work,
             retained,
@@ -202,6 +208,9 @@ impl Worker {
             Ok(emitted) => show(&emitted),
             // Another host was faster, or a person was.
             Err(error) if matches!(error.code, Code::R0507 | Code::R0431) => {}
+            Err(error) if error.code == Code::R0506 => {
+                self.placeless.insert(task, Instant::now());
+            }
             Err(error) => {
                 tracing::warn!(%error, %task, "the task cannot be gone on with here");
                 self.shunned.insert(task, Instant::now());
@@ -219,39 +228,58 @@ impl Worker {
         let holders: HashSet<&str> =
             held.iter().map(|(_, host)| host.as_str()).filter(|host| *host != own).collect();
         let now = Instant::now();
-        self.hearts.look(&queue.beats()?, &holders.into_iter().collect::<Vec<_>>(), now);
+        self.hearts.look(&queue.beats()?, &holders.iter().copied().collect::<Vec<_>>(), now);
         let data = &self.running.store.data;
+        let stopped = holders.into_iter().filter(|host| self.hearts.has_stopped(data, host, now));
+        let gone: Vec<String> = stopped.map(str::to_owned).collect();
         // What this process holds and does not run any more it has lost like any other: its log could not be written.
         let has_lost = |task: &TaskId, host: &str| match host == own {
             true => !self.running.host.switches.runs(task),
-            false => self.hearts.has_stopped(data, host, now),
+            false => gone.iter().any(|gone| gone == host),
         };
+        self.shunned.retain(|_, since| now.duration_since(*since) < SHUNNED_FOR);
+        // What is gone on with here needs the place that its host had: nothing that has not begun comes before it.
+        let is_needed =
+            |gone: &String| held.iter().any(|(task, host)| host == gone && !self.shunned.contains_key(task));
+        let free: Vec<String> = gone.iter().filter(|gone| !is_needed(gone)).cloned().collect();
         let (lost, kept): (Vec<_>, Vec<_>) = held
             .into_iter()
             .filter(|(task, _)| !self.mine.contains(task))
             .partition(|(task, host)| has_lost(task, host));
-        let lost = lost.into_iter().map(|(task, _)| task);
         // More than there is room for: others may be after the same ones.
         let time = self.running.store.clock.now();
-        let mut ready = queue.ready(time, self.concurrency.saturating_mul(2).max(16))?;
+        let most = self.concurrency.saturating_mul(2).max(16);
+        let (mut ready, hidden) = match &self.running.host.places {
+            None => (queue.ready(time, most)?, 0),
+            Some(places) => {
+                let ready = queue.ready_within(time, most, places.limits(), &free)?;
+                // What there is no place for now is waited for all the same.
+                let hidden = if ready.is_empty() { queue.ready(time, 1)?.len() } else { 0 };
+                (ready, hidden)
+            }
+        };
         let delayed = queue.delayed(time, DELAYED)?;
         let not_due = delayed.len();
         ready.extend(self.delays.look(delayed, now));
-        self.shunned.retain(|_, since| now.duration_since(*since) < SHUNNED_FOR);
-        ready.retain(|task| !self.mine.contains(task) && !self.shunned.contains_key(task));
+        self.placeless.retain(|_, since| now.duration_since(*since) < PLACELESS_FOR);
+        let is_left_alone =
+            |task: &TaskId| self.shunned.contains_key(task) || self.placeless.contains_key(task);
+        ready.retain(|task| !self.mine.contains(task) && !is_left_alone(task));
         if ready.len() > room {
             // Two workers that begin at the same end would meet at every task; and the oldest comes first most often.
             let turn = self.running.store.entropy.seed()[0];
             let among = ready.len().min(room.saturating_mul(2).max(1));
             ready[..among].rotate_left(usize::from(turn) % among);
         }
-        let open: Vec<TaskId> = lost.filter(|task| !self.shunned.contains_key(task)).chain(ready).collect();
-        let waiting = open.len();
-        for task in open.into_iter().take(room) {
+        let lost = lost.into_iter().filter(|(task, _)| !is_left_alone(task));
+        let lost = lost.map(|(task, host)| (task, Some(host)));
+        let open: Vec<_> = lost.chain(ready.into_iter().map(|task| (task, None))).collect();
+        let waiting = open.len().max(hidden) + self.placeless.len();
+        for (task, lost_by) in open.into_iter().take(room) {
             self.mine.insert(task.clone());
             let running = Arc::clone(&self.running);
             self.at_work.spawn(async move {
-                let done = match running.host.work_on(&task).await {
+                let done = match running.host.work_on(&task, lost_by).await {
                     Ok(emitted) => emitted.durable().await.map(|()| emitted).map_err(Error::from),
                     Err(error) => Err(error),
                 };

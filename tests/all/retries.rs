@@ -186,7 +186,7 @@ fn a_long_wait_is_given_back_and_holds_no_worker() {
     let queue = &world.running.store.queue;
     let mut waited = Vec::new();
     let emitted = loop {
-        let emitted = world.wait(host.work_on(&task)).unwrap();
+        let emitted = world.wait(host.work_on(&task, None)).unwrap();
         world.wait(emitted.durable()).unwrap();
         let Some(wait) = emitted.given_back else { break emitted };
         let WorkState::GivenBack(given_back) = work(&world, &task) else {
@@ -219,7 +219,7 @@ fn what_is_given_back_ends_with_its_wall_time_too() {
     let order = limited(order(&world, 9), &[(Limit::WallMs, 4_000)]);
     world.wait(host.submit(&order)).unwrap();
     let emitted = loop {
-        let emitted = world.wait(host.work_on(&order.task)).unwrap();
+        let emitted = world.wait(host.work_on(&order.task, None)).unwrap();
         world.wait(emitted.durable()).unwrap();
         if emitted.given_back.is_none() {
             break emitted;
@@ -268,13 +268,13 @@ fn a_kill_ends_what_was_given_back_for_a_while() {
         let order = order(&world, 9);
         let task = order.task.clone();
         world.wait(host.submit(&order)).unwrap();
-        let given_back = world.wait(host.work_on(&task)).unwrap();
+        let given_back = world.wait(host.work_on(&task, None)).unwrap();
         world.wait(given_back.durable()).unwrap();
         assert!(given_back.given_back.is_some(), "{:?}", given_back.outcome);
         let (store, target) = (&world.running.store, &targets(&task)[which]);
         let killed = world.wait(app::kill(store, target, "the test", Duration::from_millis(100))).unwrap();
         assert_eq!(killed.still_running, std::slice::from_ref(&task), "nobody has taken it yet");
-        let emitted = world.wait(host.work_on(&task)).unwrap();
+        let emitted = world.wait(host.work_on(&task, None)).unwrap();
         world.wait(emitted.durable()).unwrap();
         assert!(emitted.given_back.is_none() && emitted.outcome.output.is_none(), "{:?}", emitted.outcome);
         let attempts = world.facts(&task).iter().filter(|fact| fact.kind() == "attempt.started").count();

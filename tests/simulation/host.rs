@@ -126,6 +126,7 @@ impl<'a> Lives<'a> {
             policies: Arc::new(Policies::new(policy)),
             switches: Arc::new(Switches::default()),
             crowd: Crowd::new(CrowdLimits { runs: 8, per_caller: 8, waiting: 8 }),
+            places: None,
         }
     }
 
@@ -221,7 +222,10 @@ impl<'a> Lives<'a> {
                     What::Twice => {
                         let mut other = self.worker(self.time.watch());
                         let is_open = |task: &TaskId| {
-                            matches!(self.disk.state(task), Some(WorkState::Ready | WorkState::Held { .. }))
+                            matches!(
+                                self.disk.state(task),
+                                Some(WorkState::Ready | WorkState::Held { .. } | WorkState::InLine { .. })
+                            )
                         };
                         self.tasks().into_iter().filter(is_open).for_each(|task| other.begin(task));
                         self.haunt(other);

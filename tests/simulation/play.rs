@@ -61,7 +61,13 @@ fn play_on(plan: &Plan) -> Result<Played, Failure> {
                     check_fair(&disk, plan, task)?;
                     person.retry(task);
                 }
-                None | Some(WorkState::Ready | WorkState::GivenBack(_) | WorkState::Held { .. }) => {}
+                None
+                | Some(
+                    WorkState::Ready
+                    | WorkState::GivenBack(_)
+                    | WorkState::Held { .. }
+                    | WorkState::InLine { .. },
+                ) => {}
             }
         }
         if life == LIVES {

@@ -8,6 +8,7 @@ use ringfence_core::stores::StoreError;
 pub(crate) fn store_refusal(error: &StoreError, conflict: &'static str) -> Refusal {
     let why = match error {
         StoreError::Conflict(_) => conflict,
+        StoreError::Full(_) => "the host is busy",
         StoreError::Unwritable(_) => "the host's store cannot be written",
         StoreError::Locked(_) => "the host's store is locked",
         StoreError::Damaged(_) | StoreError::Incomplete(_) => "the host's store is damaged",

@@ -50,7 +50,10 @@ impl World {
         let config = Config::find(&Places { config: Some(file), data }).expect("a configuration");
         let store = wiring::open(&config).expect("a store");
         let program = PathBuf::from(env!("CARGO_BIN_EXE_ringfence"));
-        let running = wiring::start(config, store, program).expect("a host");
+        let mut running = wiring::start(config, store, program).expect("a host");
+        // The figures are of a host as it is where nothing is bounded over all processes.
+        running.host = Arc::new(Host { places: None, ..Host::clone(&running.host) });
+        running.delegation.serve(&running.host);
         Self { running: Arc::new(running), folder }
     }
 

@@ -124,6 +124,7 @@ const fn word(work: &Work) -> &'static str {
         WorkState::Failed => "failed",
         WorkState::Ready => "ready",
         WorkState::Held { .. } => "held",
+        WorkState::InLine { .. } => "in line",
         WorkState::GivenBack(_) => "given back",
     }
 }

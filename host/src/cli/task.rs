@@ -235,7 +235,7 @@ async fn cancel(task: &TaskId, global: &Global) -> Result<ExitCode, Error> {
             let error = Error::new(Code::R0431, format!("the task `{task}` is over, or there is none"));
             return Err(error.hint("see all: ringfence tasks"));
         }
-        Some(WorkState::Held { host }) if is_alive(&store.data, &host) => {
+        Some(WorkState::Held { host } | WorkState::InLine { host }) if is_alive(&store.data, &host) => {
             let target = KillTarget::Task(task.clone());
             let killed = app::kill(store, &target, &operator(), Duration::from_secs(5)).await?;
             if !killed.still_running.is_empty() {

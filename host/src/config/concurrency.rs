@@ -1,6 +1,7 @@
 //! How many runs go on at once.
 
 use ringfence_core::governance::CrowdLimits;
+use ringfence_core::stores::PlaceLimits;
 use serde::Deserialize;
 
 #[derive(Debug, Default, Deserialize)]
@@ -12,6 +13,12 @@ pub(super) struct Concurrency {
 }
 
 impl Concurrency {
+    /// What is said is counted in the store, over all processes that work on it. Where nothing is said, each runs what it has slots for.
+    pub(super) fn places(&self) -> PlaceLimits {
+        let size = |number| usize::try_from(number).unwrap_or(usize::MAX);
+        PlaceLimits { per_tenant: self.per_tenant.map(size), per_caller: self.per_caller.map(size) }
+    }
+
     /// Where nothing is said, half of the places are one caller's, and a line may be as long as there are places.
     pub(super) fn limits(&self, slots: u32) -> Result<CrowdLimits, String> {
         let runs = self.per_tenant.unwrap_or(slots);

@@ -53,8 +53,15 @@ impl Memory for Slow {
 }
 
 /// What a task leaves that waited for its turn and then ran.
-const WAITED: [&str; 6] =
-    ["task.accepted", "task.waiting", "task.resolved", "attempt.started", "attempt.ended", "task.ended"];
+const WAITED: [&str; 7] = [
+    "task.accepted",
+    "task.waiting",
+    "task.seated",
+    "task.resolved",
+    "attempt.started",
+    "attempt.ended",
+    "task.ended",
+];
 
 #[test]
 fn who_comes_later_waits_in_line_and_one_more_is_told_that_the_host_is_busy() {
@@ -108,6 +115,34 @@ fn who_comes_later_waits_in_line_and_one_more_is_told_that_the_host_is_busy() {
     for hog in hogs {
         assert_eq!(world.wait(hog).unwrap().outcome.status, Status::Completed);
     }
+    world.assert_unharmed();
+}
+
+#[test]
+fn a_host_that_looked_too_early_takes_no_task_from_one_that_was_faster() {
+    let answers = Arc::new(Semaphore::new(0));
+    let memory = Box::new(Slow(Arc::clone(&answers)));
+    let outside = Outside { memory, ..Outside::untouchable() };
+    let world = World::altered("", |host| host.outside = Arc::new(outside));
+    let guest = "attack_memory_waits_for_an_answer";
+    world.load(guest);
+    let order = world.order(guest, "{}");
+    let task = order.task.clone();
+    world.wait(world.running.host.submit(&order)).unwrap();
+    let (faster, its) = (Arc::clone(&world.running.host), task.clone());
+    let faster = world.spawn(async move { faster.work_on(&its, None).await });
+    world.until("it has the task", || world.has_event(&task, "task.claimed"));
+    let other = world.beside(Arc::clone(&world.running.host.clock));
+    for lost_by in [None, Some("another one".to_owned())] {
+        let error = world.wait(other.host.work_on(&task, lost_by)).err().unwrap();
+        assert_eq!(error.code, Code::R0507, "{error:?}");
+    }
+    assert_eq!(world.wait(other.host.take_up(&task)).err().unwrap().code, Code::R0507);
+    answers.add_permits(1);
+    let emitted = world.wait(faster).unwrap().unwrap();
+    world.wait(emitted.durable()).unwrap();
+    assert_eq!(emitted.outcome.status, Status::Completed, "{:?}", emitted.outcome);
+    assert_eq!(world.kinds(&task).iter().filter(|kind| *kind == "task.claimed").count(), 1);
     world.assert_unharmed();
 }
 

@@ -54,7 +54,7 @@ fn a_healthy_host_has_no_problem_and_nothing_of_it_is_changed() {
     for check in ["address space", "memory maps", "kernel", "overcommit", "clock"] {
         finding(&examined, check);
     }
-    assert!(finding(&examined, "store").1.contains("schema 3; the newest 2 streams"), "{examined:#}");
+    assert!(finding(&examined, "store").1.contains("schema 4; the newest 2 streams"), "{examined:#}");
     let tenant = Operator::new();
     tenant.write("ringfence.toml", "tenant = \"acme\"\n");
     tenant.does(&["tasks"]);

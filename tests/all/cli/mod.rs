@@ -21,6 +21,7 @@ mod json;
 mod judged;
 mod kill;
 mod output;
+mod places;
 mod policy;
 mod printed;
 mod projects;

@@ -84,7 +84,7 @@ fn an_index_that_somebody_altered_is_found_and_only_mended_where_that_is_asked_f
     assert!(clean.contains("3 events in 3 streams"), "{clean}");
     let before = (operator.does(&["task", "list"]), ids(&operator));
     alter(&operator, "DELETE FROM work WHERE task = 't-a'");
-    alter(&operator, "INSERT INTO work VALUES ('t-nobody', 'ready', NULL, 1, NULL, NULL)");
+    alter(&operator, "INSERT INTO work VALUES ('t-nobody', 'ready', NULL, 1, NULL, NULL, 'ada')");
     alter(&operator, "DELETE FROM feed WHERE stream = 'task/t-b'");
     alter(&operator, "INSERT INTO feed(stream, first, last) VALUES ('task/t-zzz', 1, 1)");
     for _ in 0..2 {
@@ -185,11 +185,11 @@ fn a_store_of_an_older_schema_is_brought_up_and_a_trial_changes_nothing() {
     Connection::open(file(&operator)).unwrap().execute_batch(old).unwrap();
     let before = fs::read(file(&operator)).unwrap();
     let says = operator.does(&["store", "migrate", "--dry-run"]);
-    assert_eq!(says, "schema 1 would become 3; nothing was changed\n");
+    assert_eq!(says, "schema 1 would become 4; nothing was changed\n");
     assert!(fs::read(file(&operator)).unwrap() == before, "the file was changed");
     let (migrated, _) = operator.json(&["store", "migrate"]);
-    assert_eq!(migrated, json!({ "from": 1, "to": 3, "dry_run": false }));
-    assert_eq!(operator.does(&["store", "migrate"]), "schema 3: there is nothing to do\n");
+    assert_eq!(migrated, json!({ "from": 1, "to": 4, "dry_run": false }));
+    assert_eq!(operator.does(&["store", "migrate"]), "schema 4: there is nothing to do\n");
     operator.does(&["store", "fsck"]);
     let done = operator.does(&["work", "--idle"]);
     assert!(done.contains("t-a  completed") && done.contains("t-b  completed"), "{done}");

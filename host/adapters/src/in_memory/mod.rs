@@ -1,5 +1,7 @@
 //! Stores that forget: for tests, simulation, and the scratch log of a replay.
 
+mod places;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,11 +9,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ringfence_core::audit::{Event, Head, Record};
 use ringfence_core::ids::{Digest, StreamName, TaskId};
 use ringfence_core::stores::{
-    BlobStore, EventLog, GivenBack, Receipt, StateStore, StoreError, Totals, Versioned, Work, WorkChange,
-    WorkQueue, WorkState,
+    BlobStore, EventLog, GivenBack, PlaceLimits, Receipt, StateStore, StoreError, Totals, Versioned, Work,
+    WorkChange, WorkQueue, WorkState,
 };
 use ringfence_core::units::Timestamp;
 
+use self::places::Asked;
 use crate::batch;
 
 /// All stores in one, kept as long as the value lives.
@@ -54,7 +57,7 @@ impl Tables {
         last.map_or_else(Head::default, |event| Head { sequence: event.sequence, hash: event.hash })
     }
 
-    fn append(&mut self, records: Vec<Record>) -> Result<(), StoreError> {
+    fn append(&mut self, records: Vec<Record>, asked: Option<Asked<'_>>) -> Result<(), StoreError> {
         batch::check(&records)?;
         let Some(first) = records.first() else {
             return Ok(());
@@ -62,6 +65,9 @@ impl Tables {
         let stream = first.event.stream.clone();
         if batch::follow(self.head(&stream), &records)?.is_none() {
             return Ok(());
+        }
+        if let Some(asked) = asked {
+            self.admit(&records, asked)?;
         }
         records.iter().for_each(|record| self.follow(record));
         self.feed.extend(records.iter().map(|record| (stream.clone(), record.event.sequence)));
@@ -79,6 +85,12 @@ impl Tables {
             }
             Some((task, WorkChange::Stands(state))) => {
                 self.work.entry(task).and_modify(|work| work.state = state);
+            }
+            Some((task, WorkChange::Waits)) => {
+                self.work.entry(task).and_modify(|work| work.state = work.state.clone().waits());
+            }
+            Some((task, WorkChange::Sits)) => {
+                self.work.entry(task).and_modify(|work| work.state = work.state.clone().sits());
             }
             Some((task, WorkChange::Over)) => drop(self.work.remove(&task)),
             None => {}
@@ -104,6 +116,21 @@ impl WorkQueue for InMemoryStore {
         Ok(ready.into_iter().take(most).map(|work| work.task).collect())
     }
 
+    fn ready_within(
+        &self,
+        now: Timestamp,
+        most: usize,
+        limits: PlaceLimits,
+        lost: &[String],
+    ) -> Result<Vec<TaskId>, StoreError> {
+        let ready = self.ready(now, usize::MAX)?;
+        Ok(self.lock().within(ready, Asked { limits, lost }).into_iter().take(most).collect())
+    }
+
+    fn take_place(&self, records: Vec<Record>, limits: PlaceLimits, lost: Vec<String>) -> Receipt {
+        Receipt::settled(self.lock().append(records, Some(Asked { limits, lost: &lost })))
+    }
+
     fn delayed(&self, now: Timestamp, most: usize) -> Result<Vec<(TaskId, GivenBack)>, StoreError> {
         let given_back = self.lock().work(|state| matches!(state, WorkState::GivenBack(_)));
         let given_back = given_back.into_iter().filter_map(|work| match work.state {
@@ -117,9 +144,10 @@ impl WorkQueue for InMemoryStore {
     }
 
     fn held(&self) -> Result<Vec<(TaskId, String)>, StoreError> {
-        let held = self.lock().work(|state| matches!(state, WorkState::Held { .. }));
+        let is_held = |state: &WorkState| matches!(state, WorkState::Held { .. } | WorkState::InLine { .. });
+        let held = self.lock().work(is_held);
         let held = held.into_iter().filter_map(|work| match work.state {
-            WorkState::Held { host } => Some((work.task, host)),
+            WorkState::Held { host } | WorkState::InLine { host } => Some((work.task, host)),
             _ => None,
         });
         Ok(held.collect())
@@ -146,7 +174,7 @@ impl WorkQueue for InMemoryStore {
 
 impl EventLog for InMemoryStore {
     fn append(&self, records: Vec<Record>) -> Receipt {
-        Receipt::settled(self.lock().append(records))
+        Receipt::settled(self.lock().append(records, None))
     }
 
     fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {

@@ -1,5 +1,6 @@
 //! What core relies on in the index of tasks that are not over.
 
+mod places;
 mod told;
 
 use std::time::Duration;
@@ -25,6 +26,10 @@ pub async fn work_queue<S: EventLog + WorkQueue>(store: &S) {
     who_came_first_is_first_and_lists_are_as_long_as_was_asked(store).await;
     what_was_given_back_is_ready_when_it_is_due_and_not_before(store).await;
     a_heart_that_beats_is_counted_for_its_host_alone(store).await;
+    places::no_more_tasks_are_held_than_there_are_places(store).await;
+    places::who_stands_in_line_has_no_place_until_its_turn_comes(store).await;
+    places::what_is_over_or_put_off_and_what_the_dead_hold_takes_no_place(store).await;
+    places::who_is_ready_is_offered_where_there_is_a_place_and_no_caller_stands_before_another(store).await;
     assert_eq!(store.ready(at(u64::from(u32::MAX)), 9), Ok(vec![]), "what is over is in no list");
     assert_eq!((store.held(), store.waiting(9)), (Ok(vec![]), Ok(vec![])), "what is over is in no list");
 }
@@ -48,6 +53,10 @@ async fn a_task_stands_as_its_last_event_says<S: EventLog + WorkQueue>(store: &S
         (Fact::TaskWaiting { ahead: 1 }, Some(Ready)),
         (claimed("h-1"), held("h-1")),
         (claimed("h-2"), held("h-2")),
+        (Fact::TaskWaiting { ahead: 1 }, Some(WorkState::InLine { host: "h-2".into() })),
+        (claimed("h-1"), held("h-1")),
+        (Fact::TaskWaiting { ahead: 0 }, Some(WorkState::InLine { host: "h-1".into() })),
+        (Fact::TaskSeated, held("h-1")),
         (given_back(ONE_SECOND), Some(WorkState::GivenBack(back))),
         (claimed("h-1"), held("h-1")),
         (suspended(), Some(Suspended)),
@@ -105,7 +114,14 @@ async fn a_task_stands_as_its_last_event_says<S: EventLog + WorkQueue>(store: &S
 
 async fn a_task_within_another_one_is_in_no_list<S: EventLog + WorkQueue>(store: &S) {
     let mut errand = Told::new(store, "t-errand");
-    let facts = [accepted("h-1", Some("t-asks")), claimed("h-2"), given_back(ONE_SECOND), suspended()];
+    let facts = [
+        accepted("h-1", Some("t-asks")),
+        Fact::TaskWaiting { ahead: 0 },
+        Fact::TaskSeated,
+        claimed("h-2"),
+        given_back(ONE_SECOND),
+        suspended(),
+    ];
     for fact in facts {
         errand.tell(at(0), &[fact]).await;
         assert_eq!(errand.state(), None);
@@ -117,7 +133,7 @@ async fn what_is_not_appended_changes_nothing<S: EventLog + WorkQueue>(store: &S
     task.tell(at(0), &[accepted("", None)]).await;
     let before = task.head;
     task.tell(at(0), &[claimed("h-1")]).await;
-    let mut late = Told { store, task: task.task.clone(), head: before };
+    let mut late = Told { store, task: task.task.clone(), caller: task.caller, head: before };
     let late = late.next(at(0), &claimed("h-2"));
     let stream = StreamName::task(&task.task).to_string();
     assert_eq!(store.append(vec![late]).durable().await, Err(StoreError::Conflict(stream)));

@@ -7,6 +7,7 @@ mod error;
 mod feed;
 mod hygiene;
 mod look;
+mod places;
 mod purge;
 mod queue;
 mod rows;
@@ -25,8 +26,8 @@ use ringfence_core::audit::{Event, Head, Record};
 use ringfence_core::ids::TaskId;
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::stores::{
-    BlobStore, Blobs, EventLog, GivenBack, PayloadPurge, Receipt, StateStore, StoreError, Totals, Versioned,
-    Work, WorkQueue,
+    BlobStore, Blobs, EventLog, GivenBack, PayloadPurge, PlaceLimits, Receipt, StateStore, StoreError,
+    Totals, Versioned, Work, WorkQueue,
 };
 use ringfence_core::units::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
@@ -35,6 +36,7 @@ pub use self::hygiene::{Check, Compared, Finding, Index, Migrated, copy, migrate
 pub use self::look::StoreLook;
 
 use self::error::store_error;
+use self::places::Asked;
 use self::queue::{Haste, Queue};
 use self::writer::{Done, Job};
 
@@ -105,6 +107,14 @@ impl SqliteStore {
         self.do_now(bytes, |done| Job::Advance { cursor, key: key.to_owned(), next, done })
     }
 
+    fn append_asking(&self, records: Vec<Record>, asked: Option<Asked>) -> Receipt {
+        let payload = |record: &Record| record.payload.as_ref().map_or(0, Vec::len);
+        let bytes = records.iter().map(|record| 512 + payload(record)).sum();
+        let (done, receipt) = Receipt::new();
+        self.queue.push(Job::Append { records, asked, done }, bytes, Haste::PutOff);
+        receipt.put_off(Arc::clone(&self.queue) as _)
+    }
+
     /// Has the writer do a job, and waits until it is durable.
     fn do_now(&self, bytes: usize, job: impl FnOnce(mpsc::Sender<Done>) -> Job) -> Done {
         let (done, result) = mpsc::channel();
@@ -126,11 +136,7 @@ impl Drop for SqliteStore {
 impl EventLog for SqliteStore {
     /// Waits only while the queue is full. Batches are written in the order in which they were handed over.
     fn append(&self, records: Vec<Record>) -> Receipt {
-        let payload = |record: &Record| record.payload.as_ref().map_or(0, Vec::len);
-        let bytes = records.iter().map(|record| 512 + payload(record)).sum();
-        let (done, receipt) = Receipt::new();
-        self.queue.push(Job::Append { records, done }, bytes, Haste::PutOff);
-        receipt.put_off(Arc::clone(&self.queue) as _)
+        self.append_asking(records, None)
     }
 
     fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
@@ -193,6 +199,20 @@ impl EventLog for SqliteStore {
 impl WorkQueue for SqliteStore {
     fn ready(&self, now: Timestamp, most: usize) -> Result<Vec<TaskId>, StoreError> {
         work::ready(&self.reader(), now, most)
+    }
+
+    fn ready_within(
+        &self,
+        now: Timestamp,
+        most: usize,
+        limits: PlaceLimits,
+        lost: &[String],
+    ) -> Result<Vec<TaskId>, StoreError> {
+        places::ready(&self.reader(), now, most, limits, lost)
+    }
+
+    fn take_place(&self, records: Vec<Record>, limits: PlaceLimits, lost: Vec<String>) -> Receipt {
+        self.append_asking(records, Some(Asked { limits, lost }))
     }
 
     fn delayed(&self, now: Timestamp, most: usize) -> Result<Vec<(TaskId, GivenBack)>, StoreError> {

@@ -16,7 +16,7 @@ use super::error::store_error;
 use super::{feed, work};
 
 /// The newest schema that this Ringfence knows. Older ones are brought up to it when the file is opened.
-pub(super) const SCHEMA: i64 = 3;
+pub(super) const SCHEMA: i64 = 4;
 
 /// How long another process may hold the file.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,8 +65,9 @@ pub(super) const INDEXES: &str = "
     ) STRICT;
 ";
 
-/// What schema 3 adds: when a task was given back, and from when on it may be taken.
-pub(super) const DELAYS: &str = "
+/// The index of the work as of schema 4: schema 3 had added when a task was given back and from when on it may be taken, this one
+/// adds whose it is.
+const WORK: &str = "
     DROP TABLE IF EXISTS work;
     CREATE TABLE work(
         task TEXT PRIMARY KEY NOT NULL,
@@ -74,11 +75,13 @@ pub(super) const DELAYS: &str = "
         host TEXT,
         since INTEGER NOT NULL,
         given_back INTEGER,
-        due INTEGER
+        due INTEGER,
+        caller TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX work_by_state ON work(state, since, task);
     CREATE INDEX work_by_due ON work(due, task) WHERE state = 'given back';
-    PRAGMA user_version = 3;
+    CREATE INDEX work_by_caller ON work(state, caller, since, task);
+    PRAGMA user_version = 4;
 ";
 
 /// The connection that writes. It makes the file if there is none.
@@ -215,8 +218,8 @@ pub(super) fn migrate(connection: &Connection, last: Last) -> Result<i64, StoreE
             connection.execute_batch(INDEXES).map_err(store_error)?;
             feed::make(connection)?;
         }
-        if version < 3 {
-            connection.execute_batch(DELAYS).map_err(store_error)?;
+        if version < SCHEMA {
+            connection.execute_batch(WORK).map_err(store_error)?;
             work::rebuild(connection)?;
         }
         // What can be made from the log again is asked for where the file is opened, and made where it is mended.
@@ -268,7 +271,8 @@ pub(super) fn check_tables(connection: &Connection, version: i64) -> Result<(), 
 fn check_first_tables(connection: &Connection, version: i64, known: usize) -> Result<(), StoreError> {
     let work = match version {
         ..3 => "SELECT task, state, host, since FROM work",
-        _ => "SELECT task, state, host, since, given_back, due FROM work",
+        3 => "SELECT task, state, host, since, given_back, due FROM work",
+        _ => "SELECT task, state, host, since, given_back, due, caller FROM work",
     };
     let tables = [
         "SELECT stream, sequence, kind, time, actor, ring, trace, payload_hash, previous, hash, payload FROM events",

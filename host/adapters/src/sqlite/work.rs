@@ -20,30 +20,37 @@ pub(super) fn follow(connection: &Connection, records: &[Record]) -> Result<(), 
     {
         return Ok(());
     }
-    let mut changes = records.iter().filter_map(|record| Some((WorkChange::of(record)?, record.event.time)));
-    let Some(((task, first), time)) = changes.next() else { return Ok(()) };
+    let mut changes = records.iter().filter_map(|record| Some((WorkChange::of(record)?, &record.event)));
+    let Some(((task, first), event)) = changes.next() else { return Ok(()) };
     let mut opened = None;
-    let mut apply = |change: WorkChange| match (change, &mut opened) {
+    let mut apply = |change: WorkChange| match (&change, &mut opened) {
         (WorkChange::Opened(state), _) => {
-            opened = Some(state);
+            opened = Some(state.clone());
             Ok(())
         }
         (WorkChange::Stands(state), Some(there)) => {
-            *there = state;
+            *there = state.clone();
+            Ok(())
+        }
+        (WorkChange::Waits | WorkChange::Sits, Some(there)) => {
+            let state = there.clone();
+            *there = if change == WorkChange::Waits { state.waits() } else { state.sits() };
             Ok(())
         }
         (WorkChange::Over, Some(_)) => {
             opened = None;
             Ok(())
         }
-        (WorkChange::Stands(state), None) => stand(connection, &task, &state),
+        (WorkChange::Stands(state), None) => stand(connection, &task, state),
+        (WorkChange::Waits, None) => move_on(connection, &task, "held", "in line"),
+        (WorkChange::Sits, None) => move_on(connection, &task, "in line", "held"),
         (WorkChange::Over, None) => execute(connection, "DELETE FROM work WHERE task = ?", [task.as_str()]),
     };
     apply(first)?;
     for ((_, change), _) in changes {
         apply(change)?;
     }
-    opened.map_or(Ok(()), |state| open(connection, &task, &state, time))
+    opened.map_or(Ok(()), |state| open(connection, &task, &state, event.time, &event.actor))
 }
 
 pub(super) fn open(
@@ -51,11 +58,19 @@ pub(super) fn open(
     task: &TaskId,
     state: &WorkState,
     since: Timestamp,
+    caller: &str,
 ) -> Result<(), StoreError> {
     let Columns { word, host, given_back, due } = Columns::of(state)?;
-    let sql =
-        "INSERT OR REPLACE INTO work(task, state, host, since, given_back, due) VALUES (?, ?, ?, ?, ?, ?)";
-    execute(connection, sql, params![task.as_str(), word, host, rows::to_column(since.0)?, given_back, due])
+    let sql = "INSERT OR REPLACE INTO work(task, state, host, since, given_back, due, caller)
+               VALUES (?, ?, ?, ?, ?, ?, ?)";
+    let since = rows::to_column(since.0)?;
+    execute(connection, sql, params![task.as_str(), word, host, since, given_back, due, caller])
+}
+
+/// Of a task that stands like this; another one is left as it is.
+fn move_on(connection: &Connection, task: &TaskId, from: &str, to: &str) -> Result<(), StoreError> {
+    let sql = "UPDATE work SET state = ? WHERE task = ? AND state = ?";
+    execute(connection, sql, [to, task.as_str(), from])
 }
 
 fn stand(connection: &Connection, task: &TaskId, state: &WorkState) -> Result<(), StoreError> {
@@ -79,6 +94,7 @@ impl<'a> Columns<'a> {
         Ok(match state {
             WorkState::Ready => plain("ready"),
             WorkState::Held { host } => Self { host: Some(host), ..plain("held") },
+            WorkState::InLine { host } => Self { host: Some(host), ..plain("in line") },
             WorkState::GivenBack(given_back) => Self {
                 given_back: Some(rows::to_column(given_back.at.0)?),
                 due: Some(rows::to_column(given_back.due().0)?),
@@ -111,7 +127,8 @@ pub(super) fn beat(connection: &Connection, host: &str) -> Result<(), StoreError
                ON CONFLICT(id) DO UPDATE SET beats = beats + 1";
     execute(connection, sql, [host])?;
     // Nobody looks at the heart of a host that holds nothing; the dead would lie here for ever.
-    let idle = "DELETE FROM hosts WHERE id <> ? AND id NOT IN (SELECT host FROM work WHERE state = 'held')";
+    let idle = "DELETE FROM hosts WHERE id <> ?
+                AND id NOT IN (SELECT host FROM work WHERE state IN ('held', 'in line'))";
     execute(connection, idle, [host])
 }
 
@@ -144,7 +161,7 @@ pub(super) fn delayed(
 }
 
 pub(super) fn held(connection: &Connection) -> Result<Vec<(TaskId, String)>, StoreError> {
-    let sql = "SELECT task, coalesce(host, '') FROM work WHERE state = 'held'";
+    let sql = "SELECT task, coalesce(host, '') FROM work WHERE state IN ('held', 'in line')";
     select(connection, sql, [], |row| Ok((task(row, 0)?, row.get(1).map_err(store_error)?)))
 }
 
@@ -161,12 +178,19 @@ pub(super) fn find(connection: &Connection, task: &TaskId) -> Result<Option<Work
     statement.query_row([task.as_str()], |row| Ok(work(row))).optional().map_err(store_error)?.transpose()
 }
 
+/// Whose a task is that is not over.
+pub(super) fn caller(connection: &Connection, task: &TaskId) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT caller FROM work WHERE task = ?";
+    connection.query_row(sql, [task.as_str()], |row| row.get(0)).optional().map_err(store_error)
+}
+
 fn work(row: &Row<'_>) -> Result<Work, StoreError> {
     let word: String = row.get(1).map_err(store_error)?;
     let host: Option<String> = row.get(2).map_err(store_error)?;
     let state = match word.as_str() {
         "ready" => WorkState::Ready,
         "held" => WorkState::Held { host: host.unwrap_or_default() },
+        "in line" => WorkState::InLine { host: host.unwrap_or_default() },
         "given back" => WorkState::GivenBack(given_back(row, 4)?),
         "suspended" => WorkState::Suspended,
         "failed" => WorkState::Failed,
@@ -187,7 +211,7 @@ fn given_back(row: &Row<'_>, column: usize) -> Result<GivenBack, StoreError> {
     Ok(GivenBack { at: Timestamp(at), wait: Duration::from_micros(due.saturating_sub(at)) })
 }
 
-fn task(row: &Row<'_>, column: usize) -> Result<TaskId, StoreError> {
+pub(super) fn task(row: &Row<'_>, column: usize) -> Result<TaskId, StoreError> {
     let name: String = row.get(column).map_err(store_error)?;
     name.parse().map_err(|why| StoreError::Damaged(format!("a task's id: {why}")))
 }
@@ -197,7 +221,7 @@ fn execute(connection: &Connection, sql: &str, with: impl Params) -> Result<(), 
     statement.execute(with).map(drop).map_err(store_error)
 }
 
-fn select<T>(
+pub(super) fn select<T>(
     connection: &Connection,
     sql: &str,
     with: impl Params,

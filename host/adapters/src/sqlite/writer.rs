@@ -11,6 +11,7 @@ use ringfence_core::stores::{StoreError, Versioned};
 use rusqlite::Connection;
 
 use super::error::store_error;
+use super::places::{self, Asked};
 use super::queue::Queue;
 use super::{feed, rows, state, work};
 use crate::batch;
@@ -24,8 +25,8 @@ pub(super) type Done = Result<(), StoreError>;
 /// Something to be written.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// A checked batch of one stream.
-    Append { records: Vec<Record>, done: oneshot::Sender<Done> },
+    /// A checked batch of one stream; of a task that may need a place for it.
+    Append { records: Vec<Record>, asked: Option<Asked>, done: oneshot::Sender<Done> },
     /// Bytes under their hash.
     Put { digest: Digest, bytes: Vec<u8>, done: mpsc::Sender<Done> },
     /// A projection's next value.
@@ -120,7 +121,7 @@ impl Writer {
             match &result {
                 Ok(()) => {}
                 // The fault of the job or of its stream alone, found before anything of it was written.
-                Err(StoreError::Conflict(_) | StoreError::Damaged(_))
+                Err(StoreError::Conflict(_) | StoreError::Full(_) | StoreError::Damaged(_))
                     if !self.connection.is_autocommit() && self.connection.total_changes() == before => {}
                 Err(error) => return Err(error.clone()),
             }
@@ -148,7 +149,7 @@ impl Writer {
 
     fn apply(&mut self, job: &Job) -> Result<(), StoreError> {
         match job {
-            Job::Append { records, .. } => self.append(records),
+            Job::Append { records, asked, .. } => self.append(records, asked.as_ref()),
             Job::Put { digest, bytes, .. } => rows::insert_blob(&self.connection, digest, bytes),
             Job::Advance { cursor, key, next, .. } => {
                 state::advance(&self.connection, cursor.as_deref(), key, next)
@@ -166,7 +167,7 @@ impl Writer {
         }
     }
 
-    fn append(&mut self, records: &[Record]) -> Result<(), StoreError> {
+    fn append(&mut self, records: &[Record], asked: Option<&Asked>) -> Result<(), StoreError> {
         let Some(first) = records.first() else {
             return Ok(());
         };
@@ -177,6 +178,9 @@ impl Writer {
             None => rows::head(&self.connection, stream)?,
         };
         let Some(next) = batch::follow(head, records)? else { return Ok(()) };
+        if let Some(asked) = asked {
+            places::admit(&self.connection, records, asked)?;
+        }
         rows::insert(&self.connection, records)?;
         work::follow(&self.connection, records)?;
         feed::follow(&self.connection, stream, head.sequence + 1, next.sequence)?;
@@ -198,7 +202,7 @@ mod tests {
             .iter()
             .map(|batch| {
                 let (done, receipt) = Receipt::new();
-                (Job::Append { records: batch.to_vec(), done }, receipt)
+                (Job::Append { records: batch.to_vec(), asked: None, done }, receipt)
             })
             .unzip();
         writer.write(jobs);

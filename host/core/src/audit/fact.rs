@@ -89,6 +89,9 @@ pub enum Fact {
     /// A task waits for its turn, behind so many others.
     #[serde(rename = "task.waiting")]
     TaskWaiting { ahead: usize },
+    /// Its turn has come.
+    #[serde(rename = "task.seated")]
+    TaskSeated,
     /// The decision at link time: which component runs, in which effective ring, with which powers.
     #[serde(rename = "task.resolved")]
     TaskResolved {
@@ -453,6 +456,7 @@ impl Fact {
             Self::CallUnknown { .. } => "call.unknown",
             Self::Printed { .. } => "output.printed",
             Self::TaskWaiting { .. } => "task.waiting",
+            Self::TaskSeated => "task.seated",
             Self::Swallowed { .. } => "output.swallowed",
             Self::EngineFailed { .. } => "engine.failed",
             Self::TenantNamed { .. } => "tenant.named",

@@ -104,11 +104,40 @@ impl Crowd {
         Seat { crowd: Arc::clone(self), id }
     }
 
+    /// The store has no place for the task that sits here, so it gives up its seat and stands where it stood in line: no task sits
+    /// that waits for what another process does. `stood`: it has been in line before, however long that is by now. Others of its
+    /// caller wait too, until [`Turn::ask_again`], or until one of its caller leaves.
+    #[must_use]
+    pub fn without_place(self: &Arc<Self>, seat: Seat, stood: bool) -> Entered {
+        let mut room = self.lock();
+        if !stood && room.tasks_in_line() >= self.limits.waiting {
+            return Entered::Full;
+        }
+        let Some((caller, came)) = room.give_up(seat.id) else { return Entered::Full };
+        let (turn, receiver) = oneshot::channel();
+        let (ticket, ahead) = room.stand_without_place(caller, came, turn);
+        self.seat_who_may(room);
+        Entered::InLine { ahead, turn: Turn { crowd: Arc::clone(self), ticket, seat: receiver } }
+    }
+
+    /// The store has had a place for a task of this caller: the next one may ask.
+    pub fn has_place(self: &Arc<Self>, caller: &Agent) {
+        let mut room = self.lock();
+        room.let_ask(caller);
+        self.seat_who_may(room);
+    }
+
     /// One left: the first in line who may sit down does. One of a caller who has too many lets others pass.
     fn left(self: &Arc<Self>, id: SeatId) {
-        let mut seated = Vec::new();
         let mut room = self.lock();
-        room.give_up(id);
+        if let Some((caller, _)) = room.give_up(id) {
+            room.let_ask(&caller);
+        }
+        self.seat_who_may(room);
+    }
+
+    fn seat_who_may(self: &Arc<Self>, mut room: MutexGuard<'_, Room>) {
+        let mut seated = Vec::new();
         while let Some((id, turn)) = room.seat_next(self.limits) {
             seated.push((self.seat(id), turn));
         }
@@ -158,6 +187,15 @@ pub struct Turn {
     seat: oneshot::Receiver<Seat>,
 }
 
+impl Turn {
+    /// Where the store has no place for a caller, the first of its tasks in line may ask there again.
+    pub fn ask_again(&self, caller: &Agent) {
+        let mut room = self.crowd.lock();
+        room.ask_again(caller, self.ticket);
+        self.crowd.seat_who_may(room);
+    }
+}
+
 impl Future for Turn {
     type Output = Seat;
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Seat> {
@@ -171,7 +209,9 @@ impl Future for Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.crowd.lock().leave_line(self.ticket);
+        let mut room = self.crowd.lock();
+        room.leave_line(self.ticket);
+        self.crowd.seat_who_may(room);
     }
 }
 
@@ -317,6 +357,51 @@ mod tests {
         drop(errand);
         drop(one);
         assert!(crowd.lock().is_empty());
+    }
+
+    #[test]
+    fn who_has_no_place_in_the_store_stands_where_it_stood_and_its_callers_tasks_ask_one_after_the_other() {
+        let crowd = crowd(4, 4, 2);
+        let (ada, eve) = (agent("ada"), agent("eve"));
+        let (first, second) = (seated(crowd.enter(&ada)), seated(crowd.enter(&ada)));
+        let mut second = in_line(crowd.without_place(second, false));
+        let mut third = in_line(crowd.enter(&ada));
+        assert!(matches!(crowd.enter(&ada), Entered::Full), "two wait");
+        drop(seated(crowd.enter(&eve)));
+        drop(seated(crowd.enter_for(first.id(), &ada)));
+        let ended = (&mut second).now_or_never().expect("one of its caller has ended");
+        second = in_line(crowd.without_place(ended, true));
+        third.ask_again(&ada);
+        assert!((&mut second).now_or_never().is_none(), "the first of them asks");
+        second.ask_again(&ada);
+        let second = (&mut second).now_or_never().expect("it may ask");
+        assert!((&mut third).now_or_never().is_none(), "and no other meanwhile");
+        crowd.has_place(&ada);
+        let asks = (&mut third).now_or_never().expect("it is next");
+        let mut third = in_line(crowd.without_place(asks, true));
+        drop(first);
+        let third = (&mut third).now_or_never().expect("there may be a place again");
+        crowd.has_place(&ada);
+        drop((second, third, seated(crowd.enter(&ada))));
+        assert!(crowd.lock().is_empty(), "nobody is remembered who has gone");
+    }
+
+    #[test]
+    fn where_the_one_that_would_ask_for_a_place_gives_up_the_next_one_does() {
+        let (crowd, ada) = (crowd(4, 4, 1), agent("ada"));
+        let (first, second) = (seated(crowd.enter(&ada)), seated(crowd.enter(&ada)));
+        let first = in_line(crowd.without_place(first, false));
+        assert!(matches!(crowd.without_place(second, false), Entered::Full), "one waits, and no second one");
+        let mut first = first;
+        let asks = (&mut first).now_or_never().expect("the one that left may have had a place");
+        let mut first = in_line(crowd.without_place(asks, true));
+        assert!((&mut first).now_or_never().is_none());
+        let second = crowd.stand_in_line(&ada);
+        drop(first);
+        let asks = in_line(second).now_or_never().expect("it asks in its stead");
+        drop(asks);
+        drop(seated(crowd.enter(&ada)));
+        assert!(crowd.lock().is_empty(), "nobody is remembered who has gone");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) struct Room {
     /// Errands stand before tasks: what has begun is to end.
     errands: VecDeque<InLine>,
     tasks: VecDeque<InLine>,
+    /// Callers whom the store has no place for, and whether one task of theirs may ask there again.
+    without_place: HashMap<Agent, bool>,
     last: u64,
 }
 
@@ -34,6 +36,8 @@ struct Taken {
     caller: Agent,
     /// The seat of the task that asked for this one.
     asking: Option<SeatId>,
+    /// Its place in the order in which all came.
+    came: u64,
     /// It sits in the seat of the one that asked, which needs none meanwhile.
     borrowed: bool,
     /// It has no sandbox of its own.
@@ -47,6 +51,8 @@ struct Taken {
 #[derive(Debug)]
 struct InLine {
     ticket: u64,
+    /// Its place in the order in which all came.
+    came: u64,
     caller: Agent,
     asking: Option<SeatId>,
     turn: oneshot::Sender<Seat>,
@@ -71,7 +77,12 @@ impl Room {
             count.seated += seated;
             count.at_work += 1;
         });
-        let taken = Taken { caller: caller.clone(), asking, borrowed, lends: false, lent: false, errands: 0 };
+        if let Some(may_ask) = self.without_place.get_mut(caller).filter(|_| asking.is_none()) {
+            *may_ask = false;
+        }
+        let came = self.last;
+        let (caller, lends, lent) = (caller.clone(), false, false);
+        let taken = Taken { caller, asking, came, borrowed, lends, lent, errands: 0 };
         self.seats.insert(id, taken);
         self.change(asking, |asking| {
             asking.errands += 1;
@@ -80,8 +91,9 @@ impl Room {
         Some(id)
     }
 
-    pub(super) fn give_up(&mut self, id: SeatId) {
-        let Some(taken) = self.seats.remove(&id) else { return };
+    /// Says whose it was and when he came, if it was taken.
+    pub(super) fn give_up(&mut self, id: SeatId) -> Option<(Agent, u64)> {
+        let taken = self.seats.remove(&id)?;
         self.count(&taken.caller, |count| {
             count.seated -= usize::from(!taken.borrowed);
             count.at_work -= usize::from(taken.errands == 0);
@@ -90,6 +102,41 @@ impl Room {
             asking.errands -= 1;
             asking.lent &= !taken.borrowed;
         });
+        Some((taken.caller, taken.came))
+    }
+
+    /// The store has no place for a caller: its tasks wait, in the order in which they came, until one may ask there again. Says
+    /// with which ticket this one does, and how many are before it.
+    pub(super) fn stand_without_place(
+        &mut self,
+        caller: Agent,
+        came: u64,
+        turn: oneshot::Sender<Seat>,
+    ) -> (u64, usize) {
+        self.without_place.insert(caller.clone(), false);
+        self.last += 1;
+        let ticket = self.last;
+        let at = self.tasks.partition_point(|one| one.came < came);
+        self.tasks.insert(at, InLine { ticket, came, caller, asking: None, turn });
+        (ticket, self.errands.len() + at)
+    }
+
+    /// The first task in line of a caller that waits for a place, if it is this one, may ask for it.
+    pub(super) fn ask_again(&mut self, caller: &Agent, ticket: u64) {
+        let first = self.tasks.iter().find(|one| one.caller == *caller);
+        if first.is_some_and(|first| first.ticket == ticket) {
+            self.let_ask(caller);
+        }
+    }
+
+    /// A task of a caller that waits for a place may ask for it. Where none waits the caller is like any other.
+    pub(super) fn let_ask(&mut self, caller: &Agent) {
+        if let Some(may_ask) = self.without_place.get_mut(caller) {
+            *may_ask = true;
+            if self.tasks.iter().all(|one| one.caller != *caller) {
+                self.without_place.remove(caller);
+            }
+        }
     }
 
     /// Its holder has no sandbox of its own, so that one errand of its needs no other seat.
@@ -121,7 +168,7 @@ impl Room {
     ) -> (u64, usize) {
         self.last += 1;
         let ticket = self.last;
-        let one = InLine { ticket, caller: caller.clone(), asking, turn };
+        let one = InLine { ticket, came: ticket, caller: caller.clone(), asking, turn };
         let errands = self.errands.len();
         let (line, ahead) = match asking {
             Some(_) => (&mut self.errands, 0),
@@ -139,7 +186,10 @@ impl Room {
             let at = line.iter().position(|one| one.ticket == ticket)?;
             line.remove(at)
         });
-        self.change(found.and_then(|one| one.asking), |asking| asking.errands -= 1);
+        let Some(one) = found else { return };
+        self.change(one.asking, |asking| asking.errands -= 1);
+        // It may have been the one that would have asked.
+        self.let_ask(&one.caller);
     }
 
     /// Seats the first in line that there is room for.
@@ -151,6 +201,9 @@ impl Room {
             line.remove(at)
         })?;
         let seat = self.take(&one.caller, one.asking, limits);
+        if let Some(taken) = seat.and_then(|seat| self.seats.get_mut(&seat)) {
+            taken.came = one.came;
+        }
         // It was counted when it came into the line, and once more with its seat.
         self.change(one.asking, |asking| asking.errands -= 1);
         seat.map(|seat| (seat, one.turn))
@@ -182,6 +235,9 @@ impl Room {
     /// beyond its share what one chain of skills needs.
     fn has_room(&self, caller: &Agent, asking: Option<SeatId>, limits: CrowdLimits) -> bool {
         let his = self.of.get(caller).copied().unwrap_or_default();
+        if asking.is_none() && self.without_place.get(caller) == Some(&false) {
+            return false;
+        }
         let is_the_last = || asking.is_some() && his.at_work <= self.at_work(asking);
         let beyond = || his.seated < MAX_CHAIN && is_the_last();
         self.all.seated < limits.runs && (his.seated < limits.per_caller || beyond())
@@ -222,6 +278,7 @@ impl Room {
             && self.of.is_empty()
             && self.errands.is_empty()
             && self.tasks.is_empty()
+            && self.without_place.is_empty()
             && (self.all.seated, self.all.at_work) == (0, 0)
     }
 }

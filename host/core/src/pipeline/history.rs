@@ -332,6 +332,13 @@ impl Open {
     }
 }
 
+impl History {
+    /// Whether a person has ended it, or given its output: nothing of it runs any more.
+    pub(super) const fn is_settled(&self) -> bool {
+        matches!(self.decided, Some((Decision::Settle { .. } | Decision::Refuse, _)))
+    }
+}
+
 /// How many corrections a skill made that was asked by a call which ended so.
 fn asked_corrections(fact: &Fact) -> u32 {
     // No other call is answered with anything like these.
@@ -356,5 +363,5 @@ const fn is_awaited(fact: &Fact) -> bool {
 
 /// Written by hosts that took the task over, not by what it did.
 const fn is_of_the_host(fact: &Fact) -> bool {
-    matches!(fact, Fact::TaskClaimed { .. } | Fact::TaskWaiting { .. })
+    matches!(fact, Fact::TaskClaimed { .. } | Fact::TaskWaiting { .. } | Fact::TaskSeated)
 }

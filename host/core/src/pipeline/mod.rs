@@ -41,7 +41,7 @@ pub use crate::governance::Policy;
 use crate::governance::{Crowd, Policies, Switches};
 use crate::registry::Registry;
 use crate::sandbox::Sandbox;
-use crate::stores::EventLog;
+use crate::stores::{EventLog, SharedPlaces};
 use crate::system::{Clock, Entropy};
 use pool::{Patience, Pooled};
 use resolve::Resolved;
@@ -76,6 +76,8 @@ pub struct Host {
     pub switches: Arc<Switches>,
     /// Everyone who runs or waits in this process.
     pub crowd: Arc<Crowd>,
+    /// What all processes that work on the store share, where the operator bounds it.
+    pub places: Option<Arc<SharedPlaces>>,
 }
 
 impl Host {

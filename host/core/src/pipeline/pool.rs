@@ -1,10 +1,11 @@
-//! Pool: a task waits until there is room for it, in all and among those of its caller.
+//! Pool: a task waits until there is room for it, in all and among those of its caller: a seat in this process, and, where that is
+//! bounded, a place in the store. Who waits for a place has no seat meanwhile: what sits waits for no other process.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::channel::oneshot;
-use futures::future::{Either, select};
+use futures::future::{BoxFuture, Either, select};
 
 use super::Host;
 use super::blame::Failing;
@@ -14,6 +15,7 @@ use crate::audit::{Fact, Status};
 use crate::error::{Code, Error};
 use crate::governance::{Entered, Seat, SeatId, StopReason, StopSwitch, Turn};
 use crate::limit::Limit;
+use crate::stores::{SharedPlaces, StoreError};
 
 /// A task that there is room for.
 pub(super) struct Pooled(pub(super) Box<Claimed>);
@@ -30,10 +32,13 @@ pub(super) async fn within(
         Some(asking) => {
             let entered = host.crowd.enter_for(asking, &claimed.order.agent);
             let full = "as many runs go on as `per-tenant` or `per-caller` allow, and each of them waits for another one";
-            sit_down(claimed, entered, Patience::Bounded, full).await
+            sit_down(host, None, claimed, entered, Patience::Bounded, full).await
         }
     }
 }
+
+/// How often a host asks for a place in the store that had none: as often as a worker looks for work.
+pub(super) const ASK_EVERY: Duration = Duration::from_millis(25);
 
 /// How long a task waits for its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,38 +54,74 @@ pub(super) async fn pool(host: &Host, claimed: Box<Claimed>, patience: Patience)
         Patience::Bounded => host.crowd.enter(&claimed.order.agent),
         Patience::Endless => host.crowd.stand_in_line(&claimed.order.agent),
     };
-    sit_down(claimed, entered, patience, "the line is full of tasks that wait for their turn").await
+    let full = "the line is full of tasks that wait for their turn";
+    sit_down(host, host.places.as_deref(), claimed, entered, patience, full).await
 }
 
 async fn sit_down(
+    host: &Host,
+    places: Option<&SharedPlaces>,
     mut claimed: Box<Claimed>,
-    entered: Entered,
+    mut entered: Entered,
     patience: Patience,
     full: &str,
 ) -> Result<Pooled, Over> {
-    match entered {
-        Entered::Seated(seat) => claimed.sit(seat),
-        Entered::Full => return Err(busy(claimed, full.to_owned())),
-        Entered::InLine { ahead, turn } => {
-            claimed.books.log().append(&Fact::TaskWaiting { ahead });
-            claimed.books.log().hand_over();
-            match wait(&claimed, turn, patience).await {
-                Waited::Seated(seat) => {
-                    claimed.sit(seat);
+    // What was claimed has its place from then on, unless it stands in line.
+    let mut places = places.filter(|_| patience == Patience::Bounded);
+    let (mut stood, mut asks) = (false, false);
+    loop {
+        let seat = match entered {
+            Entered::Seated(seat) => seat,
+            Entered::Full => return Err(busy(claimed, full.to_owned())),
+            Entered::InLine { ahead, turn } => {
+                if !stood {
+                    claimed.books.log().append(&Fact::TaskWaiting { ahead });
+                    claimed.books.log().hand_over();
+                    stood = true;
                     if patience == Patience::Endless {
-                        // The wait was the host's, and none of the task's time.
-                        claimed.began = claimed.books.clock().monotonic();
+                        places = host.places.as_deref();
                     }
                 }
-                Waited::TimeUp => {
-                    let wall = Duration::from_millis(claimed.order.limits[Limit::WallMs]);
-                    return Err(busy(claimed, format!("its turn did not come within its {wall:?}")));
+                match wait(&claimed, turn, patience, asks).await {
+                    Waited::Seated(seat) => seat,
+                    Waited::TimeUp => {
+                        let wall = Duration::from_millis(claimed.order.limits[Limit::WallMs]);
+                        return Err(busy(claimed, format!("its turn did not come within its {wall:?}")));
+                    }
+                    Waited::Stopped => return Err(killed(claimed, "while it waited for its turn")),
                 }
-                Waited::Stopped => return Err(killed(claimed, "while it waited for its turn")),
+            }
+        };
+        let seated = stood.then_some(&Fact::TaskSeated);
+        let taken = match places {
+            Some(places) => places.take(claimed.books.log(), seated).await,
+            None => {
+                seated.into_iter().for_each(|fact| claimed.books.log().append(fact));
+                Ok(())
+            }
+        };
+        match taken {
+            Ok(()) => {
+                if places.is_some() {
+                    host.crowd.has_place(&claimed.order.agent);
+                }
+                if stood && patience == Patience::Endless {
+                    // The wait was the host's, and none of the task's time.
+                    claimed.began = claimed.books.clock().monotonic();
+                }
+                claimed.sit(seat);
+                return Ok(Pooled(claimed));
+            }
+            Err(StoreError::Full(_)) => {
+                asks = true;
+                entered = host.crowd.without_place(seat, stood);
+            }
+            Err(error) => {
+                let error = Error::from(error);
+                return Err(over(claimed, Status::Failed, error));
             }
         }
     }
-    Ok(Pooled(claimed))
 }
 
 enum Waited {
@@ -89,18 +130,26 @@ enum Waited {
     Stopped,
 }
 
-async fn wait(claimed: &Claimed, turn: Turn, patience: Patience) -> Waited {
+/// `asks`: the store had no place for it, and is asked again every now and then.
+async fn wait(claimed: &Claimed, mut turn: Turn, patience: Patience, asks: bool) -> Waited {
     let books = &claimed.books;
     let wall = Duration::from_millis(claimed.order.limits[Limit::WallMs]);
-    let time_up = match patience {
+    let mut time_up = match patience {
         Patience::Bounded => books.clock().sleep(wall.saturating_sub(claimed.elapsed())),
         Patience::Endless => Box::pin(std::future::pending()),
     };
-    let stopped = Stopped::watch(books.switch());
-    match select(stopped, select(turn, time_up)).await {
-        Either::Right((Either::Left((seat, _)), _)) => Waited::Seated(seat),
-        Either::Right(_) => Waited::TimeUp,
-        Either::Left(_) => Waited::Stopped,
+    let mut stopped = Stopped::watch(books.switch());
+    loop {
+        let ask: BoxFuture<'_, ()> = match asks {
+            true => books.clock().sleep(ASK_EVERY),
+            false => Box::pin(std::future::pending()),
+        };
+        match select(&mut stopped, select(&mut turn, select(&mut time_up, ask))).await {
+            Either::Left(_) => return Waited::Stopped,
+            Either::Right((Either::Left((seat, _)), _)) => return Waited::Seated(seat),
+            Either::Right((Either::Right((Either::Left(_), _)), _)) => return Waited::TimeUp,
+            Either::Right((Either::Right((Either::Right(_), _)), _)) => turn.ask_again(&claimed.order.agent),
+        }
     }
 }
 

@@ -8,16 +8,17 @@ use super::claim::{self, Asking, Claimed};
 use super::emit::{Over, emit};
 use super::execute::go_on;
 use super::history::History;
+use super::pool::ASK_EVERY;
 use super::pool::Patience;
 use super::validate::{conclude, validate};
 use super::{Emitted, Host, Order, Step, context, pool, resolve};
-use crate::audit::{Answered, ApprovalId, Decision, Fact, Head, Status};
+use crate::audit::{Answered, ApprovalId, Decision, Fact, Head, Record, Status};
 use crate::error::{Code, Error};
 use crate::gate::Again;
 use crate::governance::{Ledger, SeatId};
 use crate::ids::{StreamName, TaskId};
 use crate::limit::Limit;
-use crate::stores::StoreError;
+use crate::stores::{StoreError, WorkChange, WorkState};
 
 /// How often a task may be claimed before it is left to a person: whatever kills its hosts may be the task itself.
 pub const MAX_CLAIMS: u32 = 5;
@@ -70,21 +71,62 @@ impl Host {
     /// # Errors
     /// `R0507` if another host has it, `R0431` if it is over or waits for a person, and the store's.
     pub async fn resume(&self, task: &TaskId) -> Result<Emitted, Error> {
-        self.take_and_go_on(task, LongWaits::AreWaited).await
+        self.take_and_go_on(task, &From::Anyone, LongWaits::AreWaited).await
     }
 
-    /// The same for a host that looks for tasks again and again: one that has to wait for long is given back
-    /// ([`Emitted::given_back`]), and holds nobody.
+    /// The same of a task that nobody has: none is taken from a host that was faster.
     ///
     /// # Errors
     /// As [`Self::resume`].
-    pub async fn work_on(&self, task: &TaskId) -> Result<Emitted, Error> {
-        self.take_and_go_on(task, LongWaits::AreGivenBack).await
+    pub async fn take_up(&self, task: &TaskId) -> Result<Emitted, Error> {
+        self.take_and_go_on(task, &From::Host(None), LongWaits::AreWaited).await
     }
 
-    async fn take_and_go_on(&self, task: &TaskId, long_waits: LongWaits) -> Result<Emitted, Error> {
+    /// The same for a host that looks for tasks again and again: one that has to wait for long is given back
+    /// ([`Emitted::given_back`]), and holds nobody. `lost_by`: the host that has lost it, if one had it when that was looked at.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    pub async fn work_on(&self, task: &TaskId, lost_by: Option<String>) -> Result<Emitted, Error> {
+        self.take_and_go_on(task, &From::Host(lost_by), LongWaits::AreGivenBack).await
+    }
+
+    async fn take_and_go_on(
+        &self,
+        task: &TaskId,
+        from: &From,
+        long_waits: LongWaits,
+    ) -> Result<Emitted, Error> {
+        loop {
+            let (mut claimed, history) = self.claim_again(task, from)?;
+            claimed.gives_back = long_waits == LongWaits::AreGivenBack;
+            match &self.places {
+                // What runs nothing needs no place.
+                Some(places) if !history.is_settled() => match places.take(claimed.books.log(), None).await {
+                    Err(StoreError::Full(_)) if long_waits == LongWaits::AreWaited => {
+                        drop(claimed);
+                        self.clock.sleep(ASK_EVERY).await;
+                        continue;
+                    }
+                    taken => taken?,
+                },
+                _ => claimed.books.flush().await?,
+            }
+            return Ok(self.go_on_with(claimed, history, Pool::Wait).await);
+        }
+    }
+
+    /// Takes a task over that can be gone on with. It is this host's when the claim is durable.
+    fn claim_again(&self, task: &TaskId, from: &From) -> Result<(Box<Claimed>, History), Error> {
         let records = self.log.read(&StreamName::task(task), 1, usize::MAX)?;
         let history = History::read(task, &records)?;
+        // The index that says who has it was read before.
+        if let From::Host(from) = from
+            && let Some(host) = holder(&records).filter(|host| Some(host) != from.as_ref())
+        {
+            let error = Error::new(Code::R0507, format!("the task `{task}` is another host's"));
+            return Err(error.because(format!("the host {host} was faster")));
+        }
         if history.ended.is_some() || history.suspended {
             let error = Error::new(Code::R0431, format!("the task `{task}` is not to be gone on with"));
             return Err(error.because(if history.suspended {
@@ -97,10 +139,7 @@ impl Host {
             let error = Error::new(Code::R0431, format!("the task `{task}` is not to be gone on with"));
             return Err(error.because("it goes on with the task that asked for it"));
         }
-        let mut claimed = self.take_over(&history, None);
-        claimed.gives_back = long_waits == LongWaits::AreGivenBack;
-        claimed.books.flush().await?;
-        Ok(self.go_on_with(claimed, history, Pool::Wait).await)
+        Ok((self.take_over(&history, None), history))
     }
 
     /// Goes on with what another task asked for, in a process that is gone. `None`: it had not begun.
@@ -165,8 +204,7 @@ impl Host {
         mut history: History,
         room: Pool,
     ) -> Emitted {
-        let is_settled = matches!(history.decided, Some((Decision::Settle { .. } | Decision::Refuse, _)));
-        if history.claims >= MAX_CLAIMS && !is_settled {
+        if history.claims >= MAX_CLAIMS && !history.is_settled() {
             return emit(claimed_too_often(claimed, history.claims));
         }
         match history.decided.take() {
@@ -225,6 +263,26 @@ impl Host {
             }
         }
     }
+}
+
+/// Whom a task may be taken from.
+enum From {
+    /// Whoever has it: the caller knows that it is gone.
+    Anyone,
+    /// This host, or nobody.
+    Host(Option<String>),
+}
+
+/// The host that has a task, if one has.
+fn holder(records: &[Record]) -> Option<String> {
+    let mut changes = records.iter().rev().filter_map(|record| Some(WorkChange::of(record)?.1));
+    changes.find_map(|change| match change {
+        WorkChange::Waits | WorkChange::Sits => None,
+        WorkChange::Opened(WorkState::Held { host }) | WorkChange::Stands(WorkState::Held { host }) => {
+            Some(Some(host))
+        }
+        WorkChange::Opened(_) | WorkChange::Stands(_) | WorkChange::Over => Some(None),
+    })?
 }
 
 /// What is done with a task that has to wait for long before it goes on.

@@ -1,6 +1,7 @@
 //! What is durable, as traits. Nothing else that the host does may be relied on after a crash.
 
 mod event_log;
+mod places;
 mod stream_writer;
 mod work_queue;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use futures::channel::oneshot;
 
 pub use event_log::{Envelope, EventLog, append_shared, read_facts};
+pub use places::{PlaceLimits, SharedPlaces};
 pub use stream_writer::StreamWriter;
 pub use work_queue::{GivenBack, Work, WorkChange, WorkQueue, WorkState};
 
@@ -22,6 +24,9 @@ pub enum StoreError {
     /// Somebody else wrote first.
     #[error("another writer was faster on {0}")]
     Conflict(String),
+    /// As many tasks are at work on it as may be, in all processes together.
+    #[error("as many tasks run on this store as {0} allows")]
+    Full(&'static str),
     /// It cannot be written: full, read-only, no permission.
     #[error("it cannot be written: {0}")]
     Unwritable(String),
@@ -48,6 +53,7 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         let (code, hint) = match &error {
             StoreError::Conflict(_) => (Code::R0507, "two hosts worked on one stream; look at the audit log"),
+            StoreError::Full(_) => (Code::R0506, "order it again a little later"),
             StoreError::Unwritable(_) => {
                 (Code::R0501, "make room, let this user write, or change a broken disk")
             }

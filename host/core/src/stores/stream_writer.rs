@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::event_log::{Envelope, chain};
-use super::{EventLog, Receipt, StoreError};
+use super::{EventLog, PlaceLimits, Receipt, StoreError, WorkQueue};
 use crate::audit::{Fact, Head, Record, TraceId};
 use crate::ids::StreamName;
 use crate::ring::Ring;
@@ -129,6 +129,39 @@ impl StreamWriter {
             }
         }
         self.lock().failed.clone().map_or(Ok(()), Err)
+    }
+
+    /// Appends a fact, if any, and all that was not handed over yet, if the task finds a place; where it does not, all is as it was
+    /// before. Waits until it is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`]; any other as [`Self::flush`].
+    pub(super) async fn take_place(
+        &self,
+        fact: Option<&Fact>,
+        queue: &dyn WorkQueue,
+        limits: PlaceLimits,
+        lost: Vec<String>,
+    ) -> Result<(), StoreError> {
+        let (head, waiting) = {
+            let end = self.lock();
+            (end.head, end.waiting.clone())
+        };
+        if let Some(fact) = fact {
+            self.append(fact);
+        }
+        let records = std::mem::take(&mut self.lock().waiting);
+        let taken = queue.take_place(records, limits, lost).durable().await;
+        match taken {
+            Err(StoreError::Full(_)) => {
+                let mut end = self.lock();
+                (end.head, end.waiting) = (head, waiting);
+                return taken;
+            }
+            Err(error) => drop(self.lock().failed.get_or_insert(error)),
+            Ok(()) => {}
+        }
+        self.flush().await
     }
 
     fn hand_over_locked(&self, end: &mut End) {

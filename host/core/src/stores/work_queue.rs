@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::StoreError;
+use super::{PlaceLimits, Receipt, StoreError};
 use crate::audit::{Record, Standing, Status};
 use crate::error::Code;
 use crate::ids::TaskId;
@@ -21,6 +21,11 @@ pub enum WorkState {
     Ready,
     /// A host has it.
     Held {
+        /// Which.
+        host: String,
+    },
+    /// A host has it, and it stands in line there: it takes no place.
+    InLine {
         /// Which.
         host: String,
     },
@@ -69,11 +74,44 @@ pub enum WorkChange {
     Opened(WorkState),
     /// It stands like this, if it is there at all: a task within another one is not.
     Stands(WorkState),
+    /// It stands in line, at the host that has it.
+    Waits,
+    /// Its turn has come there.
+    Sits,
     /// It is over.
     Over,
 }
 
+impl WorkState {
+    /// How a task stands that stood like this, and now waits for its turn at its host.
+    #[must_use]
+    pub fn waits(self) -> Self {
+        match self {
+            Self::Held { host } => Self::InLine { host },
+            other => other,
+        }
+    }
+
+    /// The same where its turn has come.
+    #[must_use]
+    pub fn sits(self) -> Self {
+        match self {
+            Self::InLine { host } => Self::Held { host },
+            other => other,
+        }
+    }
+}
+
 impl WorkChange {
+    /// Whether a task has a place when this is what came last.
+    #[must_use]
+    pub const fn takes_a_place(&self) -> bool {
+        matches!(
+            self,
+            Self::Opened(WorkState::Held { .. }) | Self::Stands(WorkState::Held { .. }) | Self::Sits
+        )
+    }
+
     /// What a record changes, if it is of a task and changes anything.
     #[must_use]
     pub fn of(record: &Record) -> Option<(TaskId, Self)> {
@@ -116,8 +154,9 @@ impl WorkChange {
         }
         let kind = &*record.event.kind;
         let changing = ["task.accepted", "task.claimed", "task.given-back", "task.suspended"];
+        let waiting = ["task.waiting", "task.seated"];
         let deciding = ["task.decided", "task.ended", "approval.decided", "approval.expired"];
-        if !changing.contains(&kind) && !deciding.contains(&kind) {
+        if [&changing[..], &waiting, &deciding].iter().all(|kinds| !kinds.contains(&kind)) {
             return None;
         }
         let task = record.event.stream.as_task()?;
@@ -134,6 +173,8 @@ impl WorkChange {
                 Self::Stands(WorkState::GivenBack(GivenBack { at: record.event.time, wait }))
             }
             "task.suspended" => Self::Stands(WorkState::Suspended),
+            "task.waiting" => Self::Waits,
+            "task.seated" => Self::Sits,
             "approval.decided" if payload()?.stands? == Standing::Waiting => return None,
             "task.decided" | "approval.decided" | "approval.expired" => Self::Stands(WorkState::Ready),
             _ if payload()?.outcome?.is_open() => Self::Stands(WorkState::Failed),
@@ -151,13 +192,31 @@ pub trait WorkQueue: Send + Sync {
     /// Why they cannot be read.
     fn ready(&self, now: Timestamp, most: usize) -> Result<Vec<TaskId>, StoreError>;
 
+    /// The same of those alone that there is a place for: of each caller as many as it has places left, and no more in all than are
+    /// left. What the hosts in `lost` hold takes no place. It costs a look-up for each caller whose tasks wait, however many they are.
+    ///
+    /// # Errors
+    /// Why they cannot be read.
+    fn ready_within(
+        &self,
+        now: Timestamp,
+        most: usize,
+        limits: PlaceLimits,
+        lost: &[String],
+    ) -> Result<Vec<TaskId>, StoreError>;
+
+    /// Appends records of one task as [`EventLog::append`](super::EventLog::append) does. If it is held and does not stand in line
+    /// behind them, it takes a place: where there is none, that is [`StoreError::Full`], and nothing is appended. What is held by
+    /// others counts, but for hosts in `lost`; what the task itself had before does not. The count and the append are one.
+    fn take_place(&self, records: Vec<Record>, limits: PlaceLimits, lost: Vec<String>) -> Receipt;
+
     /// Tasks that were given back and are not due yet, those that are due last before the others, at most `most`.
     ///
     /// # Errors
     /// Why they cannot be read.
     fn delayed(&self, now: Timestamp, most: usize) -> Result<Vec<(TaskId, GivenBack)>, StoreError>;
 
-    /// Tasks that hosts have.
+    /// Tasks that hosts have, also those that stand in line there.
     ///
     /// # Errors
     /// Why they cannot be read.

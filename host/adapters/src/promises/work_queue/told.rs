@@ -22,17 +22,22 @@ pub(super) const fn at(milliseconds: u64) -> Timestamp {
 pub(super) struct Told<'a, S> {
     pub(super) store: &'a S,
     pub(super) task: TaskId,
+    pub(super) caller: &'static str,
     pub(super) head: Head,
 }
 
 impl<'a, S: EventLog + WorkQueue> Told<'a, S> {
     pub(super) fn new(store: &'a S, task: &str) -> Self {
-        Self { store, task: task.parse().expect("a task"), head: Head::default() }
+        Self::of(store, task, "ada")
+    }
+
+    pub(super) fn of(store: &'a S, task: &str, caller: &'static str) -> Self {
+        Self { store, task: task.parse().expect("a task"), caller, head: Head::default() }
     }
 
     pub(super) fn next(&mut self, time: Timestamp, fact: &Fact) -> Record {
         let mut next = record(&StreamName::task(&self.task), self.head, &fact.to_json());
-        (next.event.kind, next.event.time) = (fact.kind().into(), time);
+        (next.event.kind, next.event.time, next.event.actor) = (fact.kind().into(), time, self.caller.into());
         next.event.hash = next.event.compute_hash();
         self.head = head_of(&next);
         next

@@ -19,6 +19,8 @@ pub(super) struct Walked {
     pub(super) broken: Option<String>,
     /// How its task stands, if it is one's that is not over; `None` where not all of it can be read any more.
     pub(super) work: Option<Option<Work>>,
+    /// Whose it is: who its first event is written for.
+    pub(super) caller: String,
     /// What it wrote to its caller's memory.
     pub(super) kept: Kept,
 }
@@ -35,13 +37,17 @@ pub(super) fn walk(
     control: &[Record],
 ) -> Result<Walked, StoreError> {
     let mut verifier = Verifier::new(stream.clone()).purged_until(purged_until(control, stream));
-    let mut walked = Walked { head: 0, broken: None, work: Some(None), kept: Kept::default() };
+    let (caller, kept) = (String::new(), Kept::default());
+    let mut walked = Walked { head: 0, broken: None, work: Some(None), caller, kept };
     loop {
         let page = rows::read(connection, stream, walked.head + 1, PAGE)?;
         for record in &page {
             walked.head = record.event.sequence;
             if walked.broken.is_none() {
                 walked.broken = verifier.take(record).err().map(|broken| broken.to_string());
+            }
+            if record.event.sequence == 1 {
+                record.event.actor.as_ref().clone_into(&mut walked.caller);
             }
             match (&record.payload, &mut walked.work) {
                 (None, work) => *work = None,
@@ -66,6 +72,12 @@ fn follow(work: &mut Option<Work>, record: &Record) {
             if let Some(work) = work {
                 work.state = state;
             }
+        }
+        Some((_, WorkChange::Waits)) => {
+            *work = work.take().map(|work| Work { state: work.state.waits(), ..work });
+        }
+        Some((_, WorkChange::Sits)) => {
+            *work = work.take().map(|work| Work { state: work.state.sits(), ..work });
         }
         Some((_, WorkChange::Over)) => *work = None,
         None => {}

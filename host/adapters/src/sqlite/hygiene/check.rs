@@ -111,7 +111,7 @@ impl Check {
         let control = chain::control(&moment)?;
         while let Some(stream) = rows::next_stream(&moment, &behind)? {
             let name = stream.as_str();
-            let Walked { head, broken, work, kept } = walk(&moment, &stream, &control)?;
+            let Walked { head, broken, work, caller, kept } = walk(&moment, &stream, &control)?;
             compared.streams += 1;
             compared.events += head;
             looked_at(head);
@@ -133,7 +133,7 @@ impl Check {
                     find(Index::Memory, name, why);
                 }
                 if let (Some(task), Some(expected)) = (stream.as_task(), work)
-                    && let Some(why) = differs(&moment, &task, expected.as_ref())?
+                    && let Some(why) = differs(&moment, &task, expected.as_ref(), &caller)?
                 {
                     find(Index::Work, name, why);
                 }
@@ -210,13 +210,15 @@ fn differs(
     connection: &Connection,
     task: &TaskId,
     expected: Option<&Work>,
+    caller: &str,
 ) -> Result<Option<String>, StoreError> {
     let found = match work::find(connection, task) {
         Err(StoreError::Damaged(why)) => return Ok(Some(why)),
         found => found?,
     };
     if found.as_ref() == expected {
-        return Ok(None);
+        let is_of_another = work::caller(connection, task)?.is_some_and(|found| found != caller);
+        return Ok(is_of_another.then(|| "the task is there as another caller's".into()));
     }
     Ok(match (found.as_ref(), expected) {
         (None, Some(_)) => Some("the task is not over, and is missing".into()),
@@ -240,8 +242,9 @@ fn repair_work(connection: &Connection, stream: &str) -> Result<(), StoreError> 
     let task = stream.trim_start_matches("task/");
     connection.execute("DELETE FROM work WHERE task = ?", [task]).map_err(store_error)?;
     let Ok(stream) = stream.parse::<StreamName>() else { return Ok(()) };
-    match walk(connection, &stream, &chain::control(connection)?)?.work.flatten() {
-        Some(there) => work::open(connection, &there.task, &there.state, there.since),
+    let Walked { work, caller, .. } = walk(connection, &stream, &chain::control(connection)?)?;
+    match work.flatten() {
+        Some(there) => work::open(connection, &there.task, &there.state, there.since, &caller),
         None => Ok(()),
     }
 }

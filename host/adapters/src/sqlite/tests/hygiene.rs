@@ -12,10 +12,10 @@ use crate::sqlite::schema::{SCHEMA, TABLES};
 use crate::system::SystemClock;
 
 /// When everything is due.
-const LATER: Timestamp = Timestamp(i64::MAX.unsigned_abs());
+pub(super) const LATER: Timestamp = Timestamp(i64::MAX.unsigned_abs());
 
 /// Writes the acceptance of a task that waits to be claimed, and something that came after.
-async fn submit(store: &Arc<SqliteStore>, task: &str) {
+pub(super) async fn submit(store: &Arc<SqliteStore>, task: &str) {
     let writer = accept(store, task).await;
     writer.append(&Fact::TaskWaiting { ahead: 1 });
     assert_eq!(writer.flush().await, Ok(()));
@@ -71,7 +71,7 @@ async fn of_schema_1(folder: &Folder, tasks: &[&str]) {
     old.execute_batch(copied).expect("its rows");
 }
 
-fn bytes(folder: &Folder) -> Vec<u8> {
+pub(super) fn bytes(folder: &Folder) -> Vec<u8> {
     fs::read(folder.file()).expect("bytes")
 }
 
@@ -110,8 +110,8 @@ async fn a_store_of_schema_1_is_brought_to_the_newest_with_all_that_is_in_it() {
 
 /// As the Ringfence of that schema, which did not know what it is to give back, left it; and disturbed then.
 fn as_of_schema_2(folder: &Folder, disturb: &str) {
-    let old =
-        "DROP INDEX work_by_due; ALTER TABLE work DROP COLUMN due; ALTER TABLE work DROP COLUMN given_back;
+    let old = "DROP INDEX work_by_caller; ALTER TABLE work DROP COLUMN caller;
+         DROP INDEX work_by_due; ALTER TABLE work DROP COLUMN due; ALTER TABLE work DROP COLUMN given_back;
          UPDATE work SET state = 'held', host = 'h' WHERE task = 't-b'; PRAGMA user_version = 2;";
     let disturbed = format!("{old}{disturb}");
     Connection::open(folder.file()).and_then(|file| file.execute_batch(&disturbed)).expect("altered");
@@ -289,7 +289,7 @@ async fn a_row_of_the_work_that_is_gone_invented_or_altered_is_found_and_mended(
     let wrong = |stream: &str| vec![(Index::Work, stream.to_owned())];
     assert_eq!(found_after("DELETE FROM work WHERE task = 't-b'").await, wrong("task/t-b"));
     assert_eq!(
-        found_after("INSERT INTO work VALUES ('t-nobody', 'ready', NULL, 1, NULL, NULL)").await,
+        found_after("INSERT INTO work VALUES ('t-nobody', 'ready', NULL, 1, NULL, NULL, 'ada')").await,
         wrong("task/t-nobody")
     );
     assert_eq!(
@@ -297,6 +297,7 @@ async fn a_row_of_the_work_that_is_gone_invented_or_altered_is_found_and_mended(
         wrong("task/t-c")
     );
     assert_eq!(found_after("UPDATE work SET state = 'x' WHERE task = 't-c'").await, wrong("task/t-c"));
+    assert_eq!(found_after("UPDATE work SET caller = 'eve' WHERE task = 't-a'").await, wrong("task/t-a"));
     assert_eq!(found_after("UPDATE work SET since = 7 WHERE task = 't-a'").await, wrong("task/t-a"));
 }
 

@@ -2,6 +2,7 @@
 
 mod damage;
 mod hygiene;
+mod places;
 mod torn;
 
 use std::fs;
