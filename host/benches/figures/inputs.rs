@@ -43,6 +43,9 @@ fn one(guest: &str, url: &str, port: u16) -> Value {
         "attack_artifacts_floods" => json!({ "bytes": 1_000_000 }),
         "attack_clock_sleeps" | "attack_wasi_sleeps" => json!({ "nanoseconds": FOR_EVER }),
         "attack_context_reads_what_was_not_given" => json!({ "others": ["task/x", "task:x"] }),
+        "attack_files_changes_for_good" => {
+            json!({ "steps": ["read notes/a.md", "write outbox/a", "delete outbox/a", "set plan", "get plan"] })
+        }
         "attack_files_keeps_what_was_revoked" => json!({ "path": "notes/a.md", "rounds": 1_000, "after": 3 }),
         "attack_files_races_a_link" => json!({ "times": 300 }),
         "attack_handles_flood" => json!({ "many": 1_000_000 }),

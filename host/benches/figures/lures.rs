@@ -53,7 +53,10 @@ skill = "friend-gives-what-it-is-told"
 validator = "attack-judges-badly@0.1"
 [[grant]]
 ring = 2
-files = [{{ folder = "notes", access = "write", quota = "64MiB", max-files = 10000 }}]
+files = [
+  {{ folder = "notes", access = "write", quota = "64MiB", max-files = 10000 }},
+  {{ folder = "outbox", access = "write", quota = "64MiB", max-files = 10000, effect = "irreversible" }},
+]
 models = ["small"]
 tools = [{{ tool = "hostile/say", effect = "read" }}, {{ tool = "hostile/read", effect = "read" }}]
 http = [
@@ -69,7 +72,7 @@ http = [
 /// The files of it, in the folder of the policy.
 pub(crate) fn lay(folder: &Path) {
     let notes = folder.join("notes");
-    for folder in [&notes, &folder.join("outside"), &notes.join("folder")] {
+    for folder in [&notes, &folder.join("outbox"), &folder.join("outside"), &notes.join("folder")] {
         std::fs::create_dir(folder).expect("a folder");
     }
     for (file, text) in [
