@@ -75,9 +75,9 @@ impl Skills {
         skill: &str,
         input: &(impl Serialize + ?Sized),
     ) -> Result<T, Error> {
-        // Straight from text to text: the sandbox pays for each value that is made between.
-        let input = serde_json::to_string(input).map_err(|why| Error::Invalid(why.to_string()))?;
-        read(&self.0.run(skill.to_owned(), input)?)
+        // By way of a value, which puts maps in order: the same input is the same text in each attempt.
+        let Request { skill, input } = Request::new(skill, input)?;
+        read(&self.0.run(skill, input.to_string())?)
     }
 
     /// Runs several at once, sixteen at most, each on an equal share of what is left. The outputs are in the order of the

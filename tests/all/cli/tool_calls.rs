@@ -18,6 +18,10 @@ fn killed_in_a_call(grant: &str) -> (Operator, tempfile::NamedTempFile) {
     operator.does(&["tools", "accept", "hostile"]);
     let input = json!({ "asked": [{ "tool": "hostile/say", "arguments": "{\"to\":\"bob\"}" }] }).to_string();
     operator.does(&["task", "submit", "friend-calls-tools", "--ring", "2", "--id", "t-t", "--input", &input]);
+    if grant.contains("approval") {
+        operator.does(&["work", "--idle"]);
+        operator.does(&["approvals", "approve", "t-t.1", "--as", "bob"]);
+    }
     let worker = Worker::start(&operator);
     until("it is called", || calls(&notes) == 1);
     worker.kill();
@@ -99,6 +103,25 @@ fn a_call_of_a_tool_whose_end_nobody_saw_waits_for_a_person_who_has_both_possibi
     operator.does(&["inbox", "retry", "t-t"]);
     assert_eq!(operator.does(&["work", "--idle"]), "t-t  completed  friend-calls-tools\n");
     assert_eq!(calls(&notes), 2);
+    operator.does(&["audit", "verify"]);
+}
+
+#[test]
+fn a_call_that_was_approved_and_begun_is_made_again_where_it_was_approved_for_and_nowhere_else() {
+    let grant = "effect = \"reversible\", idempotent = true, approval = {}";
+    let (operator, notes) = killed_in_a_call(grant);
+    assert_eq!(operator.does(&["work", "--idle"]), "t-t  completed  friend-calls-tools\n");
+    assert_eq!(calls(&notes), 2, "it is the same server");
+
+    let (operator, notes) = killed_in_a_call(grant);
+    let policy = std::fs::read_to_string(operator.here().join("ringfence.toml")).unwrap();
+    operator
+        .write("ringfence.toml", policy.replace("[[grant]]", "env = { REGION = \"elsewhere\" }\n[[grant]]"));
+    assert_eq!(operator.does(&["work", "--idle"]), "t-t  suspended  friend-calls-tools\n");
+    operator.does(&["inbox", "retry", "t-t"]);
+    assert_eq!(operator.does(&["work", "--idle"]), "t-t  suspended  friend-calls-tools\n");
+    assert_eq!(calls(&notes), 1, "the other one was never called");
+    operator.does(&["inbox", "refuse", "t-t"]);
     operator.does(&["audit", "verify"]);
 }
 

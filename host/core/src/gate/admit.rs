@@ -59,15 +59,22 @@ impl Gate {
             return self.answer_from_before(&call, fact, reservation, answer).map(Opened::Recorded);
         }
         let number = fact.number;
-        let (verdict, approval, mut reservation) = match (self.verdict(&call), begun) {
+        let (verdict, approval, mut reservation) = match (self.verdict(&call), &begun) {
             (Verdict::Ask(through, terms), None) => {
                 match self.approve(&call, &fact, &terms, asked, reservation) {
                     Approved::By(approval, reservation) => (Verdict::Allow(through), approval, reservation),
                     Approved::No(stop) => return Err(stop),
                 }
             }
-            (Verdict::Ask(through, _), Some((_, true))) => (Verdict::Allow(through), None, reservation),
-            (Verdict::Ask(..), Some((_, false))) => {
+            (Verdict::Ask(through, _), Some((_, Some(request)))) => {
+                if !self.is_bound(&call, number, request) {
+                    // It would go elsewhere than people said, and may have been done there: they say what is to become of it.
+                    self.books.with_ledger(|ledger| ledger.refund(reservation));
+                    return Err(Unresolved { number, name: C::NAME, wait: Wait::Word }.into());
+                }
+                (Verdict::Allow(through), None, reservation)
+            }
+            (Verdict::Ask(..), Some((_, None))) => {
                 let why = "it began before it had to be approved, and nobody saw its end".to_owned();
                 (Verdict::Deny(Denial::new(why)), None, reservation)
             }
@@ -77,7 +84,7 @@ impl Gate {
         let used = approval.map(|approval| Fact::ApprovalUsed { number, approval });
         // Begun in this attempt or in one before, and nobody saw its end.
         let unknown = begun.is_some() || key.as_ref().is_some_and(|key| self.books.is_unknown(key));
-        let wanted = begun.is_some_and(|(wanted, _)| wanted);
+        let wanted = begun.as_ref().is_some_and(|(wanted, _)| *wanted);
         if unknown && !wanted && !may_be_repeated(&call, &verdict) && is_on(Guard::Once) {
             if begun.is_none() {
                 used.iter().for_each(|used| self.books.log().append(used));

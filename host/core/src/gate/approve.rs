@@ -82,8 +82,7 @@ impl Gate {
     ) -> Approved {
         let Some(asked) = asked else { return self.ask(call, fact, terms, reservation) };
         let Asked { request, said, expired, used } = asked;
-        let bound = self.bound(call, fact.number, request.id.place);
-        if bound.as_deref() != Some(request.bound.as_str()) || !request.is_whole() {
+        if !self.is_bound(call, fact.number, &request) {
             let why = "what was approved is not what is asked for now".to_owned();
             return self.disapprove(call, fact, Code::R0533, why, reservation);
         }
@@ -114,6 +113,12 @@ impl Gate {
                 self.disapprove(call, fact, Code::R0531, why, reservation)
             }
         }
+    }
+
+    /// Whether a call is, to the byte, what people were asked about.
+    pub(super) fn is_bound<C: Call>(&self, call: &C, number: u64, request: &ApprovalRequest) -> bool {
+        let bound = self.bound(call, number, request.id.place);
+        bound.as_deref() == Some(request.bound.as_str()) && request.is_whole()
     }
 
     fn ask<C: Call>(

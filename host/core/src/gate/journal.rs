@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::approve::Asked;
 use super::{Call, SkillsValidate, TrapReason};
-use crate::audit::{Answered, CallFact, Decision, Fact};
+use crate::audit::{Answered, ApprovalRequest, CallFact, Decision, Fact};
 use crate::refusal::Refusal;
 use crate::units::Timestamp;
 
@@ -28,8 +28,8 @@ pub struct Recorded {
     pub call: CallFact,
     /// What became of it.
     pub end: RecordedEnd,
-    /// Whether it began under an approval.
-    pub approved: bool,
+    /// The approval under which it began, if people were asked.
+    pub approved: Option<Box<ApprovalRequest>>,
     /// How often it was made again because nobody had seen its end.
     pub repeated: u32,
 }
@@ -79,9 +79,9 @@ enum After {
 pub(super) enum Next<A> {
     /// How it ended, and how often it was made again before.
     Ended { recorded: Result<A, Refusal>, repeated: u32 },
-    /// It began, and nobody saw its end. Whether a person wants it to be made again, whether it was approved, and how often it
-    /// was made again already.
-    Begun { wanted: bool, approved: bool, repeated: u32 },
+    /// It began, and nobody saw its end. Whether a person wants it to be made again, under which approval it began, and how often
+    /// it was made again already.
+    Begun { wanted: bool, approved: Option<Box<ApprovalRequest>>, repeated: u32 },
     /// It began, nobody saw its end, and there was no room to make it again, which was done so often before.
     Lost { repeated: u32 },
     /// People were asked to approve it.
@@ -164,7 +164,8 @@ impl Journal {
                 match (&before.end, &end) {
                     // What people were asked about begins, or is refused.
                     (RecordedEnd::Asked(asked), _) => {
-                        *before = Recorded { call: call.clone(), end, approved: asked.used, repeated: 0 };
+                        let approved = asked.used.then(|| Box::new(asked.request.clone()));
+                        *before = Recorded { call: call.clone(), end, approved, repeated: 0 };
                         continue;
                     }
                     // However many hosts came so far and no further.
@@ -179,7 +180,7 @@ impl Journal {
                 asked = Some(calls.len());
             }
             place.insert(call.number, calls.len());
-            calls.push(Recorded { call: call.clone(), end, approved: false, repeated: 0 });
+            calls.push(Recorded { call: call.clone(), end, approved: None, repeated: 0 });
         }
         Self { calls: calls.into(), ..Self::default() }
     }
@@ -362,7 +363,7 @@ mod tests {
         let facts = [begun, Fact::CallRepeated { number: 1 }, stopped(), stopped()];
         assert_eq!(Journal::from_facts(&facts).calls().len(), 1);
         let live = next(&facts, &made);
-        assert!(matches!(live, Ok(Next::Begun { wanted: false, approved: false, repeated: 1 })));
+        assert!(matches!(live, Ok(Next::Begun { wanted: false, approved: None, repeated: 1 })));
         let mut replayed = Journal::from_facts(&facts);
         assert!(matches!(replayed.next::<Value>(&made), Ok(Next::Lost { repeated: 1 })));
         assert!(replayed.check_empty().is_ok());
@@ -375,9 +376,9 @@ mod tests {
         let Ok(Next::Asked(asked_then)) = next(&[asked(), used()], &made) else { panic!("it has not begun") };
         assert!(asked_then.used, "only its beginning is missing");
         let approved = next(&[asked(), used(), begun.clone()], &made);
-        assert!(matches!(approved, Ok(Next::Begun { wanted: false, approved: true, repeated: 0 })));
+        assert!(matches!(approved, Ok(Next::Begun { wanted: false, approved: Some(_), repeated: 0 })));
         let unasked = next(std::slice::from_ref(&begun), &made);
-        assert!(matches!(unasked, Ok(Next::Begun { wanted: false, approved: false, .. })));
+        assert!(matches!(unasked, Ok(Next::Begun { wanted: false, approved: None, .. })));
         let ended = Fact::CallEnded { number: 1, answer: Answered::Answer(Value::from(1)) };
         let facts = [asked(), used(), begun, ended];
         assert!(

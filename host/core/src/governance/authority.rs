@@ -110,6 +110,19 @@ impl Authority {
             .chain([&self.skill])
             .fold(self.ring, |ring, skill| policy.effective_ring(ring, skill));
         let (grants, asker) = (&policy.grants, self.asker());
+        // A grant that comes later and asks people, or says that a change is graver, takes from those before it.
+        let adds_no_care = |held: &Policy| {
+            let was = &held.grants;
+            grants.counting(asker).all(|grant| {
+                let is_grave = |folder: &FolderGrant| folder.effect > Effect::Reversible;
+                let mut folders = grant.files.iter().filter(|one| one.approval.is_some() || is_grave(one));
+                let mut web = grant.http.iter().filter(|one| one.approval.is_some());
+                let mut tools = grant.tools.iter().filter(|one| one.approval.is_some());
+                folders.all(|folder| was.grants_folder(asker, folder))
+                    && web.all(|web| was.grants_web(asker, web))
+                    && tools.all(|tool| was.grants_tool(asker, tool))
+            })
+        };
         let takes_nothing = |held: &Arc<Policy>| {
             Arc::ptr_eq(held, policy)
                 || held.grants.counting(asker).all(|grant| {
@@ -118,6 +131,7 @@ impl Authority {
                         && grant.tools.iter().all(|tool| grants.grants_tool(asker, tool))
                         && grant.models.iter().all(|model| grants.model(asker, model.as_str()).is_some())
                 }) && held.effects.are_at_least(&policy.effects)
+                    && adds_no_care(held)
         };
         if ring == self.ring && self.held.iter().any(takes_nothing) {
             return None;
@@ -187,6 +201,11 @@ impl Authority {
                 granted.filter_map(|other| folder.meet(other)).collect()
             })
         })
+    }
+
+    /// All that any policy that counts says of a folder of this name: what it does and who is asked, whatever else is left of it.
+    pub(super) fn said_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Arc<FolderGrant>> + 'a {
+        self.held.iter().flat_map(move |policy| policy.grants.folders(self.asker(), name))
     }
 
     /// What it was granted that covers a request, as far as it still is.

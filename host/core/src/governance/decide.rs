@@ -212,7 +212,7 @@ fn decide_path(path: GuestPath<'_>, access: Access, least: Effect, authority: &A
     let named: Vec<_> = authority.folders(path.folder).collect();
     if let Some(grant) = named.iter().find(|grant| grant.access >= access) {
         // Where the operator says of one grant that a change is graver, or asks, it is and does, whatever the others say.
-        let said = || named.iter().filter(|_| access == Access::Write);
+        let said = || authority.said_of(path.folder).filter(|_| access == Access::Write);
         let effect = said().map(|grant| grant.effect).fold(least, Effect::max);
         let needed = required(Capability::Files, effect);
         if !authority.ring.reaches(needed) {

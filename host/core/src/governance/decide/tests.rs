@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::capability::Powers;
-use crate::governance::{Grant, GrantBook, Holder, Quota};
+use crate::governance::{Grant, GrantBook, Holder, Policies, Policy, Quota, recorded};
 use crate::ring::Effect::{Irreversible, Reversible};
 use crate::ring::Ring;
 
@@ -103,6 +103,52 @@ fn of_several_grants_that_ask_the_strictest_counts_whichever_stands_first() {
     let apart = [terms(1, &["ada"]), terms(1, &["eve"])].map(|terms| writes(Reversible, Some(terms)));
     let why = change(&holding(Ring::Standard, &apart)).expect_err("nobody could approve it for both");
     assert!(why.ends_with("nobody is named in all of them"), "{why}");
+}
+
+fn policy(folders: &[FolderGrant]) -> Policy {
+    let files = folders.iter().cloned().map(Arc::new).collect();
+    let grant = Grant { files, ..Grant::to(Holder::Ring(Ring::Standard)) };
+    Policy { grants: Arc::new(GrantBook::new(vec![grant])), ..Policy::default() }
+}
+
+fn begun(policies: &Policies) -> Authority {
+    let (agent, skill) = ("ada".parse().expect("a name"), "notes".parse().expect("a name"));
+    Authority::under(&policies.newest(), agent, skill, Ring::Trusted, Powers::all())
+}
+
+#[test]
+fn a_grant_that_comes_later_and_asks_or_is_graver_counts_for_what_runs_already() {
+    let free = writes(Reversible, None);
+    let asks = |of, from: &[&str]| writes(Reversible, Some(terms(of, from)));
+    for (added, expected) in [
+        (asks(2, &[]), Ok(Some(terms(2, &[])))),
+        (writes(Irreversible, None), Ok(Some(ApprovalTerms::default()))),
+        (free.clone(), Ok(None)),
+    ] {
+        let policies = Policies::new(policy(&[free.clone()]));
+        let first = begun(&policies);
+        policies.take(policy(&[free.clone(), added]));
+        let (since, narrowed) = first.caught_up().expect("it has changed");
+        assert_eq!((change(&since), narrowed), (expected.clone(), expected != Ok(None)));
+    }
+    // Also where nobody could approve it for both: what another grant leaves is not all that counts.
+    let policies = Policies::new(policy(&[asks(1, &["ada"])]));
+    let first = begun(&policies);
+    policies.take(policy(&[asks(1, &["ada"]), asks(1, &["eve"])]));
+    let why = change(&first.caught_up().expect("it has changed").0).expect_err("nobody could approve it");
+    assert!(why.contains("nobody is named in all of them"), "{why}");
+}
+
+#[test]
+fn a_grant_that_found_no_room_in_the_record_still_asks_when_the_task_goes_on() {
+    let free = writes(Reversible, None);
+    let others = (0..300).map(|number| FolderGrant { name: format!("f{number}"), ..free.clone() });
+    let mut folders: Vec<_> = std::iter::once(free.clone()).chain(others).collect();
+    folders.push(writes(Irreversible, Some(terms(2, &[]))));
+    let first = begun(&Policies::new(policy(&folders)));
+    let fresh = begun(&Policies::new(policy(&folders)));
+    let before = recorded(&first.record(), &fresh);
+    assert_eq!(change(&fresh.within([before])), Ok(Some(terms(2, &[]))));
 }
 
 #[test]
