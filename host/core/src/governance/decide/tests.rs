@@ -125,7 +125,7 @@ fn a_grant_that_comes_later_and_asks_or_is_graver_counts_for_what_runs_already()
         (writes(Irreversible, None), Ok(Some(ApprovalTerms::default()))),
         (free.clone(), Ok(None)),
     ] {
-        let policies = Policies::new(policy(&[free.clone()]));
+        let policies = Policies::new(policy(std::slice::from_ref(&free)));
         let first = begun(&policies);
         policies.take(policy(&[free.clone(), added]));
         let (since, narrowed) = first.caught_up().expect("it has changed");
