@@ -26,11 +26,11 @@ fn check_words(text: &str, kind: &'static str) -> Result<(), BadName> {
     if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
         return Err(bad("it must begin with a lower-case letter"));
     }
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    if !text.chars().all(fits) {
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !text.bytes().all(fits) {
         return Err(bad("only lower-case letters, digits and hyphens are allowed"));
     }
-    if text.ends_with('-') || text.contains("--") {
+    if text.ends_with('-') || text.as_bytes().windows(2).any(|pair| pair == b"--") {
         return Err(bad("hyphens stand singly between words"));
     }
     Ok(())
@@ -203,6 +203,9 @@ fn check_stream(text: &str, kind: &'static str) -> Result<(), BadName> {
     text.split('/').try_for_each(|part| check_words(part, kind))
 }
 
+/// What the stream of a task begins with.
+const TASK: &str = "task/";
+
 impl StreamName {
     /// The streams of the host's own that are called by one word.
     pub const OWN: [&str; 5] = ["checkpoints", "control", "registry", "tenant", "tools"];
@@ -210,7 +213,11 @@ impl StreamName {
     /// The stream of a task.
     #[must_use]
     pub fn task(task: &TaskId) -> Self {
-        Self(["task/", task.as_str()].concat().into())
+        // Each task has one: without a text on the way to the one that is shared.
+        let mut text = *b"task/0123456789012345678901234567890123456789012345678901234567890123";
+        let end = TASK.len() + task.as_str().len();
+        text[TASK.len()..end].copy_from_slice(task.as_str().as_bytes());
+        Self(str::from_utf8(&text[..end]).expect("an id is text").into())
     }
 
     /// The stream of what an agent keeps in `memory`.
@@ -270,7 +277,7 @@ impl StreamName {
     /// The task whose stream this is, if it is one's.
     #[must_use]
     pub fn as_task(&self) -> Option<TaskId> {
-        self.0.strip_prefix("task/")?.parse().ok()
+        self.0.strip_prefix(TASK)?.parse().ok()
     }
 }
 
@@ -301,8 +308,16 @@ impl TaskId {
 }
 
 /// A BLAKE3 hash: of a component, a payload, an event, the arguments of a call.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Digest([u8; 32]);
+
+impl std::hash::Hash for Digest {
+    /// A part of a hash tells as much as all of it where keys are looked up.
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let (part, _) = self.0.split_first_chunk::<8>().expect("32 bytes hold 8");
+        state.write_u64(u64::from_le_bytes(*part));
+    }
+}
 
 impl Digest {
     /// The hash of some bytes.

@@ -29,15 +29,14 @@ pub(crate) enum Answer {
     Ran(Result<String, types::Failure>),
 }
 
-/// One attempt in a store of its own.
-pub(crate) async fn attempt(
-    linked: SkillPre<State>,
-    task: Task,
+/// A store for one attempt, with every limit set.
+pub(crate) fn store(
+    linked: &SkillPre<State>,
     mut gate: Gate,
     fuel: Fuel,
     limiter: MemoryLimiter,
     output: Bytes,
-) -> (Option<Answer>, End, Fuel) {
+) -> Store<State> {
     let switch = Arc::clone(gate.books().switch());
     gate.grant(fuel, limiter.allowed());
     let mut store = Store::new(linked.engine(), State::new(gate, limiter));
@@ -70,6 +69,16 @@ pub(crate) async fn attempt(
     });
     store.set_hostcall_fuel(usize::try_from(output.0.clamp(1, MAX_CROSSING)).unwrap_or(usize::MAX));
     store.set_max_component_handles(MAX_HANDLES);
+    store
+}
+
+/// One attempt in its store.
+pub(crate) async fn attempt(
+    linked: SkillPre<State>,
+    task: Task,
+    mut store: Store<State>,
+    fuel: Fuel,
+) -> (Option<Answer>, End, Fuel) {
     let answered = match linked.instantiate_async(&mut store).await {
         Ok(skill) => call(&skill, &mut store, task).await,
         Err(error) => Err(error),

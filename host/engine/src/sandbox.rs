@@ -18,10 +18,11 @@ use ringfence_core::limit::Limit;
 use ringfence_core::sandbox::{End, Job, Ran, Sandbox};
 use ringfence_core::stores::BlobStore;
 use ringfence_core::units::{Bytes, Fuel};
+use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::attempt::{Answer, Task, attempt};
+use crate::attempt::{Answer, Task, attempt, store};
 use crate::bindings::SkillPre;
 use crate::compile::{Compiler, fingerprint};
 use crate::config::{Settings, memory_maps};
@@ -144,48 +145,35 @@ impl WasmSandbox {
         imports.map(|(import, _)| import.to_owned()).collect()
     }
 
-    async fn drive(
+    /// Lets a guest into a sandbox. What comes of it is there when the answer is awaited; dropped before, the guest is gone.
+    fn drive(
         &self,
         pool: Arc<Pool>,
         linked: SkillPre<State>,
         task: Task,
         job: Job,
-    ) -> (Option<Answer>, Ran) {
-        let Some(place) = pool.take_place() else {
-            return (None, nothing(End::HostFailed(Code::R0506, "no sandbox is free".into())));
-        };
-        let Job { fuel, memory, output, wall, gate, .. } = job;
-        let books = Arc::clone(gate.books());
-        let switch = Arc::clone(books.switch());
-        let began = books.clock().monotonic();
-        let at_deadline = StopReason::Exhausted(books.with_ledger(|ledger| wall_reached(ledger)));
-        let (engine, log) = (pool.engine().clone(), Arc::clone(&books));
-        let held = Arc::new(AtomicU64::new(0));
-        let limiter = MemoryLimiter::new(memory.0, Arc::clone(&held));
-        let guest = async move {
-            let attempt = attempt(linked, task, gate, fuel, limiter, output);
-            let ended = AssertUnwindSafe(attempt).catch_unwind().await;
-            drop(place);
-            ended
-        };
-        let at_first_pause = Box::new(move || {
-            books.log().hand_over();
-            let clock = books.clock();
-            clock.sleep(wall.saturating_sub(clock.monotonic().saturating_sub(began)))
-        });
-        let ended = Stoppable::new(Box::pin(guest), switch, at_first_pause, at_deadline, engine).await;
-        let ran = |end, fuel| Ran { end, fuel, memory: Bytes(held.load(Ordering::Relaxed)) };
-        match ended {
-            // The engine's counter is stale after an epoch stop: the whole reservation is spent.
-            Some(Ok((_, end @ End::Ended(TrapReason::Stopped), _))) => (None, ran(end, fuel)),
-            Some(Ok((answer, end, used))) => (answer, ran(end, used)),
-            Some(Err(panic)) => {
-                let why = panic_message(&*panic);
-                self.drain(&pool, &log, &why);
-                (None, ran(End::HostFailed(Code::R0001, why), fuel))
+    ) -> impl Future<Output = (Option<Answer>, Ran)> + Send + '_ {
+        let fuel = job.fuel;
+        let log = Arc::clone(job.gate.books());
+        let started = pool.take_place().map(|place| start(&pool, place, linked, task, job));
+        async move {
+            let Some((guest, held)) = started else {
+                return (None, nothing(End::HostFailed(Code::R0506, "no sandbox is free".into())));
+            };
+            let ended = guest.await;
+            let ran = |end, fuel| Ran { end, fuel, memory: Bytes(held.load(Ordering::Relaxed)) };
+            match ended {
+                // The engine's counter is stale after an epoch stop: the whole reservation is spent.
+                Some(Ok((_, end @ End::Ended(TrapReason::Stopped), _))) => (None, ran(end, fuel)),
+                Some(Ok((answer, end, used))) => (answer, ran(end, used)),
+                Some(Err(panic)) => {
+                    let why = panic_message(&*panic);
+                    self.drain(&pool, &log, &why);
+                    (None, ran(End::HostFailed(Code::R0001, why), fuel))
+                }
+                // What it used went with it: the whole reservation is spent.
+                None => (None, ran(End::Ended(TrapReason::Stopped), fuel)),
             }
-            // What it used went with it: the whole reservation is spent.
-            None => (None, ran(End::Ended(TrapReason::Stopped), fuel)),
         }
     }
 
@@ -200,41 +188,80 @@ impl WasmSandbox {
     }
 }
 
+type Guest = Stoppable<std::thread::Result<(Option<Answer>, End, Fuel)>>;
+
+/// A guest with all that ends it, and how much memory it holds.
+fn start(
+    pool: &Pool,
+    place: OwnedSemaphorePermit,
+    linked: SkillPre<State>,
+    task: Task,
+    job: Job,
+) -> (Guest, Arc<AtomicU64>) {
+    let Job { fuel, memory, output, wall, gate, .. } = job;
+    let books = Arc::clone(gate.books());
+    let switch = Arc::clone(books.switch());
+    let began = books.clock().monotonic();
+    let at_deadline = StopReason::Exhausted(books.with_ledger(|ledger| wall_reached(ledger)));
+    let held = Arc::new(AtomicU64::new(0));
+    let limiter = MemoryLimiter::new(memory.0, Arc::clone(&held));
+    let store = store(&linked, gate, fuel, limiter, output);
+    let guest = async move {
+        let ended = AssertUnwindSafe(attempt(linked, task, store, fuel)).catch_unwind().await;
+        drop(place);
+        ended
+    };
+    let at_first_pause = Box::new(move || {
+        books.log().hand_over();
+        let clock = books.clock();
+        clock.sleep(wall.saturating_sub(clock.monotonic().saturating_sub(began)))
+    });
+    (Stoppable::new(Box::pin(guest), switch, at_first_pause, at_deadline, pool.engine().clone()), held)
+}
+
 fn nothing(end: End) -> Ran {
     Ran { end, fuel: Fuel(0), memory: Bytes(0) }
 }
 
 impl Sandbox for WasmSandbox {
-    fn run(&self, mut job: Job) -> BoxFuture<'_, Ran> {
-        Box::pin(async move {
-            let (books, pool) = (Arc::clone(job.gate.books()), self.pools.current());
-            let linked = match pool.known(job.component, job.powers) {
-                Some(linked) => linked,
-                None => {
-                    let began = books.clock().monotonic();
-                    let found = tokio::select! {
-                        biased;
-                        () = stopped(books.switch()) => return nothing(End::Ended(TrapReason::Stopped)),
-                        found = pool.find(job.component, job.powers) => found,
-                        () = books.clock().sleep(job.wall) => {
-                            return nothing(End::NotAdmitted(books.with_ledger(|ledger| wall_reached(ledger))));
-                        }
-                    };
-                    job.wall = job.wall.saturating_sub(books.clock().monotonic().saturating_sub(began));
-                    match found {
-                        Ok(linked) => linked,
-                        Err(error) => return nothing(End::HostFailed(error.code, error.to_string())),
-                    }
+    fn run(&self, job: Job) -> BoxFuture<'_, Ran> {
+        let pool = self.pools.current();
+        let request = job.request.clone();
+        match pool.known(job.component, job.powers) {
+            // What it takes to find a component makes no run larger that need not look for one.
+            Some(linked) => {
+                let driven = self.drive(pool, linked, Task::Run(request), job);
+                Box::pin(async move { driven.await.1 })
+            }
+            None => Box::pin(async move {
+                let mut job = job;
+                match find(&pool, &mut job).await {
+                    Ok(linked) => self.drive(pool, linked, Task::Run(request), job).await.1,
+                    Err(end) => nothing(end),
                 }
-            };
-            let request = job.request.clone();
-            self.drive(pool, linked, Task::Run(request), job).await.1
-        })
+            }),
+        }
     }
 
     fn fingerprint(&self) -> &Arc<str> {
         &self.fingerprint
     }
+}
+
+/// The component of a job, linked; it may have to be compiled, within the job's time.
+async fn find(pool: &Pool, job: &mut Job) -> Result<SkillPre<State>, End> {
+    let books = Arc::clone(job.gate.books());
+    let began = books.clock().monotonic();
+    let found = tokio::select! {
+        biased;
+        () = stopped(books.switch()) => return Err(End::Ended(TrapReason::Stopped)),
+        found = pool.find(job.component, job.powers) => found,
+        () = books.clock().sleep(job.wall) => {
+            return Err(End::NotAdmitted(books.with_ledger(|ledger| wall_reached(ledger))));
+        }
+    };
+    job.wall = job.wall.saturating_sub(books.clock().monotonic().saturating_sub(began));
+    found.map_err(|error| End::HostFailed(error.code, error.to_string()))
 }
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {

@@ -25,7 +25,7 @@ pub(super) fn denied(gate: &mut Gate, program: &Program, turn: &Turn) -> Option<
         return gate.denial(&ToolCall::new(wanted.name.clone(), &arguments));
     }
     let (skill, input) = (reference(intent, &wanted.name), arguments);
-    gate.denial(&SkillsRun { skill, input, fuel: 0, memory: 0, corrections: 0, parts: 1, occurrence: 0 })
+    gate.denial(&SkillsRun::of(skill, input))
 }
 
 /// Exactly which skill is meant by a name.

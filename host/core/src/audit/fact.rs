@@ -96,6 +96,7 @@ pub enum Fact {
     #[serde(rename = "task.resolved")]
     TaskResolved {
         skill: SkillName,
+        #[serde(serialize_with = "plainly")]
         version: Version,
         component: Digest,
         ring: Ring,
@@ -338,6 +339,21 @@ pub struct CallFact {
     pub arguments: Arguments,
     /// How much fuel the attempt had used when the skill made the call.
     pub fuel: u64,
+}
+
+/// A version as text; most have three numbers and nothing else, for which the usual way takes ten times as long.
+fn plainly<S: serde::Serializer>(version: &Version, serializer: S) -> Result<S::Ok, S::Error> {
+    if !(version.pre.is_empty() && version.build.is_empty()) {
+        return version.serialize(serializer);
+    }
+    let mut text = String::with_capacity(16);
+    for (place, number) in [version.major, version.minor, version.patch].into_iter().enumerate() {
+        if place > 0 {
+            text.push('.');
+        }
+        text.push_str(itoa::Buffer::new().format(number));
+    }
+    serializer.serialize_str(&text)
 }
 
 /// A call's arguments as canonical JSON, or nothing where they are too long to be shown.

@@ -6,7 +6,7 @@ use serde::ser::{self, SerializeMap};
 use serde_json::Error;
 
 /// How many bytes the payload of a call has at the most, but for a few.
-const USUAL: usize = 320;
+const USUAL: usize = 448;
 
 /// Writes a value as JSON.
 ///

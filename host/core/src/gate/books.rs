@@ -102,22 +102,19 @@ impl Books {
         }
     }
 
-    /// The same for a task that another one asked for.
-    #[must_use]
-    pub fn within(self, parent: Option<Arc<Self>>) -> Self {
-        Self { parent, ..self }
+    /// They are of a task that another one asked for.
+    pub(crate) fn within(&mut self, parent: Option<Arc<Self>>) {
+        self.parent = parent;
     }
 
-    /// The same for a task whose spending counts for the budgets of the day.
-    #[must_use]
-    pub fn drawing_on(self, accounts: Arc<Accounts>) -> Self {
-        Self { accounts: Some(accounts), ..self }
+    /// What the task spends counts for the budgets of the day.
+    pub(crate) fn draw_on(&mut self, accounts: Arc<Accounts>) {
+        self.accounts = Some(accounts);
     }
 
-    /// The same for a task that may correct so often, with all that it asks for.
-    #[must_use]
-    pub(crate) fn correcting(self, most: u32) -> Self {
-        Self { corrections: (most, AtomicU32::new(0)), ..self }
+    /// The task may correct so often, with all that it asks for.
+    pub(crate) const fn allow_corrections(&mut self, most: u32) {
+        self.corrections.0 = most;
     }
 
     /// How many corrections may still be made.

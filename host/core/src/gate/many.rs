@@ -36,8 +36,9 @@ impl Gate {
                 };
                 let (fuel, memory) = (part(&mut fuel_left), part(&mut memory_left));
                 let corrections = u32::try_from(part(&mut corrections_left)).unwrap_or(u32::MAX);
-                let mut errand = SkillsRun { skill, input, fuel, memory, corrections, parts, occurrence: 0 };
-                errand.occurrence = gate.occurrences.next_of("skills.run", errand.kind());
+                let errand = SkillsRun::of(skill, input);
+                let mut errand = SkillsRun { fuel, memory, corrections, parts, ..errand };
+                errand.occurrence = gate.occurrences.next_of("skills.run", errand.kind);
                 ready.push(match gate.open(errand) {
                     Ok(Opened::Permit(permit)) => Ready::Go(permit),
                     Ok(Opened::Recorded(answer)) => Ready::Known(Ok(answer)),
@@ -54,7 +55,10 @@ impl Gate {
                 Ready::Known(answer) => answer.map_err(Stop::Tell),
             }
         };
-        let answers = join_all(ready.into_iter().map(run)).await;
+        let answers = match <[Ready; 1]>::try_from(ready) {
+            Ok([one]) => vec![run(one).await],
+            Err(several) => join_all(several.into_iter().map(run)).await,
+        };
         let told = answers.into_iter().map(|answer| match answer {
             Ok(answer) => {
                 self.lent_fuel(answer.used[Limit::Fuel]);

@@ -1,7 +1,7 @@
 //! Effects that are done once, however often an attempt that asks for them is run.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ impl std::fmt::Display for Key {
 
 /// How often each effect was asked for in an attempt, by the hash of its call.
 #[derive(Debug, Default)]
-pub(super) struct Occurrences(HashMap<(Cow<'static, str>, Digest), u64>);
+pub(super) struct Occurrences(BTreeMap<(Digest, Cow<'static, str>), u64>);
 
 impl Occurrences {
     fn next(&mut self, call: &CallFact) -> u64 {
@@ -45,7 +45,7 @@ impl Occurrences {
     }
 
     pub(super) fn next_of(&mut self, call: impl Into<Cow<'static, str>>, hash: Digest) -> u64 {
-        let count = self.0.entry((call.into(), hash)).or_default();
+        let count = self.0.entry((hash, call.into())).or_default();
         *count += 1;
         *count
     }

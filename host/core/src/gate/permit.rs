@@ -159,11 +159,12 @@ impl<C: Call> Permit<C> {
             self.0.books.log().hand_over();
         }
         if C::SPENDS {
-            self = self.draw().await?;
+            // Few calls are paid for: what it takes to draw makes no other one larger.
+            self = Box::pin(self.draw()).await?;
         }
         if self.0.books.switch().reason().is_some() {
             if let Some(drawn) = self.0.drawn.take() {
-                drawn.settle().await;
+                Box::pin(drawn.settle()).await;
             }
             return Err(Stop::from(TrapReason::Stopped).into());
         }

@@ -115,14 +115,16 @@ fn take(
 ) -> Box<Claimed> {
     let began = host.clock.monotonic();
     let place = host.switches.enter(order.task.clone());
-    let books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));
-    let books = books.correcting(order.max_corrections).drawing_on(Arc::clone(&host.accounts));
+    let mut books = Books::new(log, ledger, Arc::clone(place.switch()), Arc::clone(&host.clock));
+    books.allow_corrections(order.max_corrections);
+    books.draw_on(Arc::clone(&host.accounts));
     let judges = asking.as_ref().is_some_and(|asking| asking.to_judge);
     let asked_by = asking.as_ref().map(|asking| Arc::clone(&asking.authority));
     let (chain, parent) = asking.map_or_else(Default::default, |asking| (asking.chain, Some(asking.books)));
+    books.within(parent);
     Box::new(Claimed {
         order,
-        books: Arc::new(books.within(parent)),
+        books: Arc::new(books),
         chain,
         asked_by,
         place,

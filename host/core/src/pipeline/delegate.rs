@@ -79,7 +79,7 @@ impl Errand for SkillsRun {
     }
 
     fn task(&self, asking: &TaskId) -> TaskId {
-        asking.errand(&self.kind(), self.occurrence)
+        asking.errand(&self.kind, self.occurrence)
     }
 
     fn room(&self) -> (u64, u64) {
@@ -146,7 +146,7 @@ pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) ->
     let asking = Asking { books, task: asking, chain, authority, to_judge: C::TO_JUDGE };
     let resumed = match underway.again() {
         Again::No if !underway.books().has_past() => Ok(None),
-        again => host.resume_errand(&order, again, asking.clone()).await,
+        again => Box::pin(host.resume_errand(&order, again, asking.clone())).await,
     };
     let (claimed, history) = match resumed {
         Ok(None) => (claim(host, order, Some(asking)), None),
@@ -171,7 +171,7 @@ pub(super) async fn run_within<C: Errand>(host: &Host, underway: Underway<C>) ->
             Ok(pooled) => host.run_anew(pooled).await,
             Err(over) => emit(over),
         },
-        Some(history) => host.go_on_with(claimed, *history, Pool::Within(seat)).await,
+        Some(history) => Box::pin(host.go_on_with(claimed, *history, Pool::Within(seat))).await,
     };
     let books = orphan.0.take().expect("it is taken once");
     if emitted.outcome.status == Status::Suspended {
@@ -213,7 +213,7 @@ fn lent<C: Errand>(underway: &Underway<C>) -> Amounts {
 pub(super) fn output_of(outcome: &Outcome) -> Result<String, Refusal> {
     if outcome.status == Status::Completed {
         // Read from a record, `null` is no output.
-        return Ok(outcome.output.as_ref().map_or_else(|| "null".into(), ToString::to_string));
+        return Ok(serde_json::to_string(&outcome.output).expect("values have string keys"));
     }
     let Some(error) = &outcome.error else {
         return Err(Refusal::new(RefusalKind::Failed, "it gave no output"));

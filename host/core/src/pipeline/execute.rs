@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
+
 use super::Host;
 use super::resolve::Resolved;
 use crate::audit::Fact;
@@ -63,43 +65,74 @@ pub(super) async fn execute(host: &Host, mut resolved: Resolved) -> Executed {
         engine: Arc::clone(&begun.engine),
         violations: begun.violations.clone(),
     });
-    go_on(host, resolved, begun).await
+    attempt(host, resolved, begun).await
 }
 
-/// Goes on with an attempt that has begun: just now, or in a process that is gone.
+/// Goes on with an attempt that was begun in a process that is gone.
 pub(super) async fn go_on(host: &Host, mut resolved: Resolved, begun: Begun) -> Executed {
     resolved.attempts = begun.attempt;
-    let books = Arc::clone(&resolved.claimed.books);
-    if begun.attempt > 1 {
-        books.set_past();
-    }
-    let nothing = |end| Ran { end, fuel: Fuel(0), memory: Bytes(0) };
     let (was, is) = (&begun.engine, host.sandbox.fingerprint_of(&resolved.skill.component));
     if *was != is {
         let why =
             format!("it was begun with engine {was}, and this is {is}: it cannot go on from its record");
         return Executed { resolved, ran: nothing(End::HostFailed(Code::R0505, why)), judging: None };
     }
-    let request = Request { input: Arc::clone(&resolved.claimed.order.input), violations: begun.violations };
-    let output = books.with_ledger(|ledger| ledger.left(Limit::BytesOut));
-    let admitted = books.with_ledger(|ledger| admit(ledger, &request, resolved.claimed.elapsed()));
-    let (fuel_reserved, wall) = match admitted {
-        Ok(admitted) => admitted,
+    attempt(host, resolved, begun).await
+}
+
+async fn attempt(host: &Host, mut resolved: Resolved, mut begun: Begun) -> Executed {
+    let judging = begun.judging.take();
+    let (reserved, running) = match set_out(host, &mut resolved, begun) {
+        Ok(running) => running,
         Err(exhausted) => {
             return Executed { resolved, ran: nothing(End::NotAdmitted(exhausted)), judging: None };
         }
     };
+    let ran = running.await;
+    let books = &resolved.claimed.books;
+    // An attempt that will be run again prints what it has printed so far once more.
+    if !matches!(ran.end, End::Ended(TrapReason::Unresolved(_))) {
+        books.end_printing();
+    }
+    let elapsed = u64::try_from(resolved.claimed.elapsed().as_millis()).unwrap_or(u64::MAX);
+    books.with_ledger(|ledger| {
+        ledger.settle(reserved, &Amounts::NONE.with(Limit::Fuel, ran.fuel.0));
+        ledger.peak(Limit::MemoryBytes, ran.memory.0);
+        ledger.peak(Limit::WallMs, elapsed);
+    });
+    Executed { resolved, ran, judging }
+}
+
+/// Reserves what the attempt may use, and lets it into its sandbox. Apart from [`attempt`], so that nothing of what it takes to set out
+/// is kept while it runs.
+fn set_out<'h>(
+    host: &'h Host,
+    resolved: &mut Resolved,
+    begun: Begun,
+) -> Result<(Reservation, BoxFuture<'h, Ran>), Exhausted> {
+    resolved.attempts = begun.attempt;
+    let books = &resolved.claimed.books;
+    if begun.attempt > 1 {
+        books.set_past();
+    }
+    let request = Request { input: Arc::clone(&resolved.claimed.order.input), violations: begun.violations };
+    let output = books.with_ledger(|ledger| ledger.left(Limit::BytesOut));
+    let elapsed = resolved.claimed.elapsed();
+    let admitted = books.with_ledger(|ledger| admit(ledger, &request, elapsed));
+    let (reserved, wall) = admitted?;
     let contract = &resolved.skill.contract;
     let (version, component) = (contract.version.clone(), resolved.skill.component);
     books.set_running(Running { attempt: begun.attempt, version, component });
     let inputs = Inputs::new(begun.seed.as_bytes(), begun.start);
     let (authority, outside) = (Arc::clone(&resolved.authority), Arc::clone(&host.outside));
     let gate = match begun.journal {
-        None => Gate::new(Arc::clone(&books), authority, outside, inputs),
-        Some(journal) => Gate::resume(Arc::clone(&books), authority, outside, inputs, journal),
+        None => Gate::new(Arc::clone(books), authority, outside, inputs),
+        Some(journal) => Gate::resume(Arc::clone(books), authority, outside, inputs, journal),
     };
-    let job = Job {
-        component: resolved.skill.component,
+    let seat = resolved.claimed.seat.as_ref().filter(|_| !host.sandbox.takes_room(&component));
+    seat.inspect(|seat| seat.lend());
+    let running = host.sandbox.run(Job {
+        component,
         powers: resolved.authority.powers,
         request,
         fuel: Fuel(begun.fuel),
@@ -107,20 +140,12 @@ pub(super) async fn go_on(host: &Host, mut resolved: Resolved, begun: Begun) -> 
         output: Bytes(output),
         wall,
         gate,
-    };
-    let seat = resolved.claimed.seat.as_ref().filter(|_| !host.sandbox.takes_room(&job.component));
-    seat.inspect(|seat| seat.lend());
-    let ran = host.sandbox.run(job).await;
-    // An attempt that will be run again prints what it has printed so far once more.
-    if !matches!(ran.end, End::Ended(TrapReason::Unresolved(_))) {
-        books.end_printing();
-    }
-    books.with_ledger(|ledger| {
-        ledger.settle(fuel_reserved, &Amounts::NONE.with(Limit::Fuel, ran.fuel.0));
-        ledger.peak(Limit::MemoryBytes, ran.memory.0);
-        ledger.peak(Limit::WallMs, u64::try_from(resolved.claimed.elapsed().as_millis()).unwrap_or(u64::MAX));
     });
-    Executed { resolved, ran, judging: begun.judging }
+    Ok((reserved, running))
+}
+
+const fn nothing(end: End) -> Ran {
+    Ran { end, fuel: Fuel(0), memory: Bytes(0) }
 }
 
 /// Sets aside all fuel that is left, and charges the request's bytes.

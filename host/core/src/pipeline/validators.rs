@@ -62,10 +62,21 @@ pub(super) async fn judge(
     fuel: Fuel,
     judging: Option<Journal>,
 ) -> Result<Verdict, TrapReason> {
-    let Resolved { claimed, authority, validators, .. } = resolved;
-    if validators.is_empty() || !is_on(Guard::Validator) {
+    if resolved.validators.is_empty() || !is_on(Guard::Validator) {
         return Ok(Verdict::Violations(Vec::new()));
     }
+    // Most outputs have no judge: what it takes to ask one makes no other task larger.
+    Box::pin(judge_by_all(host, resolved, output, fuel, judging)).await
+}
+
+async fn judge_by_all(
+    host: &Host,
+    resolved: &Resolved,
+    output: &Value,
+    fuel: Fuel,
+    judging: Option<Journal>,
+) -> Result<Verdict, TrapReason> {
+    let Resolved { claimed, authority, validators, .. } = resolved;
     let (books, authority) = (Arc::clone(&claimed.books), Arc::clone(authority));
     let mut gate = Gate::judging(books, authority, fuel, judging);
     let case = Case { validators, output, input: &claimed.order.input };

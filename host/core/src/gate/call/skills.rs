@@ -34,16 +34,20 @@ pub struct SkillsRun {
     /// The how-manieth of the same errands in its attempt it is.
     #[serde(skip)]
     pub occurrence: u64,
+    /// What makes it the same errand: which skill, and what for.
+    #[serde(skip)]
+    pub kind: Digest,
 }
 
 impl SkillsRun {
-    /// What makes it the same errand: which skill, and what for.
+    /// One errand to which nothing is lent yet.
     #[must_use]
-    pub fn kind(&self) -> Digest {
-        Self::kind_of(&self.skill, &self.input)
+    pub fn of(skill: String, input: String) -> Self {
+        let kind = Self::kind_of(&skill, &input);
+        Self { skill, input, fuel: 0, memory: 0, corrections: 0, parts: 1, occurrence: 0, kind }
     }
 
-    /// The same from what the log says of it.
+    /// What makes an errand the same, from what the log says of it.
     #[must_use]
     pub fn kind_of(skill: &str, input: &str) -> Digest {
         // No reference holds a line break.
