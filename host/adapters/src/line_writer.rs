@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures::FutureExt;
 use serde::Serialize;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::Mutex;
@@ -47,8 +48,7 @@ impl<W: AsyncWrite + Send + Unpin + 'static> LineWriter<W> {
         async move {
             let mut line = line?;
             line.push(b'\n');
-            // In a task of its own: a line that is cut off would spoil all that come after it.
-            let written = tokio::spawn(async move {
+            let mut writing = Box::pin(async move {
                 let _waiting = waiting;
                 let mut output = output.lock().await;
                 let open = output.as_mut().ok_or(std::io::ErrorKind::BrokenPipe)?;
@@ -64,7 +64,12 @@ impl<W: AsyncWrite + Send + Unpin + 'static> LineWriter<W> {
                 }
                 done
             });
-            written.await.map_err(std::io::Error::other)?
+            // A pipe that has room takes a line at once.
+            if let Some(done) = writing.as_mut().now_or_never() {
+                return done;
+            }
+            // The rest in a task of its own: a line that is cut off would spoil all that come after it.
+            tokio::spawn(writing).await.map_err(std::io::Error::other)?
         }
     }
 
