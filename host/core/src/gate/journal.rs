@@ -90,6 +90,16 @@ pub(super) enum Next<A> {
     Live,
 }
 
+/// What the record says of a call that is not made yet.
+pub(super) enum Ahead<'a> {
+    /// Nothing: it will be live.
+    Nothing,
+    /// People were asked to approve it.
+    Asked(&'a Asked),
+    /// What came of it, or that it has begun.
+    Written,
+}
+
 impl Recorded {
     /// The call as the skill made it, and what it was told.
     #[must_use]
@@ -113,15 +123,18 @@ impl Journal {
     pub fn from_facts<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Self {
         let mut calls: Vec<Recorded> = Vec::new();
         let mut place = HashMap::new();
-        let (mut suspended, mut asked) = (None, None);
+        let (mut suspended, mut asked) = (None, Vec::new());
         let ended = |answer: &Answered| match answer {
             Answered::Answer(value) => RecordedEnd::Answer(value.clone()),
             Answered::Error(refusal) => RecordedEnd::Error(refusal.clone()),
         };
         for fact in facts {
-            let last = asked.and_then(|index: usize| calls.get_mut(index));
-            if let Some(Recorded { end: RecordedEnd::Asked(asked), .. }) = last {
-                asked.take(fact);
+            // Of several that are to go out at once each may have been asked about before the first begins.
+            for index in &asked {
+                let index: usize = *index;
+                if let Some(Recorded { end: RecordedEnd::Asked(asked), .. }) = calls.get_mut(index) {
+                    asked.take(fact);
+                }
             }
             let (call, end) = match fact {
                 Fact::Call { call, answer } | Fact::CallDenied { call, answer, .. } => (call, ended(answer)),
@@ -177,11 +190,13 @@ impl Journal {
                 }
             }
             if matches!(end, RecordedEnd::Asked(_)) {
-                asked = Some(calls.len());
+                asked.push(calls.len());
             }
             place.insert(call.number, calls.len());
             calls.push(Recorded { call: call.clone(), end, approved: None, repeated: 0 });
         }
+        // Those that were let in with one that people were asked about left their events after it.
+        calls.sort_by_key(|recorded| recorded.call.number);
         Self { calls: calls.into(), ..Self::default() }
     }
 
@@ -221,6 +236,23 @@ impl Journal {
         self.sleeping_since.filter(|_| self.calls.is_empty())
     }
 
+    /// What is to come of a call that gets this number.
+    pub(super) fn ahead(&self, number: u64) -> Ahead<'_> {
+        let recorded = self.calls.iter().find(|recorded| recorded.call.number >= number);
+        match recorded.filter(|recorded| recorded.call.number == number).map(|recorded| &recorded.end) {
+            _ if self.after == After::Nothing => Ahead::Written,
+            None => Ahead::Nothing,
+            Some(RecordedEnd::Asked(asked)) => Ahead::Asked(asked),
+            Some(_) => Ahead::Written,
+        }
+    }
+
+    /// Whether the record left a call out: it was to go out with one that people were asked about, and had not begun.
+    fn leaves_out(&self, number: u64) -> bool {
+        let next = self.calls.front().filter(|next| next.call.number > number);
+        self.after == After::Live && next.is_some_and(|next| matches!(next.end, RecordedEnd::Asked(_)))
+    }
+
     /// The calls that are left.
     pub const fn calls(&mut self) -> &mut VecDeque<Recorded> {
         &mut self.calls
@@ -230,6 +262,9 @@ impl Journal {
     /// fuel.
     pub(super) fn next<A: DeserializeOwned>(&mut self, made: &CallFact) -> Result<Next<A>, TrapReason> {
         let differs = |why: String| TrapReason::Diverged(Divergence { number: made.number, why });
+        if self.leaves_out(made.number) {
+            return Ok(Next::Live);
+        }
         let Some(recorded) = self.calls.pop_front() else {
             return match self.after {
                 After::Live => Ok(Next::Live),
@@ -367,6 +402,46 @@ mod tests {
         let mut replayed = Journal::from_facts(&facts);
         assert!(matches!(replayed.next::<Value>(&made), Ok(Next::Lost { repeated: 1 })));
         assert!(replayed.check_empty().is_ok());
+    }
+
+    #[test]
+    fn of_several_that_were_to_go_out_at_once_each_keeps_its_approval_and_its_place() {
+        let made = |number| call(number, "ask", 7);
+        let asked = |number: u64, id: &str| match asked() {
+            Fact::ApprovalAsked { mut request, .. } => {
+                request.id = id.parse().expect("an id");
+                Fact::ApprovalAsked { call: made(number), request }
+            }
+            _ => unreachable!("it asks"),
+        };
+        let used = |number, id: &str| Fact::ApprovalUsed { number, approval: id.parse().expect("an id") };
+        // The first needed no approval, and had not begun when people were asked about the others.
+        let waiting = [asked(2, "t-pay.1"), asked(3, "t-pay.2")];
+        let mut journal = Journal::from_facts(&waiting).to_be_resumed(None, None);
+        assert!(matches!(journal.ahead(1), Ahead::Nothing) && matches!(journal.ahead(2), Ahead::Asked(_)));
+        for number in 1..=3 {
+            let next = journal.next::<Value>(&made(number));
+            assert_eq!(matches!(next, Ok(Next::Asked(_))), number > 1, "{number}");
+            assert_eq!(matches!(next, Ok(Next::Live)), number == 1, "{number}");
+        }
+        // Nothing else is left out of a record.
+        let begun = [Fact::CallBegun { call: made(2) }];
+        assert!(matches!(next(&begun, &call(1, "another", 7)), Err(TrapReason::Diverged(_))));
+        let begin = |number| Fact::CallBegun { call: made(number) };
+        let facts =
+            [&waiting[..], &[begin(1), used(2, "t-pay.1"), begin(2), used(3, "t-pay.2"), begin(3)]].concat();
+        let mut journal = Journal::from_facts(&facts).to_be_resumed(None, None);
+        assert!(matches!(journal.ahead(3), Ahead::Written) && matches!(journal.ahead(4), Ahead::Nothing));
+        for number in 1..=3 {
+            let next = journal.next::<Value>(&made(number));
+            let Ok(Next::Begun { approved, .. }) = next else { panic!("call {number} has begun") };
+            assert_eq!(approved.is_some(), number > 1, "{number}");
+        }
+        let ahead = Journal::from_facts(&waiting);
+        assert!(
+            matches!(ahead.ahead(2), Ahead::Written),
+            "nothing is asked of people where a record is repeated"
+        );
     }
 
     #[test]
