@@ -22,6 +22,7 @@ mod imports;
 mod invoices;
 mod kills;
 mod leftovers;
+mod loading;
 mod memory;
 mod model;
 mod names;
