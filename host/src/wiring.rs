@@ -181,7 +181,10 @@ pub fn start_with(
         sources: Arc::new(SourcesOverStore::new(Arc::clone(&store.log), Arc::clone(&store.state))),
         policies: Arc::new(Policies::new(config.policy.clone())),
         switches: Arc::clone(&switches),
-        crowd: Crowd::new(CrowdLimits { runs: config.crowd.runs.min(slots as usize), ..config.crowd }),
+        crowd: Crowd::new(CrowdLimits {
+            sandboxes: config.crowd.sandboxes.min(slots as usize),
+            ..config.crowd
+        }),
         places: places(&config, &store, alive.id()),
     });
     delegation.serve(&host);

@@ -3,6 +3,7 @@
 mod amplified;
 mod approvals;
 mod artifacts;
+mod at_once;
 mod bombs;
 mod calls;
 mod changes;
@@ -21,6 +22,7 @@ mod imports;
 mod invoices;
 mod kills;
 mod leftovers;
+mod loading;
 mod memory;
 mod model;
 mod names;
@@ -37,10 +39,10 @@ mod traps;
 mod waiting;
 
 pub(crate) use self::{
-    amplified::*, approvals::*, artifacts::*, bombs::*, calls::*, changes::*, context::*, crowds::*,
-    effects::*, files::*, grants::*, hiding::*, http::*, http_answers::*, http_secrets::*, imports::*,
-    leftovers::*, memory::*, model::*, names::*, outputs::*, printing::*, revoked::*, schemas::*, skills::*,
-    terminal::*, tool::*, traps::*, waiting::*,
+    amplified::*, approvals::*, artifacts::*, at_once::*, bombs::*, calls::*, changes::*, context::*,
+    crowds::*, effects::*, files::*, grants::*, hiding::*, http::*, http_answers::*, http_secrets::*,
+    imports::*, leftovers::*, memory::*, model::*, names::*, outputs::*, printing::*, revoked::*, schemas::*,
+    skills::*, terminal::*, tool::*, traps::*, waiting::*,
 };
 
 use ringfence_core::audit::Status;

@@ -1,5 +1,6 @@
 //! Hosts that are lost at an exact event of a task, and another that goes on from there.
 
+mod at_once;
 mod otherwise;
 
 use std::sync::{Arc, Mutex};

@@ -125,7 +125,7 @@ impl<'a> Lives<'a> {
             sources: Arc::new(NoSources),
             policies: Arc::new(Policies::new(policy)),
             switches: Arc::new(Switches::default()),
-            crowd: Crowd::new(CrowdLimits { runs: 8, per_caller: 8, waiting: 8 }),
+            crowd: Crowd::new(CrowdLimits { sandboxes: 8, per_caller: 8, waiting: 8 }),
             places: None,
         }
     }

@@ -1,6 +1,8 @@
 //! `ringfence explain`
 
+mod data;
 mod print;
+mod stand;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -64,7 +66,7 @@ impl Explain {
         let explained = explained?;
         let tools = self.client.map(|client| tools(&running, client, &explained)).transpose()?;
         if global.json {
-            show::data(print::to_json(&explained, tools.as_deref()))?;
+            show::data(data::to_json(&explained, tools.as_deref()))?;
         } else {
             show::data(print::text(&explained, tools.as_deref())?)?;
         }

@@ -21,19 +21,19 @@ impl Concurrency {
 
     /// Where nothing is said, half of the places are one caller's, and a line may be as long as there are places.
     pub(super) fn limits(&self, slots: u32) -> Result<CrowdLimits, String> {
-        let runs = self.per_tenant.unwrap_or(slots);
-        let per_caller = self.per_caller.unwrap_or_else(|| slots.div_ceil(2).min(runs));
+        let sandboxes = self.per_tenant.unwrap_or(slots);
+        let per_caller = self.per_caller.unwrap_or_else(|| slots.div_ceil(2).min(sandboxes));
         let waiting = self.waiting.unwrap_or(slots);
         if self.per_tenant == Some(0) || self.per_caller == Some(0) {
             return Err("concurrency: a limit of 0 would run nothing".into());
         }
-        if runs > slots {
-            return Err(format!("concurrency.per-tenant is {runs}, and engine.slots only {slots}"));
+        if sandboxes > slots {
+            return Err(format!("concurrency.per-tenant is {sandboxes}, and engine.slots only {slots}"));
         }
         if waiting > 100_000 {
             return Err(format!("concurrency.waiting is {waiting}; 100000 is the most"));
         }
         let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-        Ok(CrowdLimits { runs: size(runs), per_caller: size(per_caller), waiting: size(waiting) })
+        Ok(CrowdLimits { sandboxes: size(sandboxes), per_caller: size(per_caller), waiting: size(waiting) })
     }
 }

@@ -28,7 +28,7 @@ fn plan(server: &RawServer, bodies: &[&str]) -> Value {
     json!({ "url": format!("{}/pay", server.origin()), "bodies": bodies })
 }
 
-pub(super) fn said(word: Word, by: &str, reason: &'static str) -> Said<'static> {
+pub(crate) fn said(word: Word, by: &str, reason: &'static str) -> Said<'static> {
     let by = if by.is_empty() { Approver::Operator } else { Approver::Agent(by.parse().unwrap()) };
     Said { word, by, actor: "the test", reason, hash: None }
 }
@@ -37,7 +37,7 @@ pub(super) fn id(task: &TaskId, place: u32) -> ApprovalId {
     ApprovalId { task: task.clone(), place }
 }
 
-pub(super) fn decide(world: &World, id: &ApprovalId, said: &Said<'_>) -> Result<Approval, Code> {
+pub(crate) fn decide(world: &World, id: &ApprovalId, said: &Said<'_>) -> Result<Approval, Code> {
     world.wait(approvals::decide(&world.running.store, id, said)).map_err(|error| error.code)
 }
 

@@ -155,7 +155,7 @@ fn one_run_too_many_is_told_that_the_host_is_busy_and_disturbs_nobody() {
     let world = World::altered("[engine]\nslots = 3\n", |host| {
         host.outside = Arc::new(outside);
         // Were nobody ever told to wait, the engine's own bound would still hold.
-        host.crowd = Crowd::new(CrowdLimits { runs: 100, per_caller: 100, waiting: 0 });
+        host.crowd = Crowd::new(CrowdLimits { sandboxes: 100, per_caller: 100, waiting: 0 });
     });
     let guest = "attack_memory_waits_for_an_answer";
     world.load(guest);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::approve::Approved;
+use super::call::raisable::is_listed;
 use super::journal::Next;
 use super::once::is_harmless;
 use super::permit::Minted;
@@ -116,21 +117,21 @@ impl Gate {
     pub(super) fn recorded<C: Call>(&mut self, fact: &CallFact) -> Result<Next<C::Answer>, TrapReason> {
         let Some(journal) = &mut self.journal else { return Ok(Next::Live) };
         let next = journal.next(fact)?;
-        if matches!(next, Next::Live) {
+        if matches!(next, Next::Live) && journal.check_empty().is_ok() {
             self.journal = None;
         }
         Ok(next)
     }
 
     pub(super) fn fact<C: Call>(&mut self, call: &C) -> CallFact {
+        self.fact_of(call, self.books.next_call())
+    }
+
+    /// The same of a call that gets this number.
+    pub(super) fn fact_of<C: Call>(&self, call: &C, number: u64) -> CallFact {
+        const { assert!(is_listed::<C>(), "say in call/raisable.rs whether policy may raise what this call does") };
         let (arguments, arguments_hash) = Arguments::of(call, C::MAX_SHOWN_ARGUMENTS);
-        CallFact {
-            number: self.books.next_call(),
-            call: C::NAME.into(),
-            arguments_hash,
-            arguments,
-            fuel: self.fuel,
-        }
+        CallFact { number, call: C::NAME.into(), arguments_hash, arguments, fuel: self.fuel }
     }
 
     /// Takes what a call may cost, or ends the run.
@@ -215,6 +216,10 @@ impl Gate {
     /// Takes notice of a policy that came into force since the last decision. What it takes away is written down first: a
     /// host that goes on with the task must not give it back.
     pub(super) fn keep_up(&mut self) {
+        if self.put_off.is_some() {
+            // What goes out at once is decided on under one policy.
+            return;
+        }
         let Some((left, narrowed)) = self.authority.caught_up() else { return };
         if narrowed {
             self.books.log().set_ring(left.ring);
@@ -263,17 +268,6 @@ impl Gate {
             None => self.books.settle(reservation, &with_its_step(&used)),
         }
         recorded.map_err(Stop::Tell)
-    }
-
-    /// Lets several calls in before the first of them begins. Meanwhile what is answered from the record stays reserved: it was
-    /// when they were let in first.
-    pub(super) fn let_in<T>(&mut self, all: impl FnOnce(&mut Self) -> Result<T, Stop>) -> Result<T, Stop> {
-        self.put_off = Some(Vec::new());
-        let let_in = all(self);
-        for (reservation, used) in self.put_off.take().into_iter().flatten() {
-            self.books.settle(reservation, &used);
-        }
-        let_in
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::stop::Wait;
-use super::{Call, Gate, Stop, TrapReason, Unresolved};
+use super::{Call, Gate, Stop, Unresolved};
 use crate::audit::{
     Answered, ApprovalId, ApprovalRequest, ApprovalTerms, CallFact, Decided, Fact, Word, bounded,
 };
@@ -62,6 +62,16 @@ pub struct Asked {
     pub used: bool,
 }
 
+/// What people have said of a call so far.
+pub(super) enum Heard {
+    /// It may be made, and uses up this approval, if the record does not say so already.
+    Yes(Option<ApprovalId>),
+    /// It may not: under this code, for this reason.
+    No(Code, String),
+    /// Not enough: this approval is waited for.
+    Nothing(ApprovalId),
+}
+
 /// What became of a call that has to be approved.
 pub(super) enum Approved {
     /// It may begin, and uses up this approval, if the record does not say so already.
@@ -80,37 +90,48 @@ impl Gate {
         asked: Option<Asked>,
         reservation: Reservation,
     ) -> Approved {
-        let Some(asked) = asked else { return self.ask(call, fact, terms, reservation) };
+        let heard = match asked {
+            Some(asked) => self.hear(call, fact.number, terms, &asked),
+            None => self.ask(call, fact, terms),
+        };
+        match heard {
+            Heard::Yes(approval) => Approved::By(approval, reservation),
+            Heard::Nothing(id) => {
+                self.books.with_ledger(|ledger| ledger.refund(reservation));
+                let wait = Wait::Approval(id);
+                Approved::No(Unresolved { number: fact.number, name: C::NAME, wait }.into())
+            }
+            Heard::No(code, why) => self.disapprove(call, fact, code, why, reservation),
+        }
+    }
+
+    /// What people have said of a call.
+    pub(super) fn hear<C: Call>(&self, call: &C, number: u64, terms: &ApprovalTerms, asked: &Asked) -> Heard {
         let Asked { request, said, expired, used } = asked;
-        if !self.is_bound(call, fact.number, &request) {
-            let why = "what was approved is not what is asked for now".to_owned();
-            return self.disapprove(call, fact, Code::R0533, why, reservation);
+        if !self.is_bound(call, number, request) {
+            return Heard::No(Code::R0533, "what was approved is not what is asked for now".to_owned());
         }
-        if used {
-            return Approved::By(None, reservation);
+        if *used {
+            return Heard::Yes(None);
         }
-        let now = if expired { request.expires } else { self.books.clock().now() };
-        match judge(&request, &said, now) {
+        let now = if *expired { request.expires } else { self.books.clock().now() };
+        match judge(request, said, now) {
             Judgement::Granted => {
                 let under = request.under(terms);
                 let enough =
-                    under.is_some_and(|under| matches!(judge(&under, &said, now), Judgement::Granted));
+                    under.is_some_and(|under| matches!(judge(&under, said, now), Judgement::Granted));
                 if enough {
-                    return Approved::By(Some(request.id), reservation);
+                    return Heard::Yes(Some(request.id.clone()));
                 }
                 let why = format!("the approval {} is not enough under the policy of now", request.id);
-                self.disapprove(call, fact, Code::R0533, why, reservation)
+                Heard::No(Code::R0533, why)
             }
-            Judgement::Waiting { .. } => self.wait(fact.number, C::NAME, request.id, reservation),
-            Judgement::Expired => {
-                let why = format!("the approval {} expired", request.id);
-                self.disapprove(call, fact, Code::R0532, why, reservation)
-            }
+            Judgement::Waiting { .. } => Heard::Nothing(request.id.clone()),
+            Judgement::Expired => Heard::No(Code::R0532, format!("the approval {} expired", request.id)),
             Judgement::Denied(Decided { by, reason, .. }) => {
                 let reason = bounded(reason);
                 let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
-                let why = format!("the approval {} was denied by {by}{reason}", request.id);
-                self.disapprove(call, fact, Code::R0531, why, reservation)
+                Heard::No(Code::R0531, format!("the approval {} was denied by {by}{reason}", request.id))
             }
         }
     }
@@ -121,22 +142,16 @@ impl Gate {
         bound.as_deref() == Some(request.bound.as_str()) && request.is_whole()
     }
 
-    fn ask<C: Call>(
-        &mut self,
-        call: &C,
-        fact: &CallFact,
-        terms: &ApprovalTerms,
-        reservation: Reservation,
-    ) -> Approved {
+    /// Writes down what people are asked, unless nobody may be.
+    pub(super) fn ask<C: Call>(&mut self, call: &C, fact: &CallFact, terms: &ApprovalTerms) -> Heard {
         let place = self.books.next_approval();
         let task = self.books.log().stream().as_task();
         let (Some(task), Some(bound)) = (task, self.bound(call, fact.number, place)) else {
-            let why = "nobody can be asked to approve what is no task's".to_owned();
-            return self.disapprove(call, fact, Code::R0107, why, reservation);
+            return Heard::No(Code::R0107, "nobody can be asked to approve what is no task's".to_owned());
         };
         if place > MAX_ASKED {
             let why = format!("it has asked for {MAX_ASKED} approvals, which is the most");
-            return self.disapprove(call, fact, Code::R0107, why, reservation);
+            return Heard::No(Code::R0107, why);
         }
         let (id, asked) = (ApprovalId { task, place }, self.books.clock().now());
         let request = ApprovalRequest {
@@ -152,16 +167,7 @@ impl Gate {
         // What is bound has the arguments already.
         let call = CallFact { arguments: crate::audit::Arguments::default(), ..fact.clone() };
         self.books.log().append(&Fact::ApprovalAsked { call, request });
-        self.wait(fact.number, C::NAME, id, reservation)
-    }
-
-    fn wait(&self, number: u64, name: &'static str, id: ApprovalId, reservation: Reservation) -> Approved {
-        self.books.with_ledger(|ledger| ledger.refund(reservation));
-        Approved::No(Stop::Trap(TrapReason::Unresolved(Unresolved {
-            number,
-            name,
-            wait: Wait::Approval(id),
-        })))
+        Heard::Nothing(id)
     }
 
     /// Ends the call before it begins, with an error that the skill is told.

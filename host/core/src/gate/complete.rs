@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::future::join_all;
 
 use super::call::model::{ModelComplete, ModelRest, ModelRoute};
-use super::{Gate, ModelWait, Opened, Permit, Stop, TrapReason};
+use super::{Gate, ModelWait, Opened, Stop, TrapReason};
 use crate::governance::Authority;
 use crate::ids::ModelName;
 use crate::limit::Limit;
@@ -119,20 +119,21 @@ impl Gate {
 
     /// Puts each question that is open to its next model.
     async fn ask_next(&mut self, pending: &mut [Pending]) -> Result<(), Stop> {
-        let underway: Vec<(usize, Permit<ModelComplete>)> = self.let_in(|gate| {
-            let mut underway = Vec::new();
-            for (place, pending) in pending.iter_mut().enumerate().filter(|(_, pending)| pending.has_next()) {
-                let candidate = pending.candidates[pending.asked].clone();
-                pending.asked += 1;
-                match gate.open(ModelComplete::new(candidate, Arc::clone(&pending.question))) {
-                    Ok(Opened::Permit(permit)) => underway.push((place, permit)),
-                    Ok(Opened::Recorded(reply)) => pending.take(Ok(reply)),
-                    Err(Stop::Tell(refusal)) => pending.take(Err(refusal)),
-                    Err(trap) => return Err(trap),
-                }
+        let (mut places, mut calls) = (Vec::new(), Vec::new());
+        for (place, pending) in pending.iter_mut().enumerate().filter(|(_, pending)| pending.has_next()) {
+            let candidate = pending.candidates[pending.asked].clone();
+            pending.asked += 1;
+            places.push(place);
+            calls.push(ModelComplete::new(candidate, Arc::clone(&pending.question)));
+        }
+        let mut underway = Vec::with_capacity(calls.len());
+        for (place, opened) in places.into_iter().zip(self.let_in(calls)?) {
+            match opened {
+                Ok(Opened::Permit(permit)) => underway.push((place, permit)),
+                Ok(Opened::Recorded(reply)) => pending[place].take(Ok(reply)),
+                Err(refusal) => pending[place].take(Err(refusal)),
             }
-            Ok(underway)
-        })?;
+        }
         let outside = &self.outside;
         let asked = underway.into_iter().map(|(place, permit)| async move {
             (place, outside.models.complete(permit).await.paid().await)

@@ -2,16 +2,10 @@
 
 use futures::future::join_all;
 
-use super::call::skills::{SkillsAnswer, SkillsRun};
-use super::{Gate, Opened, Permit, Stop};
+use super::call::skills::{MAX_AT_ONCE, SkillsRun};
+use super::{Call, Gate, Opened, Stop};
 use crate::limit::Limit;
 use crate::refusal::Refusal;
-
-/// What one errand has come to before any has started.
-enum Ready {
-    Go(Permit<SkillsRun>),
-    Known(Result<SkillsAnswer, Refusal>),
-}
 
 impl Gate {
     /// Runs other skills, and takes the fuel that they used from the attempt's own.
@@ -25,37 +19,31 @@ impl Gate {
         let most = u32::try_from(asked.len()).unwrap_or(u32::MAX);
         let (mut fuel_left, mut memory_left) = (self.fuel_left(), self.memory_left());
         let mut corrections_left = u64::from(self.books.corrections_left());
-        let ready = self.let_in(|gate| {
-            let mut ready = Vec::with_capacity(asked.len().min(16));
-            for (place, (skill, input)) in (0..).zip(asked) {
-                let parts = most.saturating_sub(place);
-                let part = |left: &mut u64| {
-                    let part = *left / u64::from(parts.max(1));
-                    *left -= part;
-                    part
-                };
-                let (fuel, memory) = (part(&mut fuel_left), part(&mut memory_left));
-                let corrections = u32::try_from(part(&mut corrections_left)).unwrap_or(u32::MAX);
-                let errand = SkillsRun::of(skill, input);
-                let mut errand = SkillsRun { fuel, memory, corrections, parts, ..errand };
-                errand.occurrence = gate.occurrences.next_of("skills.run", errand.kind);
-                ready.push(match gate.open(errand) {
-                    Ok(Opened::Permit(permit)) => Ready::Go(permit),
-                    Ok(Opened::Recorded(answer)) => Ready::Known(Ok(answer)),
-                    Err(Stop::Tell(refusal)) => Ready::Known(Err(refusal)),
-                    Err(trap) => return Err(trap),
-                });
-            }
-            Ok(ready)
-        })?;
+        // What is more than may be asked at once is not looked at: the first says that it is.
+        let errands = (0..most).zip(asked).take(MAX_AT_ONCE as usize).map(|(place, (skill, input))| {
+            let parts = most.saturating_sub(place);
+            let part = |left: &mut u64| {
+                let part = *left / u64::from(parts.max(1));
+                *left -= part;
+                part
+            };
+            let (fuel, memory) = (part(&mut fuel_left), part(&mut memory_left));
+            let corrections = u32::try_from(part(&mut corrections_left)).unwrap_or(u32::MAX);
+            let errand = SkillsRun::of(skill, input);
+            let occurrence = self.occurrences.next_of(SkillsRun::NAME, errand.kind);
+            SkillsRun { fuel, memory, corrections, parts, occurrence, ..errand }
+        });
+        let errands = errands.collect();
+        let ready = self.let_in(errands)?;
         let outside = &self.outside;
         let run = |ready| async move {
             match ready {
-                Ready::Go(permit) => outside.skills.run(permit).await.into_result(),
-                Ready::Known(answer) => answer.map_err(Stop::Tell),
+                Ok(Opened::Permit(permit)) => outside.skills.run(permit).await.into_result(),
+                Ok(Opened::Recorded(answer)) => Ok(answer),
+                Err(refusal) => Err(Stop::Tell(refusal)),
             }
         };
-        let answers = match <[Ready; 1]>::try_from(ready) {
+        let answers = match <[_; 1]>::try_from(ready) {
             Ok([one]) => vec![run(one).await],
             Err(several) => join_all(several.into_iter().map(run)).await,
         };

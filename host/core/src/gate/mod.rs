@@ -6,6 +6,7 @@
 mod accounts;
 mod admit;
 mod approve;
+mod at_once;
 mod books;
 mod call;
 mod complete;
@@ -36,10 +37,11 @@ pub use call::http::{HttpAnswer, HttpSend, check_header};
 pub use call::log::{Level, LogWrite};
 pub use call::memory::{Entry, MemoryCompareAndSet, MemoryDelete, MemoryGet, MemoryList, MemorySet};
 pub use call::model::{ModelComplete, ModelRest, ModelRoute};
+pub use call::raisable::RAISABLE;
 pub use call::random::RandomBytes;
 pub use call::skills::{SkillsAnswer, SkillsRun, SkillsValidate};
 pub use call::tool::{ToolAnswer, ToolCall, ToolDescription, ToolList, ToolPart};
-pub use call::{Call, Content, LocalCall, RAISABLE, Repetition, check_answer};
+pub use call::{Call, Content, LocalCall, Repetition, check_answer};
 pub use inputs::{Inputs, MAX_RANDOM_BYTES};
 pub use journal::{Divergence, Journal, Recorded, RecordedEnd};
 pub use once::Key;
@@ -75,7 +77,7 @@ pub struct Gate {
     owed: u64,
     /// When this process took it up.
     began: Duration,
-    /// What is answered from the record while several calls are let in at once.
+    /// What is answered from the record while several calls are let in at once, under one policy.
     put_off: Option<Vec<(Reservation, Amounts)>>,
 }
 

@@ -240,7 +240,7 @@ impl Room {
         }
         let is_the_last = || asking.is_some() && his.at_work <= self.at_work(asking);
         let beyond = || his.seated < MAX_CHAIN && is_the_last();
-        self.all.seated < limits.runs && (his.seated < limits.per_caller || beyond())
+        self.all.seated < limits.sandboxes && (his.seated < limits.per_caller || beyond())
     }
 
     /// 1 if the one that asks has work of its own in hand so far.

@@ -1,14 +1,13 @@
-//! An explanation as people and programs see it. What a skill had a say in is shown escaped.
+//! An explanation as people see it. What a skill had a say in is shown escaped.
 
 use std::fmt::Write;
 
 use ringfence_core::error::{Code, Error};
-use ringfence_core::gate::RAISABLE;
-use ringfence_core::governance::{Access, Authority, FolderGrant, Grant, Holder, Stand, ToolGrant, WebGrant};
+use ringfence_core::governance::{Access, FolderGrant, Holder, Stand};
 use ringfence_core::registry::Withdrawal;
-use ringfence_core::ring::{Effect, Ring, effect_floor};
-use serde_json::{Value, json};
+use ringfence_core::ring::effect_floor;
 
+use super::stand::{Methods, Raised, change, effect_of, methods, raised, stand};
 use crate::cli::time;
 use crate::explain::Explained;
 use crate::text::{plain, plain_line};
@@ -211,148 +210,4 @@ fn indented(text: &str) -> String {
 
 fn list(words: &[&str], none: &str) -> String {
     if words.is_empty() { none.to_owned() } else { words.join(", ") }
-}
-
-/// The methods of a grant: those that a run in a ring may use, those that wait for approval, and those that it may not use.
-struct Methods<'a> {
-    may: Vec<&'a str>,
-    asks: Vec<&'a str>,
-    may_not: Vec<&'a str>,
-}
-
-fn methods<'a>(web: &'a WebGrant, authority: &Authority) -> Methods<'a> {
-    let mut methods = Methods { may: Vec::new(), asks: Vec::new(), may_not: Vec::new() };
-    for method in &web.methods {
-        let effect = web.effect_of(method).max(authority.least_effect("http.send"));
-        let list = match stand(effect, web.approval.is_some(), authority.ring) {
-            "forbidden" => &mut methods.may_not,
-            "approval" => &mut methods.asks,
-            _ => &mut methods.may,
-        };
-        list.push(method.word());
-    }
-    methods
-}
-
-/// The explanation as data; its shape is in the help of the verb.
-pub(super) fn to_json(explained: &Explained, tools: Option<&[String]>) -> Value {
-    let Explained { contract, caller, authority, .. } = explained;
-    let powers = explained.powers.iter().map(|power| {
-        json!({
-            "power": power.capability,
-            "stand": power.stand.word(),
-            "needs_ring": power.needs,
-            "why": power.denial.as_ref().map(|denial| &denial.why),
-        })
-    });
-    let lines = explained.lines.iter().map(|lines| json!({ "lines": lines.lines, "example": lines.example }));
-    let compile = json!({
-        "cached": explained.cached,
-        "ms": explained.compiled.map(|took| took.as_secs_f64() * 1_000.0),
-    });
-    json!({
-        "name": contract.name,
-        "version": contract.version,
-        "description": contract.description,
-        "digest": explained.digest,
-        "bytes": explained.bytes,
-        "loaded": explained.loaded,
-        "withdrawn": explained.withdrawn.as_ref().map(|how| json!({ "by": &*how.by, "at": time(how.at), "reason": how.reason })),
-        "compile": compile,
-        "imports": explained.imports,
-        "caller": {
-            "agent": caller.agent, "ring": caller.ring, "ceiling": explained.ceiling,
-            "effective_ring": authority.ring, "tools": tools,
-        },
-        "own": { "ring": explained.own.ring, "limits": explained.own.limits },
-        "validators": explained.validators,
-        "may_run": explained.may_run(),
-        "needs_ring": explained.needs,
-        "advice": explained.advice(),
-        "powers": Value::from_iter(powers),
-        "grants": Value::from_iter(authority.grants().map(|grant| grant_to_json(grant, authority))),
-        "effects": Value::from_iter(raised(explained).map(|raised| json!({
-            "call": raised.call, "effect": raised.effect, "stand": raised.stand,
-        }))),
-        "lines": Value::from_iter(lines),
-        "input_schema": contract.input.source(),
-        "output_schema": contract.output.source(),
-    })
-}
-
-/// Whether a run in a ring may have an effect, and whether people are asked before.
-fn stand(effect: Effect, is_marked: bool, ring: Ring) -> &'static str {
-    match ring.reaches(effect_floor(effect)) {
-        false => "forbidden",
-        true if !is_marked && effect != Effect::Irreversible => "allowed",
-        true => "approval",
-    }
-}
-
-/// How it stands with changes of a folder, if it may be written; of several grants about it the gravest and strictest counts.
-fn change(folder: &FolderGrant, authority: &Authority) -> Option<&'static str> {
-    let all = || authority.grants().flat_map(|grant| &grant.files).filter(|other| other.name == folder.name);
-    let effect = all().map(|folder| folder.effect).max()?;
-    let is_marked = all().any(|folder| folder.approval.is_some());
-    (folder.access == Access::Write).then(|| stand(effect, is_marked, authority.ring))
-}
-
-fn effect_of(tool: &ToolGrant, authority: &Authority) -> Effect {
-    tool.effect.max(authority.least_effect("tool.call"))
-}
-
-/// A call that does more by policy than the host says.
-struct Raised {
-    call: &'static str,
-    effect: Effect,
-    stand: &'static str,
-}
-
-/// Of the powers that it asks for.
-fn raised(explained: &Explained) -> impl Iterator<Item = Raised> {
-    let is_asked = |call: &str| {
-        explained.powers.iter().any(|power| call.split('.').next() == Some(power.capability.word()))
-    };
-    RAISABLE.into_iter().filter(move |(call, _)| is_asked(call)).filter_map(|(call, known)| {
-        let effect = explained.authority.least_effect(call);
-        let stand = stand(effect, false, explained.authority.ring);
-        (effect > known).then_some(Raised { call, effect, stand })
-    })
-}
-
-fn grant_to_json(grant: &Grant, authority: &Authority) -> Value {
-    let (of_ring, caller) = match &grant.holder {
-        Holder::Ring(ring) => (Some(*ring), None),
-        Holder::Caller(agent) => (None, Some(agent)),
-    };
-    let files = grant.files.iter().map(|folder| {
-        json!({
-            "name": folder.name, "folder": folder.folder.to_string_lossy(), "access": folder.access,
-            "quota": folder.quota.bytes, "max_files": folder.quota.files,
-            "effect": folder.effect, "approval": folder.approval.is_some(), "changes": change(folder, authority),
-        })
-    });
-    let http = grant.http.iter().map(|web| {
-        let Methods { may, asks, may_not } = methods(web, authority);
-        let headers = web.headers.iter().map(|header| &header.name);
-        json!({
-            "url": web.url.to_string(), "methods": may, "approved_methods": asks, "denied_methods": may_not, "effect": web.effect,
-            "networks": web.networks, "headers": Value::from_iter(headers.cloned()),
-            "max_bytes": web.max_bytes,
-        })
-    });
-    let tools = grant.tools.iter().map(|tool| {
-        json!({
-            "tool": tool.tool, "effect": tool.effect, "idempotent": tool.idempotent,
-            "stand": stand(effect_of(tool, authority), tool.approval.is_some(), authority.ring),
-            "approval": tool.approval.as_ref().map(|terms| json!({
-                "of": terms.of, "from": terms.from, "expires-ms": terms.lasts / 1_000,
-            })),
-            "arguments": Value::from_iter(tool.arguments.iter().map(|schema| schema.source().clone())),
-        })
-    });
-    json!({
-        "ring": of_ring, "caller": caller, "skill": grant.skill,
-        "files": Value::from_iter(files), "http": Value::from_iter(http), "models": Value::from_iter(grant.models.iter().map(|model| model.to_string())), "tools": Value::from_iter(tools),
-    })
 }

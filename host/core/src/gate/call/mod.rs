@@ -9,6 +9,7 @@ pub(super) mod http;
 pub(super) mod log;
 pub(super) mod memory;
 pub(super) mod model;
+pub(super) mod raisable;
 pub(super) mod random;
 pub(super) mod skills;
 pub(super) mod tool;
@@ -98,33 +99,6 @@ pub trait Call: Serialize + Send + Sync + 'static {
     }
 }
 
-/// The calls of which policy may say that they do more than the host says, each with that. Missing are those that the host answers
-/// by itself, and those of which several go out at once: other skills, whose own calls are in it, and questions to models.
-pub const RAISABLE: [(&str, Effect); 13] = [
-    effect_of::<artifacts::ArtifactsSave>(),
-    effect_of::<files::FilesDelete>(),
-    effect_of::<files::FilesList>(),
-    effect_of::<files::FilesRead>(),
-    effect_of::<files::FilesWrite>(),
-    of_grant::<http::HttpSend>(),
-    effect_of::<memory::MemoryCompareAndSet>(),
-    effect_of::<memory::MemoryDelete>(),
-    effect_of::<memory::MemoryGet>(),
-    effect_of::<memory::MemoryList>(),
-    effect_of::<memory::MemorySet>(),
-    of_grant::<tool::ToolCall>(),
-    effect_of::<tool::ToolList>(),
-];
-
-const fn effect_of<C: Call>() -> (&'static str, Effect) {
-    (C::NAME, C::EFFECT)
-}
-
-/// What it does is said by its grant.
-const fn of_grant<C: Call>() -> (&'static str, Effect) {
-    (C::NAME, Effect::Read)
-}
-
 /// Whether a value can be the answer to a call of this name, for a person who says what became of one.
 ///
 /// # Errors
@@ -139,6 +113,7 @@ pub fn check_answer(call: &str, answer: &Value) -> Result<(), String> {
         fits::<files::FilesWrite>(call, answer),
         fits::<http::HttpSend>(call, answer),
         fits::<memory::MemoryCompareAndSet>(call, answer),
+        fits::<model::ModelComplete>(call, answer),
         fits::<skills::SkillsRun>(call, answer),
         fits::<tool::ToolCall>(call, answer),
     ];

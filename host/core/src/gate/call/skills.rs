@@ -12,7 +12,7 @@ use crate::refusal::Refusal;
 use crate::ring::Effect;
 
 /// How many may be run at once.
-const MAX_AT_ONCE: u32 = 16;
+pub(in crate::gate) const MAX_AT_ONCE: u32 = 16;
 
 /// Runs a skill.
 #[derive(Debug, Serialize)]
