@@ -403,7 +403,7 @@ impl Config {
     pub fn check_memory(&self, bytes: u64) -> Result<(), String> {
         if bytes > self.max_memory {
             return Err(format!(
-                "a task cannot have {bytes} bytes of memory: engine.max-memory is {} bytes (it sets the kill bound)",
+                "a task cannot have {bytes} bytes of memory: engine.max-memory is {} bytes",
                 self.max_memory
             ));
         }

@@ -16,6 +16,7 @@ use ringfence_core::ids::Digest;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use crate::chunk::{self, chunked};
 use crate::config::compiling_engine;
 
 /// How much memory the compiling child may have, in bytes.
@@ -46,8 +47,9 @@ pub struct Compiler {
 /// Why the component does not compile.
 pub fn compile_in_this_process(component: &[u8]) -> Result<Vec<u8>, String> {
     let engine = compiling_engine().map_err(|why| why.to_string())?;
-    let shorten = |why: String| why.chars().take(MAX_REASON).collect();
-    engine.precompile_component(component).map_err(|why| shorten(format!("{why:#}")))
+    let shorten = |why: String| why.chars().take(MAX_REASON).collect::<String>();
+    let component = chunked(component).map_err(&shorten)?;
+    engine.precompile_component(&component).map_err(|why| shorten(format!("{why:#}")))
 }
 
 /// How much of the compiler's reason is told, in characters.
@@ -280,10 +282,12 @@ fn child_error(said: &[u8], status: std::process::ExitStatus) -> String {
     }
 }
 
+/// What decides the code that is made of a component.
 fn short_hash(engine: &Engine) -> String {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
     engine.precompile_compatibility_hash().hash(&mut hasher);
+    chunk::VERSION.hash(&mut hasher);
     format!("{:016x}", hasher.finish())
 }
 

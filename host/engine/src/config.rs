@@ -7,8 +7,7 @@ use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAlloc
 pub struct Settings {
     /// How many sandboxes may be live at once.
     pub slots: u32,
-    /// The most linear memory that one may have, in bytes. It sets the kill bound: a bulk operation is not
-    /// interrupted before its end.
+    /// The most linear memory that one may have, in bytes. A guest that is killed gives it back first.
     pub max_memory: u64,
     /// How often the epoch ticks, in milliseconds: a spinning guest yields this often.
     pub tick_ms: u64,

@@ -6,6 +6,7 @@
 mod attempt;
 mod bindings;
 mod capability;
+mod chunk;
 mod compile;
 mod config;
 mod flights;

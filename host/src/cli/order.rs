@@ -97,13 +97,11 @@ impl Ordered {
         for (limit, amount) in given {
             limits[limit] = amount.unwrap_or(limits[limit]);
         }
-        config
-            .check_memory(limits[Limit::MemoryBytes])
-            .map_err(|why| {
-                Error::new(Code::R0414, "--memory is more than this host gives").because(why).hint(
-                    "ask for less, or raise `max-memory` under [engine] in ringfence.toml, if a slower kill will do",
-                )
-            })?;
+        config.check_memory(limits[Limit::MemoryBytes]).map_err(|why| {
+            Error::new(Code::R0414, "--memory is more than this host gives")
+                .because(why)
+                .hint("ask for less, or raise `max-memory` under [engine] in ringfence.toml")
+        })?;
         let ring =
             Ring::from_number(self.ring).ok_or_else(|| Error::new(Code::R0414, "there is no such ring"))?;
         let context = self.context(config)?;

@@ -87,7 +87,7 @@ pub(crate) fn attack_realloc_spins() {
     assert_ends_in_each_way(&world, "attack_realloc_spins");
 }
 
-/// One such instruction is not interrupted; the cap on memory bounds how long it takes.
+/// Such an instruction is interrupted after every chunk of it.
 fn assert_bulk_ends(guest: &str) {
     let world = World::new();
     world.load(guest);
@@ -106,4 +106,16 @@ pub(crate) fn attack_bulk_fills() {
 #[test]
 pub(crate) fn attack_bulk_copies() {
     assert_bulk_ends("attack_bulk_copies");
+}
+
+#[test]
+pub(crate) fn attack_bulk_inits() {
+    assert_bulk_ends("attack_bulk_inits");
+}
+
+/// The engine has no code that copies between two memories.
+#[test]
+pub(crate) fn attack_copies_between_its_parts() {
+    let says = "the compiler ended with";
+    assert_load_is_refused(&World::new(), "attack_copies_between_its_parts", Code::R0409, says);
 }

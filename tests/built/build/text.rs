@@ -3,7 +3,8 @@
 //! A core module says `;; @describe`, `;; @memory` and `;; @realloc` for what it has nothing special to do in. What it says
 //! of itself may be its own: `;; @name`, `;; @description`, `;; @version`, `;; @input` and `;; @output`, each with the text to
 //! the end of its line; so may what it gives, without any work: `;; @gives`. In such texts `\1b` is a byte and `\u{202e}` a
-//! character. Lines behind `;; @component` are added to the component that it becomes, those behind `;; @repeat N` N times.
+//! character. Lines behind `;; @component` are added to the component that it becomes; all
+//! that follow `;; @repeat N` stand there N times.
 
 use std::path::Path;
 
@@ -22,7 +23,7 @@ pub(crate) fn component(wit: &Path, name: &str, source: &Path) -> Vec<u8> {
         .replace(";; @describe", &describe(name, module))
         .replace(";; @realloc", REALLOC);
     let module = module.replace(";; @gives", &format!("{}\n  ;;", gives(&module)));
-    let bytes = parse(&module);
+    let bytes = parse(&repeated(&module));
     if Parser::is_component(&bytes) {
         return bytes;
     }
@@ -35,7 +36,7 @@ pub(crate) fn component(wit: &Path, name: &str, source: &Path) -> Vec<u8> {
     parse(&format!("{body}{}\n)", repeated(more)))
 }
 
-/// The lines, those behind `;; @repeat N` N times.
+/// The lines, those that follow `;; @repeat N` N times.
 fn repeated(lines: &str) -> String {
     let (mut times, mut text) = (1, String::new());
     for line in lines.lines() {
