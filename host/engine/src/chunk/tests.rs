@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use wasmtime::{Engine, Instance, Memory, Module, Store, UpdateDeadline};
+use wasmtime::{
+    Engine, Global, GlobalType, Instance, Memory, Module, Mutability, Store, UpdateDeadline, Val, ValType,
+};
 
 use super::*;
 use crate::compile::compile_in_this_process;
@@ -144,16 +146,22 @@ fn a_segment_that_was_dropped_is_empty_and_nothing_is_written() {
     assert!(before.bytes() == after.bytes());
 }
 
-/// How often one call lets others go on, when somebody always wants to.
-fn pauses(engine: &Engine, module: &[u8], function: &str) -> u32 {
-    let mut guest = Guest::new(engine, module);
+/// Lets a store stop at each look at the epoch, and counts them.
+fn count(store: &mut Store<()>) -> Arc<AtomicU32> {
     let asked = Arc::new(AtomicU32::new(0));
     let counting = Arc::clone(&asked);
-    guest.store.epoch_deadline_callback(move |_| {
+    store.epoch_deadline_callback(move |_| {
         counting.fetch_add(1, Ordering::Relaxed);
         Ok(UpdateDeadline::Continue(0))
     });
-    engine.increment_epoch();
+    store.set_epoch_deadline(0);
+    asked
+}
+
+/// How often one call looks up.
+fn pauses(engine: &Engine, module: &[u8], function: &str) -> u32 {
+    let mut guest = Guest::new(engine, module);
+    let asked = count(&mut guest.store);
     let length = 600_000;
     assert!(guest.call(function, (MIB, 0, length)));
     asked.load(Ordering::Relaxed)
@@ -264,6 +272,29 @@ fn what_is_broken_off_is_refused_and_nothing_panics() {
             drop(chunked(&bent));
         }
     }
+}
+
+/// How often a module looks up that is instantiated.
+fn pauses_at_first(engine: &Engine, module: &[u8]) -> u32 {
+    let module = Module::new(engine, module).expect("valid");
+    let mut store = Store::new(engine, ());
+    store.set_fuel(u64::MAX).expect("counted");
+    let asked = count(&mut store);
+    let place = Global::new(&mut store, GlobalType::new(ValType::I32, Mutability::Const), Val::I32(1000));
+    Instance::new(&mut store, &module, &[place.expect("made").into()]).expect("instantiated");
+    asked.load(Ordering::Relaxed)
+}
+
+/// Nothing can be laid out beforehand whose place is known only then.
+#[test]
+fn a_module_that_is_instantiated_looks_up_once_in_every_chunk_of_its_data() {
+    let engine = compiling_engine().expect("an engine");
+    let long = "0123456789abcde\\n".repeat(40_000);
+    let module = module_of(&format!(
+        r#"(module (import "" "" (global $place i32)) (memory 32) (data (offset (global.get $place)) "{long}"))"#
+    ));
+    let (before, after) = (pauses_at_first(&engine, &module), pauses_at_first(&engine, &made_of(&module)));
+    assert!(after >= before + 600_000 / CHUNK, "{before} times before, {after} after");
 }
 
 /// What an active segment's place may be said by, and what a long one becomes.
