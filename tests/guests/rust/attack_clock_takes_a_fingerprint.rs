@@ -29,9 +29,11 @@ fn attack_clock_takes_a_fingerprint(_input: (), clock: Clock) -> Result<Seen> {
     for size in [0_usize, 1, 1_000, 1 << 20] {
         let (own, instant, system) = (clock.now(), Instant::now(), SystemTime::now());
         std::hint::black_box(memory[..size].iter().map(|byte| u64::from(*byte)).sum::<u64>());
-        took.push(nanoseconds(clock.now().saturating_sub(own)));
-        took.push(nanoseconds(instant.elapsed()));
-        took.push(nanoseconds(system.elapsed().unwrap_or_default()));
+        // All are read before any is reckoned with: where a second begins between two readings, it takes more instructions.
+        let (own_end, instant_end, system_end) = (clock.now(), Instant::now(), SystemTime::now());
+        took.push(nanoseconds(own_end.saturating_sub(own)));
+        took.push(nanoseconds(instant_end.saturating_duration_since(instant)));
+        took.push(nanoseconds(system_end.duration_since(system).unwrap_or_default()));
     }
     // How many readings it takes until a clock goes on.
     let first = Instant::now();
