@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use ringfence::wiring::Running;
 use ringfence_core::governance::KillTarget;
-use ringfence_core::ids::TaskId;
+use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::pipeline::Order;
+use ringfence_core::units::Timestamp;
 use tokio::runtime::Runtime;
 
 use crate::sample::{Figure, Sample};
@@ -59,14 +60,14 @@ async fn among_many(world: &World, skill: &str) -> Sample {
     // A thread of the system: the runtime's own timers are late while its workers are busy with guests.
     let killing = move || {
         std::thread::sleep(Duration::from_secs(8));
-        let mut sample = Sample::default();
+        let mut kills = Vec::new();
         for task in tasks {
-            sample.push(kill(&running, task));
+            kills.push(kill(&running, task));
             std::thread::sleep(Duration::from_millis(1));
         }
-        sample
+        kills
     };
-    on_a_thread(killing).await
+    sampled(world, on_a_thread(killing).await).await
 }
 
 /// Starts a guest, kills it when it has run for a while, and begins again.
@@ -76,22 +77,22 @@ async fn one_by_one(
     input: &str,
     times: u32,
     after: Duration,
-    kill: fn(&Running, TaskId) -> Duration,
+    kill: fn(&Running, TaskId) -> Killed,
 ) -> Sample {
     let (runtime, running) = (tokio::runtime::Handle::current(), Arc::clone(&world.running));
     let orders: Vec<_> = (0..times).map(|_| world.order(skill, input)).collect();
     let killing = move || {
         let _entered = runtime.enter();
-        let mut sample = Sample::default();
+        let mut kills = Vec::new();
         for (turn, order) in (0_u64..).zip(orders) {
             let task = start(&running, order);
             std::thread::sleep(after + Duration::from_micros(turn * 137 % 5_000));
             wake_up();
-            sample.push(kill(&running, task));
+            kills.push(kill(&running, task));
         }
-        sample
+        kills
     };
-    on_a_thread(killing).await
+    sampled(world, on_a_thread(killing).await).await
 }
 
 /// Does something on a thread of its own, as the follower of kills has one.
@@ -112,20 +113,28 @@ fn start(running: &Running, order: Order) -> TaskId {
     task
 }
 
-/// From the order until the guest's store is gone and its place is free.
-fn kill(running: &Running, task: TaskId) -> Duration {
-    let free = running.sandbox.free_places();
-    let ordered = Instant::now();
-    order_kill(running, task);
-    while running.sandbox.free_places() == free {
-        // Not a spin: the guest's own thread may be waiting for this core.
-        std::thread::yield_now();
-    }
-    ordered.elapsed()
+/// A kill that was ordered, and done: the guest is dead, its store is gone and its place is free.
+struct Killed {
+    task: TaskId,
+    ordered: Timestamp,
+    /// When whoever ordered it looked, if it was done by then: a guest that waits is gone when the order returns.
+    seen: Option<Duration>,
 }
 
-/// The same, seen from a second core: whom the kill wakes when the guest is dead may take the first one.
-fn kill_watched(running: &Running, task: TaskId) -> Duration {
+fn kill(running: &Running, task: TaskId) -> Killed {
+    let free = running.sandbox.free_places();
+    let (ordered, began) = (running.host.clock.now(), Instant::now());
+    order_kill(running, task.clone());
+    let seen = (running.sandbox.free_places() > free).then(|| began.elapsed());
+    while running.sandbox.free_places() == free {
+        // Whoever waits for the place is no measure: he sees it when the scheduler lets him look.
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Killed { task, ordered, seen }
+}
+
+/// The same, seen from a second core too, which is awake for that: to wake one up for whom the kill tells is the machine's figure.
+fn kill_watched(running: &Running, task: TaskId) -> Killed {
     let free = running.sandbox.free_places();
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {
@@ -135,10 +144,34 @@ fn kill_watched(running: &Running, task: TaskId) -> Duration {
             Instant::now()
         });
         wake_up();
-        let ordered = Instant::now();
-        order_kill(running, task);
-        watcher.join().expect("no panic").saturating_duration_since(ordered)
+        let began = Instant::now();
+        let killed = kill(running, task);
+        let watched = watcher.join().expect("no panic").saturating_duration_since(began);
+        Killed { seen: Some(killed.seen.map_or(watched, |seen| seen.min(watched))), ..killed }
     })
+}
+
+/// How long each took, at the most: until it was seen, or until the thread that the guest was on wrote down that the attempt had ended,
+/// which it does in the same breath. Whichever was first was not kept from its core meanwhile.
+async fn sampled(world: &World, kills: Vec<Killed>) -> Sample {
+    let mut sample = Sample::default();
+    for Killed { task, ordered, seen } in kills {
+        let ended = Duration::from_micros(attempt_ended(world, &task).await.saturating_sub(ordered).0);
+        sample.push(seen.map_or(ended, |seen| seen.min(ended)));
+    }
+    sample
+}
+
+/// When a task's attempt had ended, as its log says.
+async fn attempt_ended(world: &World, task: &TaskId) -> Timestamp {
+    let stream = StreamName::task(task);
+    loop {
+        let records = world.running.host.log.read(&stream, 1, 100).expect("a log");
+        if let Some(record) = records.iter().find(|record| record.event.kind == "attempt.ended") {
+            return record.event.time;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 fn order_kill(running: &Running, task: TaskId) {
