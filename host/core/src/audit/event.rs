@@ -93,18 +93,45 @@ thread_local! {
 }
 
 impl Event {
-    /// The hash that the event must have: BLAKE3 over its fields in order, each behind its length, so that no
-    /// byte can move from one field to the next.
+    /// The hash that the event gets: BLAKE3 over its fields, those of a fixed size first and then each text behind its length, so
+    /// that no byte can move from one field to the next.
     #[must_use]
     pub fn compute_hash(&self) -> Digest {
+        self.hash_of(Self::write_hashed)
+    }
+
+    /// Whether it has the hash of its fields, as they are hashed now or were at first.
+    #[must_use]
+    pub fn has_its_hash(&self) -> bool {
+        self.hash == self.compute_hash() || self.hash == self.hash_of(Self::write_hashed_at_first)
+    }
+
+    fn hash_of(&self, write: fn(&Self, &mut Vec<u8>)) -> Digest {
         HASHED.with_borrow_mut(|hashed| {
             hashed.clear();
-            self.write_hashed(hashed);
+            write(self, hashed);
             Digest::of(hashed)
         })
     }
 
+    /// Three blocks of the hash for an event of a task.
     fn write_hashed(&self, hashed: &mut Vec<u8>) {
+        hashed.extend_from_slice(b"event.v2");
+        hashed.extend_from_slice(&self.sequence.to_le_bytes());
+        hashed.extend_from_slice(&self.time.0.to_le_bytes());
+        hashed.extend_from_slice(&self.ring_byte());
+        hashed.extend_from_slice(&self.trace.0.to_le_bytes());
+        hashed.extend_from_slice(self.payload_hash.as_bytes());
+        hashed.extend_from_slice(self.previous.as_bytes());
+        for text in [self.stream.as_str(), &self.kind, &self.actor] {
+            let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+            hashed.extend_from_slice(&length.to_le_bytes());
+            hashed.extend_from_slice(text.as_bytes());
+        }
+    }
+
+    /// As events were hashed at first, each field behind its length; four blocks.
+    fn write_hashed_at_first(&self, hashed: &mut Vec<u8>) {
         let mut field = |bytes: &[u8]| {
             hashed.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
             hashed.extend_from_slice(bytes);
@@ -115,9 +142,59 @@ impl Event {
         field(self.kind.as_bytes());
         field(&self.time.0.to_le_bytes());
         field(self.actor.as_bytes());
-        field(&self.ring.map_or(u8::MAX, Ring::number).to_le_bytes());
+        field(&self.ring_byte());
         field(&self.trace.0.to_le_bytes());
         field(self.payload_hash.as_bytes());
         field(self.previous.as_bytes());
+    }
+
+    fn ring_byte(&self) -> [u8; 1] {
+        self.ring.map_or(u8::MAX, Ring::number).to_le_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Its hashes come from another implementation of BLAKE3, fed field by field.
+    const HASH: &str = "fe2d0b6c12d9510c986f5e5cb7a2d1ec397174d7e810cb4a91e80126a991d07e";
+    const HASH_AT_FIRST: &str = "b2dda1c7fd5aa1cb91e333b4a6a6e609519b48c4ce3630eb238a3206c85f88c9";
+
+    fn event() -> Event {
+        Event {
+            stream: "task/t-00000000000000000000000000000001".parse().expect("a stream"),
+            sequence: 2,
+            kind: "task.resolved".into(),
+            time: Timestamp(1_790_000_000_123),
+            actor: "ada".into(),
+            ring: Some(Ring::Sandboxed),
+            trace: TraceId(5),
+            payload_hash: Digest::of(b"{}"),
+            previous: Digest::from_bytes([7; 32]),
+            hash: Digest::default(),
+        }
+    }
+
+    #[test]
+    fn an_event_is_hashed_for_ever_as_it_is_written_down_here() {
+        assert_eq!(event().compute_hash().to_string(), HASH);
+        for known in [HASH, HASH_AT_FIRST] {
+            let known = Event { hash: known.parse().expect("a hash"), ..event() };
+            assert!(known.has_its_hash());
+            let altered = [
+                Event { stream: StreamName::registry(), ..known.clone() },
+                Event { sequence: 3, ..known.clone() },
+                Event { kind: "task.ended".into(), ..known.clone() },
+                Event { time: Timestamp(1_790_000_000_124), ..known.clone() },
+                Event { actor: "eve".into(), ..known.clone() },
+                Event { ring: None, ..known.clone() },
+                Event { trace: TraceId(6), ..known.clone() },
+                Event { payload_hash: Digest::of(b"[]"), ..known.clone() },
+                Event { previous: Digest::default(), ..known.clone() },
+                Event { kind: "task.resolvedada".into(), actor: "".into(), ..known.clone() },
+            ];
+            assert!(altered.iter().all(|event| !event.has_its_hash()));
+        }
     }
 }
