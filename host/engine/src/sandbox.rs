@@ -1,6 +1,6 @@
 //! Runs attempts: a fresh store each, behind the gate, within its limits, killable wherever it is.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -205,9 +205,12 @@ fn start(
     let at_deadline = StopReason::Exhausted(books.with_ledger(|ledger| wall_reached(ledger)));
     let held = Arc::new(AtomicU64::new(0));
     let limiter = MemoryLimiter::new(memory.0, Arc::clone(&held));
-    let store = store(&linked, gate, fuel, limiter, output);
+    let store = catch_unwind(AssertUnwindSafe(|| store(&linked, gate, fuel, limiter, output)));
     let guest = async move {
-        let ended = AssertUnwindSafe(attempt(linked, task, store, fuel)).catch_unwind().await;
+        let ended = match store {
+            Ok(store) => AssertUnwindSafe(attempt(linked, task, store, fuel)).catch_unwind().await,
+            Err(panic) => Err(panic),
+        };
         drop(place);
         ended
     };
