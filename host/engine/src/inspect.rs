@@ -5,7 +5,7 @@ mod other;
 mod types;
 
 use ringfence_core::error::{Code, Error};
-use wasmparser::{Chunk, Encoding, Parser, Payload};
+use wasmparser::{BinaryReaderError, Chunk, DataKind, Encoding, Parser, Payload};
 
 use self::types::{Section, Types};
 
@@ -20,6 +20,8 @@ pub struct Caps {
     pub body_bytes: usize,
     /// Locals in one body.
     pub locals: u64,
+    /// Bytes of the expression that says where one segment of data goes: each of its chunks repeats it.
+    pub place_bytes: usize,
     /// Imports, all levels together.
     pub imports: u32,
     /// Bytes in custom sections, all together.
@@ -41,6 +43,7 @@ impl Default for Caps {
             functions: 60_000,
             body_bytes: 256 << 10,
             locals: 10_000,
+            place_bytes: 64,
             imports: 2_000,
             custom_bytes: 16 << 20,
             types: 20_000,
@@ -76,7 +79,7 @@ pub fn inspect(bytes: &[u8], caps: &Caps) -> Result<(), Error> {
     let mut parsers = vec![Parser::new(0)];
     let mut rest = bytes;
     while let Some(parser) = parsers.last_mut() {
-        let parsed = parser.parse(rest, true).map_err(|why| not_a_component(&why.to_string()))?;
+        let parsed = parser.parse(rest, true).map_err(unreadable)?;
         let Chunk::Parsed { consumed, payload } = parsed else {
             return Err(not_a_component("it ends in the middle of a section"));
         };
@@ -102,13 +105,25 @@ impl Counts {
             Payload::CodeSectionStart { count, .. } => self.functions = self.functions.saturating_add(*count),
             Payload::CodeSectionEntry(body) => {
                 cap("bytes in one function", body.range().len() as u64, caps.body_bytes as u64)?;
-                let mut locals = body.get_locals_reader().map_err(|why| not_a_component(&why.to_string()))?;
+                let mut locals = body.get_locals_reader().map_err(unreadable)?;
                 let mut sum = 0_u64;
                 for _ in 0..locals.get_count() {
-                    let (count, _) = locals.read().map_err(|why| not_a_component(&why.to_string()))?;
+                    let (count, _) = locals.read().map_err(unreadable)?;
                     sum = sum.saturating_add(count.into());
                 }
                 cap("locals in one function", sum, caps.locals)?;
+            }
+            Payload::DataSection(section) => {
+                for data in section.clone() {
+                    if let DataKind::Active { offset_expr, .. } = data.map_err(unreadable)?.kind {
+                        let bytes = offset_expr.get_binary_reader().bytes_remaining();
+                        cap(
+                            "bytes in the place of one segment of data",
+                            bytes as u64,
+                            caps.place_bytes as u64,
+                        )?;
+                    }
+                }
             }
             Payload::ImportSection(section) => self.imports = self.imports.saturating_add(section.count()),
             Payload::ComponentImportSection(section) => {
@@ -144,6 +159,10 @@ fn cap(what: &str, found: u64, allowed: u64) -> Result<(), Error> {
     Err(Error::new(Code::R0407, "the component is over a size limit")
         .because(format!("{found} {what}; {allowed} are allowed"))
         .hint("build it with the profile `skill` (ringfence build), or split it"))
+}
+
+fn unreadable(why: BinaryReaderError) -> Error {
+    not_a_component(&why.to_string())
 }
 
 fn not_a_component(why: &str) -> Error {

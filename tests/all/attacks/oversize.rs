@@ -50,6 +50,15 @@ fn a_function_of_too_many_locals_is_refused() {
     assert_is_counted(&functions(1, &split), "12000 locals in one function; 10000 are allowed");
 }
 
+/// Each chunk of a long segment repeats where it goes: so would a file that is mostly that.
+#[test]
+fn a_segment_of_data_whose_place_is_long_is_refused() {
+    let place = [&b"\x41\0"[..], &b"\x41\0\x6a".repeat(1_000), b"\x0b"].concat();
+    let data = section(11, &[&b"\x01\0"[..], &place, &number(1), b"x"].concat());
+    let file = component(&section(1, &[module(), data].concat()));
+    assert_is_counted(&file, "3003 bytes in the place of one segment of data; 64 are allowed");
+}
+
 #[test]
 fn too_many_imports_are_refused() {
     assert_is_counted(&component(&many(10, 2_001, b"\0\x01a\x01\0")), "2001 imports; 2000 are allowed");

@@ -15,6 +15,7 @@ pub(crate) fn inspect(bytes: &[u8]) {
         functions: 4,
         body_bytes: 256,
         locals: 16,
+        place_bytes: 8,
         imports: 4,
         custom_bytes: 64,
         types: 8,
