@@ -16,6 +16,7 @@ mod carried;
 pub mod cli;
 pub mod clients;
 pub mod config;
+mod confine;
 mod delays;
 mod demo;
 mod doctor;

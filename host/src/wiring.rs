@@ -32,6 +32,7 @@ use ringfence_engine::{Compiler, Settings, WasmSandbox};
 use crate::alive::{Alive, Entering};
 use crate::clients::Clients;
 use crate::config::Config;
+use crate::confine::COMPILING;
 use crate::follower::Follower;
 use crate::heart::{self, Heart};
 use crate::machine;
@@ -288,6 +289,7 @@ fn engine(
         cache,
         key,
         time: Duration::from_secs(60),
+        is_cut_short: COMPILING.are_narrower_here(),
     };
     let settings = Settings {
         slots,

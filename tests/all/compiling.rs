@@ -97,6 +97,7 @@ fn a_child_that_takes_too_long_is_killed() {
         cache: folder.path().to_owned(),
         key: [0; 32],
         time: Duration::from_secs(1),
+        is_cut_short: false,
     };
     let settings = Settings { slots: 1, ..Settings::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();

@@ -39,6 +39,8 @@ pub struct Compiler {
     pub key: [u8; 32],
     /// How long the child may take.
     pub time: Duration,
+    /// This process was given lower limits than the child's own: to end at them tells nothing of a component.
+    pub is_cut_short: bool,
 }
 
 /// Compiles in this process: what the child does.
@@ -51,6 +53,10 @@ pub fn compile_in_this_process(component: &[u8]) -> Result<Vec<u8>, String> {
     let component = chunked(component).map_err(&shorten)?;
     engine.precompile_component(&component).map_err(|why| shorten(format!("{why:#}")))
 }
+
+/// What helps where the limits are this process's.
+const CUT_SHORT: &str =
+    "this process has lower limits than a compiler needs: raise them (ulimit -t, -v, -f), then load it again";
 
 /// How much of the compiler's reason is told, in characters.
 const MAX_REASON: usize = 2_000;
@@ -175,7 +181,10 @@ impl Compiler {
         let said = said.and_then(|said| said.join().ok()).unwrap_or_default();
         let why = child_error(&said, status);
         if is_verdict(status) {
-            return Err(Failure::Component(why));
+            return Err(match status.code() {
+                None if self.is_cut_short => Failure::Host(does_not_compile(&why).hint(CUT_SHORT)),
+                _ => Failure::Component(why),
+            });
         }
         let error = Error::new(Code::R0412, "the compiler could not do its work").because(why);
         Err(Failure::Host(

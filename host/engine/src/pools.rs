@@ -102,6 +102,7 @@ mod tests {
             cache: "none".into(),
             key: [0; 32],
             time: Duration::ZERO,
+            is_cut_short: false,
         };
         let settings = Settings { slots: 1, ..Settings::default() };
         let start = move || Pool::start(&settings, compiler.clone(), Arc::new(Empty));

@@ -6,12 +6,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use ringfence_core::contract::Schema;
-use ringfence_engine::{HOST_FAILED, MAX_COMPILE_MEMORY, compile_in_this_process};
-use rustix::process::{
-    Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
-};
+use ringfence_engine::{HOST_FAILED, compile_in_this_process};
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use serde_json::Value;
 
+use crate::confine::{COMPILING, VALIDATING};
 use crate::show;
 
 #[derive(Debug, Args)]
@@ -20,11 +19,6 @@ pub(super) struct CompileComponent {
     component: PathBuf,
     output: PathBuf,
 }
-
-/// Seconds of CPU for compiling, all cores together.
-const MAX_COMPILE_CPU: u64 = 60;
-/// Bytes of machine code.
-const MAX_OUTPUT: u64 = 512 << 20;
 
 /// Whose fault it is.
 enum Failure {
@@ -49,7 +43,7 @@ impl CompileComponent {
 
     fn compile(&self) -> Result<(), Failure> {
         tie_to(self.host).map_err(Failure::Host)?;
-        limit_itself(MAX_COMPILE_MEMORY, MAX_COMPILE_CPU, MAX_OUTPUT).map_err(Failure::Host)?;
+        COMPILING.apply().map_err(Failure::Host)?;
         let host = |why: std::io::Error| Failure::Host(why.to_string());
         let component = std::fs::read(&self.component).map_err(host)?;
         let code = compile_in_this_process(&component).map_err(Failure::Component)?;
@@ -62,11 +56,6 @@ pub(super) struct ValidateValue {
     host: u32,
 }
 
-/// Bytes of memory for validating.
-const MAX_VALIDATE_MEMORY: u64 = 1 << 30;
-/// Seconds of CPU for validating.
-const MAX_VALIDATE_CPU: u64 = 2;
-
 impl ValidateValue {
     pub(super) fn run(&self) -> ExitCode {
         match self.validate() {
@@ -77,7 +66,7 @@ impl ValidateValue {
 
     fn validate(&self) -> Result<String, String> {
         tie_to(self.host)?;
-        limit_itself(MAX_VALIDATE_MEMORY, MAX_VALIDATE_CPU, 0)?;
+        VALIDATING.apply()?;
         let mut request: Value =
             serde_json::from_reader(std::io::stdin().lock()).map_err(|why| why.to_string())?;
         let value = request["value"].take();
@@ -116,22 +105,4 @@ fn tie_to(host: u32) -> Result<(), String> {
     // The host may have died before.
     let parent = getppid().map(|parent| parent.as_raw_nonzero().get().unsigned_abs());
     if parent == Some(host) { Ok(()) } else { Err("the host is gone".into()) }
-}
-
-fn limit_itself(memory: u64, cpu_seconds: u64, written: u64) -> Result<(), String> {
-    // At the hard limit of CPU the system kills as it does when it is out of memory. A second before, it says why.
-    let limits = [
-        (Resource::As, memory, 0),
-        (Resource::Cpu, cpu_seconds + 1, 1),
-        (Resource::Fsize, written, 0),
-        (Resource::Core, 0, 0),
-    ];
-    for (resource, most, before) in limits {
-        // What this process was given may be less already, and then it stays.
-        let most = getrlimit(resource).maximum.map_or(most, |given| given.min(most));
-        let limited =
-            setrlimit(resource, Rlimit { current: Some(most.saturating_sub(before)), maximum: Some(most) });
-        limited.map_err(|why| format!("the child cannot limit itself: {why}"))?;
-    }
-    Ok(())
 }

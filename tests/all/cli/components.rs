@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
+use ringfence_built::bombs::{functions, loops};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::{ADA, Operator, built};
@@ -112,6 +113,19 @@ fn a_component_that_is_cut_anywhere_is_refused() {
         assert_eq!(operator.does(&["skills", "--json"]), "[]\n");
     }
     operator.load("hello");
+}
+
+/// What ends at limits that the operator's shell has set tells nothing of the component.
+#[test]
+fn a_component_that_does_not_compile_within_lower_limits_than_the_hosts_gets_no_verdict() {
+    let operator = Operator::new();
+    let slow = functions(9, &loops(80_000, 0));
+    operator.write("slow.wasm", &slow);
+    let said = operator.say_within("-t 2", &["load", "slow.wasm"]);
+    said.failed("R0409", 2).saying("this process has lower limits than a compiler needs");
+    let kept = fs::read_dir(operator.data.join("cache")).unwrap().map(|entry| entry.unwrap().file_name());
+    let digest = blake3::hash(&slow).to_hex();
+    assert!(kept.into_iter().all(|name| !name.to_string_lossy().starts_with(&*digest)), "something is kept");
 }
 
 #[test]
