@@ -14,6 +14,7 @@ use ringfence_core::limit::Limit;
 
 use super::{assert_traps, out_of_time, stopped_at, trapped};
 use crate::harness::{World, assert_attack_fails, assert_killed, limited};
+use crate::lost::{dying, gone_on_with};
 
 /// An attempt that makes one call, which the host answers by itself.
 const CALLED: [&str; 6] =
@@ -154,6 +155,20 @@ fn assert_dropped_in_a_call(begins: bool, end: &str) {
 pub(crate) fn attack_memory_waits_for_an_answer() {
     assert_dropped_in_a_call(true, "call.unknown");
     assert_dropped_in_a_call(false, "call.ended");
+}
+
+/// The process that began it first may have made it, whatever becomes of its repetition.
+#[test]
+fn a_call_that_was_begun_before_ends_unknown_where_it_is_not_made_again() {
+    let guest = "attack_memory_waits_for_an_answer";
+    let world = World::with_outside(Silent::outside(false).0);
+    world.load(guest);
+    let order = limited(world.order(guest, "{}"), &[(Limit::WallMs, 1_000)]);
+    let emitted = gone_on_with(&world, &dying(&world, 4), order);
+    let kinds = world.kinds(&emitted.task);
+    assert_eq!(&kinds[3..7], ["call.begun", "task.claimed", "call.repeated", "call.unknown"]);
+    assert_eq!((emitted.outcome.used.steps, emitted.outcome.used.bytes_in), (1, 2 + (1 << 20)));
+    world.assert_unharmed();
 }
 
 #[test]

@@ -13,7 +13,8 @@ use crate::limit::{Amounts, Limit};
 use crate::refusal::{Refusal, RefusalKind};
 use crate::ring::Effect;
 
-/// May do one call, once. Dropped before [`Permit::begin`], the call was not made: it costs its step alone.
+/// May do one call, once. Dropped before [`Permit::begin`], the call was not made: it costs its step alone. If another process
+/// has begun it before, nobody knows: then it is as with [`Underway`].
 #[must_use = "a permit that is dropped was for nothing"]
 pub struct Permit<C: Call>(Slip<C>);
 
@@ -90,6 +91,15 @@ impl<C: Call> Slip<C> {
                 self.books.log().append(&Fact::CallEnded { number: self.number, answer });
             }
         }
+    }
+
+    /// Nobody knows what became of the call, if it is not over.
+    fn lose(&mut self) {
+        let Some(reservation) = self.reservation.take() else { return };
+        self.books.with_ledger(|ledger| ledger.charge(reservation));
+        self.key.into_iter().for_each(|key| self.books.note_unknown(key));
+        self.books.log().append(&Fact::CallUnknown { number: self.number });
+        self.books.log().hand_over();
     }
 }
 
@@ -203,6 +213,10 @@ impl<C: Call> Permit<C> {
 
 impl<C: Call> Drop for Permit<C> {
     fn drop(&mut self) {
+        // The process that began it first may have made it.
+        if self.0.again == Again::Yes {
+            return self.0.lose();
+        }
         let refusal = Refusal::new(RefusalKind::Failed, "the call was not made");
         self.0.end(&Amounts::NONE, Err(&refusal));
     }
@@ -326,12 +340,7 @@ impl<C: Call> Underway<C> {
 
 impl<C: Call> Drop for Underway<C> {
     fn drop(&mut self) {
-        if let Some(reservation) = self.0.reservation.take() {
-            self.0.books.with_ledger(|ledger| ledger.charge(reservation));
-            self.0.key.into_iter().for_each(|key| self.0.books.note_unknown(key));
-            self.0.books.log().append(&Fact::CallUnknown { number: self.0.number });
-            self.0.books.log().hand_over();
-        }
+        self.0.lose();
     }
 }
 
