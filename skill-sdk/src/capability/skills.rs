@@ -77,16 +77,21 @@ impl Skills {
     ) -> Result<T, Error> {
         // By way of a value, which puts maps in order: the same input is the same text in each attempt.
         let Request { skill, input } = Request::new(skill, input)?;
-        read(&self.0.run(skill, input.to_string())?)
+        read(&self.0.run(skill, text(&input))?)
     }
 
     /// Runs several at once, sixteen at most, each on an equal share of what is left. The outputs are in the order of the
     /// requests.
     pub fn run_many(&self, requests: Vec<Request>) -> Vec<Result<Value, Error>> {
-        let asked = requests.into_iter().map(|request| (request.skill, request.input.to_string()));
+        let asked = requests.into_iter().map(|request| (request.skill, text(&request.input)));
         let outputs = self.0.run_many(asked).into_iter();
         outputs.map(|output| read(&output?)).collect()
     }
+}
+
+/// Not by the value's own `to_string`, which takes each piece through a formatter.
+fn text(input: &Value) -> String {
+    serde_json::to_string(input).expect("the keys of a value are text")
 }
 
 /// Takes an output for what it should be.
