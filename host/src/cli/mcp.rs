@@ -1,6 +1,7 @@
 //! `ringfence mcp`
 
 mod admission;
+mod standard;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -62,7 +63,7 @@ impl Mcp {
                 announce(&clerk, &name)?;
                 let session = SessionName::of_client(running.id()).map_err(app::bug)?;
                 tokio::select! {
-                    () = serve_lines(Arc::clone(&clerk) as _, session, tokio::io::stdin(), tokio::io::stdout()) => {}
+                    () = serve_lines(Arc::clone(&clerk) as _, session, standard::input(), standard::output()) => {}
                     failed = announce_changes(&running, &clerk, &name) => return failed.map(|never| match never {}),
                     () = stop => {}
                 }

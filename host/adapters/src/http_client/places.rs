@@ -35,8 +35,8 @@ pub(super) struct Place {
 impl Places {
     /// So many in all, and so many of one caller; whoever waits for one longer than `patience` gets none.
     pub(super) fn new(all: usize, per_caller: usize, patience: Duration) -> Self {
-        let first = Arc::new(Semaphore::new(all / 2));
-        let more = Arc::new(Semaphore::new(all - all / 2));
+        let first = Arc::new(Semaphore::new(all.div_ceil(2)));
+        let more = Arc::new(Semaphore::new(all / 2));
         Self { first, more, callers: Mutex::default(), per_caller, patience }
     }
 

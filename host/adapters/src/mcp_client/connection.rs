@@ -118,7 +118,7 @@ impl Connection {
     /// What the server lists: asked once, and again when it has said that it changed, or each time if it would not say so.
     pub(super) async fn listing(&self, server: &ServerName) -> Result<Arc<Listing>, Trouble> {
         let Some(listing) = &self.listing else {
-            return Ok(Arc::new(self.list(server).await?));
+            return Ok(Arc::new(Box::pin(self.list(server)).await?));
         };
         let mut listing = listing.lock().await;
         if self.fate.take_news() {
@@ -127,7 +127,7 @@ impl Connection {
         if let Some(listing) = &*listing {
             return Ok(Arc::clone(listing));
         }
-        let read = Arc::new(self.list(server).await?);
+        let read = Arc::new(Box::pin(self.list(server)).await?);
         *listing = Some(Arc::clone(&read));
         Ok(read)
     }

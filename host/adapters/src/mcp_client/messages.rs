@@ -1,16 +1,17 @@
 //! What a server says, message by message, whichever way it comes: bounded in its depth, its values and its number.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ringfence_core::contract::parse;
 use rmcp::model::{
-    ClientJsonRpcMessage, ClientNotification, ErrorCode, ErrorData, RequestId, ServerJsonRpcMessage,
-    ServerNotification,
+    CallToolResult, ClientJsonRpcMessage, ClientNotification, ClientRequest, ErrorCode, ErrorData, RequestId,
+    ServerJsonRpcMessage, ServerNotification, ServerResult,
 };
 use serde::Deserialize;
+use serde_json::Value;
 
 /// The longest message, in bytes.
 pub(super) const MAX_MESSAGE: usize = 16 << 20;
@@ -62,10 +63,19 @@ pub(super) struct Over;
 pub(super) struct Reader {
     fate: Fate,
     /// What was asked and not answered yet, by its id as text: some write a number so.
-    asked: HashSet<String>,
+    asked: HashMap<String, Asked>,
     malformed: u32,
     unasked: u32,
     opened: u32,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// That a tool is called.
+    Call,
+    /// Something else.
+    Other,
 }
 
 /// The id of a message whose rest cannot be used.
@@ -77,14 +87,15 @@ struct Identified {
 
 impl Reader {
     pub(super) fn new(fate: Fate) -> Self {
-        Self { fate, asked: HashSet::new(), malformed: 0, unasked: 0, opened: 0 }
+        Self { fate, asked: HashMap::new(), malformed: 0, unasked: 0, opened: 0 }
     }
 
     /// What the host says: the answers to its questions are no chatter.
     pub(super) fn said(&mut self, message: &ClientJsonRpcMessage) {
         match message {
             ClientJsonRpcMessage::Request(request) => {
-                self.asked.insert(request.id.to_string());
+                let is_call = matches!(request.request, ClientRequest::CallToolRequest(_));
+                self.asked.insert(request.id.to_string(), if is_call { Asked::Call } else { Asked::Other });
             }
             ClientJsonRpcMessage::Notification(notification) => {
                 if let ClientNotification::CancelledNotification(cancelled) = &notification.notification
@@ -99,7 +110,7 @@ impl Reader {
 
     /// The next message. What is none is passed over.
     pub(super) fn read(&mut self, text: &[u8]) -> Result<Option<ServerJsonRpcMessage>, Over> {
-        let Some(message) = message(text) else {
+        let Some(message) = self.message(text) else {
             self.pass_over()?;
             return Ok(None);
         };
@@ -113,10 +124,40 @@ impl Reader {
         {
             self.fate.news.store(true, Ordering::SeqCst);
         }
-        if answered.is_some_and(|id| self.asked.remove(&id.to_string())) {
+        if answered.is_some_and(|id| self.asked.remove(&id.to_string()).is_some()) {
             (self.unasked, self.opened) = (0, 0);
         }
         Ok(Some(message))
+    }
+
+    /// A message, or an error in its place where it has an id and its rest cannot be used.
+    fn message(&self, text: &[u8]) -> Option<ServerJsonRpcMessage> {
+        let text = std::str::from_utf8(text).ok()?;
+        let read = parse(text).and_then(|value| match self.result_of_call(&value) {
+            Some(result) => Ok(result),
+            None => serde_json::from_value(value).map_err(|why| why.to_string()),
+        });
+        match read {
+            Ok(message) => Some(message),
+            Err(_) => {
+                let Identified { id, method } = serde_json::from_str(text).ok()?;
+                let error = ErrorData::new(ErrorCode::PARSE_ERROR, UNREADABLE, None);
+                id.filter(|_| method.is_none()).map(|id| ServerJsonRpcMessage::error(error, Some(id)))
+            }
+        }
+    }
+
+    /// The answer to a call is read as one, whatever else it looks like; and without trying what else it might be.
+    fn result_of_call(&self, message: &Value) -> Option<ServerJsonRpcMessage> {
+        let has = |key| message.get(key).is_some();
+        if message.get("jsonrpc")? != "2.0" || has("method") || has("error") {
+            return None;
+        }
+        let id = RequestId::deserialize(message.get("id")?).ok()?;
+        let result =
+            message.get("result").filter(|_| self.asked.get(&id.to_string()) == Some(&Asked::Call))?;
+        let result = CallToolResult::deserialize(result).ok()?;
+        Some(ServerJsonRpcMessage::response(ServerResult::CallToolResult(result), id))
     }
 
     /// Something comes. What is an answer is forgotten again.
@@ -149,22 +190,10 @@ impl Reader {
     }
 }
 
-/// A message, or an error in its place where it has an id and its rest cannot be used.
-fn message(text: &[u8]) -> Option<ServerJsonRpcMessage> {
-    let text = std::str::from_utf8(text).ok()?;
-    let read = parse(text).and_then(|value| serde_json::from_value(value).map_err(|why| why.to_string()));
-    match read {
-        Ok(message) => Some(message),
-        Err(_) => {
-            let Identified { id, method } = serde_json::from_str(text).ok()?;
-            let error = ErrorData::new(ErrorCode::PARSE_ERROR, UNREADABLE, None);
-            id.filter(|_| method.is_none()).map(|id| ServerJsonRpcMessage::error(error, Some(id)))
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use rmcp::model::{CallToolRequest, CallToolRequestParams};
+
     use super::*;
 
     #[test]
@@ -174,12 +203,42 @@ mod tests {
         let many = format!("{{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":[{}1]}}", "1,".repeat(100_000));
         let twice = "{\"jsonrpc\":\"2.0\",\"id\":7,\"result\":{\"a\":1,\"a\":2}}".to_owned();
         for text in [deep, many, twice] {
-            match message(text.as_bytes()) {
+            match Reader::new(Fate::default()).message(text.as_bytes()) {
                 Some(ServerJsonRpcMessage::Error(error)) => {
                     assert_eq!((error.id, &*error.error.message), (Some(RequestId::Number(7)), UNREADABLE));
                 }
                 other => panic!("{other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn the_answer_to_a_call_is_one_whatever_else_it_looks_like() {
+        let answers = [
+            "{\"action\":\"accept\",\"content\":[]}",
+            "{\"tools\":[],\"content\":[{\"type\":\"text\",\"text\":\"x\"}]}",
+            "{\"content\":[],\"isError\":true}",
+            "{\"structuredContent\":null}",
+        ];
+        for answer in answers {
+            let mut reader = Reader::new(Fate::default());
+            let call = CallToolRequest::new(CallToolRequestParams::new("say"));
+            reader.said(&ClientJsonRpcMessage::request(call.into(), RequestId::Number(1)));
+            let text = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{answer}}}");
+            let read = reader.read(text.as_bytes()).expect("it goes on");
+            let Some(ServerJsonRpcMessage::Response(response)) = read else { panic!("{answer}: {read:?}") };
+            assert!(matches!(response.result, ServerResult::CallToolResult(_)), "{answer}");
+            assert!(reader.asked.is_empty());
+        }
+        for other in
+            ["{}", "{\"resultType\":\"input_required\",\"content\":[]}", "{\"content\":[{\"type\":\"?\"}]}"]
+        {
+            let mut reader = Reader::new(Fate::default());
+            reader.asked.insert("1".into(), Asked::Call);
+            let text = format!("{{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{other}}}");
+            let read = reader.read(text.as_bytes()).expect("it goes on");
+            let Some(ServerJsonRpcMessage::Response(response)) = read else { panic!("{other}: {read:?}") };
+            assert!(!matches!(response.result, ServerResult::CallToolResult(_)), "{other}");
         }
     }
 
@@ -193,7 +252,7 @@ mod tests {
         assert_eq!(fate.why(), Some("it sends without being asked"));
         let mut reader = Reader::new(Fate::default());
         for _ in 0..=MAX_UNASKED {
-            reader.asked.insert("1".into());
+            reader.asked.insert("1".into(), Asked::Other);
             assert!(reader.hear().and_then(|()| reader.read(answer)).is_ok(), "these were asked for");
         }
     }
@@ -204,7 +263,7 @@ mod tests {
         let pauses: Vec<_> = (0..12).map(|_| reader.pause().as_millis()).collect();
         assert_eq!(pauses[..4], [0, 100, 200, 400]);
         assert_eq!(pauses[11], 60_000);
-        reader.asked.insert("1".into());
+        reader.asked.insert("1".into(), Asked::Other);
         reader.read(b"{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}").expect("an answer");
         assert!(reader.pause().is_zero());
     }

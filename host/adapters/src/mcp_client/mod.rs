@@ -139,17 +139,17 @@ impl McpTools {
         &self,
         server: &Server,
         tool: &ToolName,
-        arguments: Map<String, Value>,
+        arguments: &Map<String, Value>,
         allowance: u64,
     ) -> Result<ToolAnswer, Trouble> {
-        let Some(pin) = self.pins.of(tool).map_err(|why| unread(&why))? else {
+        let Some(pin) = self.pins.recent(tool).map_err(|why| unread(&why))? else {
             let why = "it was never accepted: look at it with `ringfence tools`, then";
             return Err(Trouble::Denied(format!("tool `{tool}`: {why} `ringfence tools accept {tool}`")));
         };
         let _turn = server.turn().await?;
-        let called = match self.called(server, tool, &pin, arguments.clone()).await {
+        let called = match self.called(server, tool, &pin, arguments).await {
             // Once more, with what it lists now; whoever forgets for ever is left.
-            Err(Trouble::Lost) => self.called(server, tool, &pin, arguments).await,
+            Err(Trouble::Lost) => Box::pin(self.called(server, tool, &pin, arguments)).await,
             called => called,
         };
         Ok(answer::answer(called?, &self.ground.secrets, allowance)?)
@@ -161,25 +161,27 @@ impl McpTools {
         server: &Server,
         tool: &ToolName,
         pin: &Pin,
-        arguments: Map<String, Value>,
+        arguments: &Map<String, Value>,
     ) -> Result<CallToolResult, Trouble> {
         let connection = server.connection(&self.ground).await?;
         let listing = connection.listing(&server.settings.name).await?;
-        match listing.tools.get(tool) {
-            Some(listed) if listed.hash == pin.hash => {}
-            Some(listed) => {
+        let Some(listed) = listing.tools.get(tool) else {
+            let why = format!("it has no tool `{}` any more", tool.parts().1);
+            return Err(Refusal::new(RefusalKind::NotFound, why).into());
+        };
+        if listed.hash != pin.hash {
+            // It may have been accepted this moment.
+            let newest = self.pins.of(tool).map_err(|why| unread(&why))?;
+            let accepted = newest.map_or(pin.hash, |newest| newest.hash);
+            if listed.hash != accepted {
                 return Err(Trouble::Denied(format!(
-                    "tool `{tool}` is not what was accepted: its hash is {}, and {} was accepted; look at what changed \
-                     with `ringfence tools check`, then `ringfence tools accept {tool}`",
-                    listed.hash, pin.hash
+                    "tool `{tool}` is not what was accepted: its hash is {}, and {accepted} was accepted; look at what \
+                     changed with `ringfence tools check`, then `ringfence tools accept {tool}`",
+                    listed.hash
                 )));
             }
-            None => {
-                let why = format!("it has no tool `{}` any more", tool.parts().1);
-                return Err(Refusal::new(RefusalKind::NotFound, why).into());
-            }
         }
-        connection.call(tool.parts().1.to_owned(), arguments).await
+        connection.call(tool.parts().1.to_owned(), arguments.clone()).await
     }
 
     /// With the server's name, and without secrets.
@@ -248,21 +250,19 @@ impl Tool for McpTools {
                 Ok(underway) => underway,
                 Err(settled) => return settled,
             };
-            let Some((tool, arguments)) =
-                underway.call().meant().map(|(tool, map)| (tool.clone(), map.clone()))
-            else {
+            let Some((tool, arguments)) = underway.call().meant() else {
                 return underway.settle(Err(Refusal::new(RefusalKind::Invalid, "it is no call")));
             };
             let Some(server) = self.known().get(tool.parts().0).cloned() else {
                 return underway.settle(Err(unknown()));
             };
             // Between the decision and here the policy file may have put another one in its place.
-            if underway.authority().server(&tool).is_some_and(|decided| decided != server.place) {
+            if underway.authority().server(tool).is_some_and(|decided| decided != server.place) {
                 let why = "the policy file says another place of it than when the call was decided on";
                 let refusal = Refusal::new(RefusalKind::Failed, why);
                 return underway.settle(Err(self.told(&server.settings.name, refusal)));
             }
-            let answer = self.answer(&server, &tool, arguments, underway.allowance(Limit::BytesIn));
+            let answer = self.answer(&server, tool, arguments, underway.allowance(Limit::BytesIn));
             match tokio::time::timeout(server.settings.timeout, answer).await {
                 Ok(Ok(answer)) => underway.settle(Ok(answer)),
                 Ok(Err(Trouble::Denied(why))) => underway.deny(Denial::new(why)),

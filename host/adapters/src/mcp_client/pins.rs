@@ -1,7 +1,8 @@
 //! The tools that were accepted: a projection of the stream `tools`, as far as it has been read.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use ringfence_core::audit::Fact;
 use ringfence_core::ids::{Digest, StreamName, ToolName};
@@ -16,6 +17,9 @@ pub struct Pin {
     pub text: Arc<str>,
 }
 
+/// How old may be what is known without a look: as a kill from another process.
+const RECENT: Duration = Duration::from_millis(20);
+
 /// What was accepted so far. Each look sees what any process has written by then.
 pub struct Pins {
     log: Arc<dyn EventLog>,
@@ -25,6 +29,7 @@ pub struct Pins {
 #[derive(Default)]
 struct Read {
     until: u64,
+    at: Option<Instant>,
     pins: BTreeMap<ToolName, Pin>,
 }
 
@@ -40,7 +45,8 @@ impl Pins {
     /// # Errors
     /// Why the log cannot be read.
     pub fn with<T>(&self, look: impl FnOnce(&BTreeMap<ToolName, Pin>) -> T) -> Result<T, StoreError> {
-        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut read = self.lock();
+        let at = Instant::now();
         for (sequence, fact) in read_facts(&*self.log, &StreamName::tools(), read.until + 1)? {
             if let Fact::ToolAccepted { tool, hash, text } = fact
                 // What the hash is not over was not accepted.
@@ -50,6 +56,7 @@ impl Pins {
             }
             read.until = sequence;
         }
+        read.at = Some(at);
         Ok(look(&read.pins))
     }
 
@@ -59,5 +66,20 @@ impl Pins {
     /// Why the log cannot be read.
     pub fn of(&self, tool: &ToolName) -> Result<Option<Pin>, StoreError> {
         self.with(|pins| pins.get(tool).cloned())
+    }
+
+    /// The pin of one tool as it was a moment ago, without a look; if it had none, as [`Self::of`].
+    ///
+    /// # Errors
+    /// Why the log cannot be read.
+    pub(super) fn recent(&self, tool: &ToolName) -> Result<Option<Pin>, StoreError> {
+        let read = self.lock();
+        let known = read.at.filter(|at| at.elapsed() < RECENT).and_then(|_| read.pins.get(tool).cloned());
+        drop(read);
+        known.map_or_else(|| self.of(tool), |known| Ok(Some(known)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Read> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -262,7 +262,7 @@ impl Books {
 
     /// What an earlier attempt was answered for the same effect.
     pub(super) fn earlier_effect<C: Call>(&self, key: &Key) -> Option<C::Answer> {
-        serde_json::from_value(self.lock().effects.answer(key)?.clone()).ok()
+        serde_json::from_str(self.lock().effects.answer(key)?).ok()
     }
 
     /// Whether an earlier attempt began the same effect, and nobody saw its end.
@@ -275,7 +275,7 @@ impl Books {
     }
 
     pub(super) fn note_effect(&self, key: Key, answer: &impl Serialize) {
-        let answer = serde_json::to_value(answer).expect("answers serialise");
+        let answer = serde_json::to_string(answer).expect("answers serialise");
         self.lock().effects.note(key, answer);
     }
 

@@ -3,8 +3,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use serde_json::Value;
-
 use super::{Call, Gate, Repetition, Stop};
 use crate::audit::{Answered, CallFact, Decision, Fact};
 use crate::governance::{Reservation, Through};
@@ -54,24 +52,24 @@ impl Occurrences {
 /// The effects that a task's attempts have had so far.
 #[derive(Debug, Default)]
 pub(super) struct Effects {
-    /// Those that ended, with their answers.
-    answers: HashMap<Key, Value>,
+    /// Those that ended, with their answers as JSON.
+    answers: HashMap<Key, Box<str>>,
     /// Those that began, and nobody saw their end.
     unknown: HashSet<Key>,
 }
 
 impl Effects {
-    pub(super) fn note(&mut self, key: Key, answer: Value) {
+    pub(super) fn note(&mut self, key: Key, answer: String) {
         self.unknown.remove(&key);
-        self.answers.insert(key, answer);
+        self.answers.insert(key, answer.into());
     }
 
     pub(super) fn note_unknown(&mut self, key: Key) {
         self.unknown.insert(key);
     }
 
-    pub(super) fn answer(&self, key: &Key) -> Option<&Value> {
-        self.answers.get(key)
+    pub(super) fn answer(&self, key: &Key) -> Option<&str> {
+        self.answers.get(key).map(|answer| &**answer)
     }
 
     pub(super) fn is_unknown(&self, key: &Key) -> bool {
@@ -94,7 +92,7 @@ impl Effects {
                 Fact::TaskDecided { decision: Decision::Settle { answer }, .. } => {
                     let key = suspended.take().and_then(|call| begun.remove(&call));
                     if let (Some(key), Answered::Answer(answer)) = (key, answer) {
-                        self.note(key, answer.clone());
+                        self.note(key, answer.to_string());
                     }
                 }
                 // Answered from an attempt before, or denied: it counts.
@@ -102,7 +100,7 @@ impl Effects {
                 Fact::CallEnded { number, answer } => {
                     let key = begun.remove(number);
                     if let (Some(key), Answered::Answer(answer)) = (key, answer) {
-                        self.note(key, answer.clone());
+                        self.note(key, answer.to_string());
                     }
                 }
                 _ => {}

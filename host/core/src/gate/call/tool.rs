@@ -65,6 +65,9 @@ pub struct ToolCall {
     tool: String,
     /// Its arguments with all keys in order; as the skill says them where they are no object of JSON.
     arguments: Value,
+    /// How much goes out with it, in bytes.
+    #[serde(skip)]
+    bytes: u64,
     #[serde(skip)]
     meant: Result<ToolName, String>,
 }
@@ -84,21 +87,18 @@ impl ToolCall {
             Ok(read) => (read, tool.parse::<ToolName>().map_err(|why| why.to_string())),
             Err(why) => (Value::from(arguments), Err(why)),
         };
-        Self { tool, arguments, meant }
+        let said = match &arguments {
+            Value::String(said) => said.len(),
+            read => read.to_string().len(),
+        };
+        let bytes = (tool.len() + said) as u64;
+        Self { tool, arguments, bytes, meant }
     }
 
     /// The tool and its arguments. A call that has none never gets a permit.
     #[must_use]
     pub fn meant(&self) -> Option<(&ToolName, &Map<String, Value>)> {
         self.meant.as_ref().ok().zip(self.arguments.as_object())
-    }
-
-    fn bytes(&self) -> u64 {
-        let arguments = match &self.arguments {
-            Value::String(said) => said.len(),
-            read => read.to_string().len(),
-        };
-        (self.tool.len() + arguments) as u64
     }
 }
 
@@ -162,7 +162,7 @@ impl Call for ToolCall {
     }
 
     fn cost(&self) -> Cost {
-        let fixed = Amounts::NONE.with(Limit::BytesOut, self.bytes());
+        let fixed = Amounts::NONE.with(Limit::BytesOut, self.bytes);
         Cost { fixed, up_to: Some((Limit::BytesIn, MAX_ANSWER)) }
     }
 
