@@ -43,7 +43,7 @@ impl Before for Dying {
             return Receipt::settled(Ok(()));
         }
         // On record when this returns: whoever goes on finds it.
-        Receipt::settled(block_on(self.log.append(records).durable()))
+        Receipt::settled(block_on(self.log.append(records.into()).durable()))
     }
 }
 

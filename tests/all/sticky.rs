@@ -31,7 +31,7 @@ impl Before for FailsOnce {
             self.failed.store(true, Ordering::SeqCst);
             return Receipt::settled(Err(StoreError::Unwritable("no space left".into())));
         }
-        self.log.append(records)
+        self.log.append(records.into())
     }
 }
 

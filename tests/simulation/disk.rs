@@ -56,7 +56,7 @@ impl Disk {
             waiting.full -= 1;
             Err(StoreError::Unwritable("no space left on device".into()))
         } else {
-            self.written.append(records).durable().now_or_never().expect("memory does not wait")
+            self.written.append(records.into()).durable().now_or_never().expect("memory does not wait")
         };
         drop(done.send(written));
     }
@@ -87,7 +87,7 @@ impl Disk {
         let left = own.into_iter().flat_map(|batch| batch.records);
         let mut has_kept = false;
         for record in left.take(usize::try_from(kept).unwrap_or(usize::MAX)) {
-            let written = self.written.append(vec![record]).durable().now_or_never();
+            let written = self.written.append(vec![record].into()).durable().now_or_never();
             // What others wrote meanwhile stands.
             has_kept |= written.expect("memory does not wait").is_ok();
         }

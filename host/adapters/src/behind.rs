@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ringfence_core::audit::{Event, Head, Record};
 use ringfence_core::ids::StreamName;
-use ringfence_core::stores::{EventLog, Receipt, StoreError};
+use ringfence_core::stores::{Batch, EventLog, Receipt, StoreError};
 
 /// What is done otherwise; all else is the other log's.
 pub trait Before: Send + Sync {
@@ -13,7 +13,7 @@ pub trait Before: Send + Sync {
 
     /// As [`EventLog::append`].
     fn append(&self, records: Vec<Record>) -> Receipt {
-        self.other().append(records)
+        self.other().append(records.into())
     }
 
     /// As [`EventLog::streams`].
@@ -42,8 +42,8 @@ impl<T: Before> Before for Arc<T> {
 pub struct Behind<T>(pub T);
 
 impl<T: Before> EventLog for Behind<T> {
-    fn append(&self, records: Vec<Record>) -> Receipt {
-        self.0.append(records)
+    fn append(&self, batch: Batch) -> Receipt {
+        self.0.append(batch.into_records())
     }
     fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
         self.0.other().head(stream)

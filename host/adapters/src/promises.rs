@@ -11,7 +11,7 @@ use ringfence_core::ring::Ring;
 use ringfence_core::stores::{BlobStore, EventLog, StateStore, StoreError, Totals, Versioned};
 use ringfence_core::units::Timestamp;
 
-pub use self::work_queue::work_queue;
+pub use self::work_queue::{stream_writers, work_queue};
 
 /// The record that follows `head`, with any payload.
 #[must_use]
@@ -77,7 +77,7 @@ async fn appended_records_are_read_back_in_order(log: &dyn EventLog) {
     let large = vec![b'x'; 100_000];
     let payloads: [&[u8]; 6] = [b"{}", b"", &large[..1024], &large[..1025], &large, b"\xff\0"];
     let all = records(&name, Head::default(), payloads);
-    let receipts: Vec<_> = all.chunks(2).map(|batch| log.append(batch.to_vec())).collect();
+    let receipts: Vec<_> = all.chunks(2).map(|batch| log.append(batch.to_vec().into())).collect();
     for receipt in receipts {
         assert_eq!(receipt.durable().await, Ok(()), "batches handed over in order are appended in order");
     }
@@ -94,7 +94,7 @@ async fn appended_records_are_read_back_in_order(log: &dyn EventLog) {
 async fn a_record_that_does_not_follow_the_head_is_a_conflict(log: &dyn EventLog) {
     let name = stream("conflict");
     let first = record(&name, Head::default(), b"first");
-    assert_eq!(log.append(vec![first.clone()]).durable().await, Ok(()));
+    assert_eq!(log.append(vec![first.clone()].into()).durable().await, Ok(()));
     let wrong = [
         ("the same record again", first.clone()),
         ("another first record", record(&name, Head::default(), b"another")),
@@ -102,12 +102,12 @@ async fn a_record_that_does_not_follow_the_head_is_a_conflict(log: &dyn EventLog
         ("another previous hash", record(&name, Head { sequence: 1, hash: Digest::of(b"y") }, b"x")),
     ];
     for (what, record) in wrong {
-        let result = log.append(vec![record]).durable().await;
+        let result = log.append(vec![record].into()).durable().await;
         assert_eq!(result, Err(StoreError::Conflict(name.to_string())), "{what}");
     }
     assert_eq!(log.read(&name, 0, 9), Ok(vec![first.clone()]), "a conflict changes nothing");
     let next = record(&name, head_of(&first), b"second");
-    assert_eq!(log.append(vec![next]).durable().await, Ok(()), "after a conflict the stream goes on");
+    assert_eq!(log.append(vec![next].into()).durable().await, Ok(()), "after a conflict the stream goes on");
 }
 
 async fn the_last_event_is_that_of_the_last_record(log: &dyn EventLog) {
@@ -118,7 +118,7 @@ async fn the_last_event_is_that_of_the_last_record(log: &dyn EventLog) {
     for number in 0..11 {
         let next = record(&name, head, &vec![number; 1000 * usize::from(number)]);
         head = head_of(&next);
-        assert_eq!(log.append(vec![next.clone()]).durable().await, Ok(()));
+        assert_eq!(log.append(vec![next.clone()].into()).durable().await, Ok(()));
         assert_eq!(log.last(&name), Ok(Some(next.event)), "the last event is the one appended last");
     }
     assert_eq!(log.last(&stream("las")), Ok(None), "another stream's events are not it");
@@ -138,21 +138,21 @@ async fn a_batch_is_appended_as_a_whole_or_not_at_all(log: &dyn EventLog) {
     let late = good[1..].to_vec();
     let bad = [("gap", gap), ("altered", altered), ("swapped", swapped), ("mixed", mixed), ("late", late)];
     for (what, batch) in bad {
-        let before = log.append(vec![record(&neighbour, log.head(&neighbour).expect("a head"), b"n")]);
-        let result = log.append(batch).durable().await;
+        let before = log.append(vec![record(&neighbour, log.head(&neighbour).expect("a head"), b"n")].into());
+        let result = log.append(batch.into()).durable().await;
         assert!(result.is_err(), "a batch that is wrong is refused: {what}");
         assert_eq!(before.durable().await, Ok(()), "its neighbours are not: {what}");
         assert_eq!(log.head(&name), Ok(Head::default()), "nothing of it is appended: {what}");
     }
-    assert_eq!(log.append(vec![]).durable().await, Ok(()), "a batch of nothing is done at once");
-    assert_eq!(log.append(good.clone()).durable().await, Ok(()));
+    assert_eq!(log.append(Vec::new().into()).durable().await, Ok(()), "a batch of nothing is done at once");
+    assert_eq!(log.append(good.clone().into()).durable().await, Ok(()));
     assert_eq!(log.read(&name, 0, 9), Ok(good));
 }
 
 async fn a_prefix_lists_exactly_what_begins_with_it(log: &dyn EventLog) {
     for name in ["tasks/a", "task/b", "task/a", "task", "tas/z"] {
         let first = record(&stream(name), Head::default(), b"x");
-        assert_eq!(log.append(vec![first]).durable().await, Ok(()));
+        assert_eq!(log.append(vec![first].into()).durable().await, Ok(()));
     }
     assert_eq!(log.streams("task/"), Ok(vec![stream("task/a"), stream("task/b")]));
     assert_eq!(log.streams("task/a"), Ok(vec![stream("task/a")]));
@@ -170,7 +170,7 @@ async fn the_version_changes_with_every_append(log: &dyn EventLog) {
         assert_eq!(log.version(), Ok(before), "without a write it stays");
         let next = record(&name, head, b"x");
         head = head_of(&next);
-        assert_eq!(log.append(vec![next]).durable().await, Ok(()));
+        assert_eq!(log.append(vec![next].into()).durable().await, Ok(()));
         assert_ne!(log.version(), Ok(before));
     }
 }
@@ -178,7 +178,7 @@ async fn the_version_changes_with_every_append(log: &dyn EventLog) {
 async fn the_last_streams_come_last_first(log: &dyn EventLog) {
     for name in ["newest/b", "newest/c", "newest/a", "newestx"] {
         let first = record(&stream(name), Head::default(), b"x");
-        assert_eq!(log.append(vec![first]).durable().await, Ok(()));
+        assert_eq!(log.append(vec![first].into()).durable().await, Ok(()));
     }
     let last = |before: Option<&str>, most| {
         let names = log.last_streams("newest/", before.map(stream).as_ref(), most).expect("streams");
@@ -237,8 +237,8 @@ async fn the_feed_has_every_event_once_in_the_order_of_the_commits(log: &dyn Eve
     let ones = records(&one, Head::default(), [b"1".as_slice(), b"2", b"3", b"4"]);
     let others = records(&other, Head::default(), [b"1".as_slice(), b"2"]);
     for batch in [&ones[..3], &others[..1], &ones[3..], &others[1..]] {
-        assert_eq!(log.append(batch.to_vec()).durable().await, Ok(()));
-        let again = log.append(batch.to_vec()).durable().await;
+        assert_eq!(log.append(batch.to_vec().into()).durable().await, Ok(()));
+        let again = log.append(batch.to_vec().into()).durable().await;
         assert!(matches!(again, Err(StoreError::Conflict(_))), "what is refused leaves nothing in the feed");
     }
     let mut order = ones[..3].to_vec();

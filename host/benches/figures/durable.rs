@@ -170,7 +170,7 @@ async fn resumed(world: &World) -> Figure {
 
 async fn resume(records: &[Record], task: &TaskId) -> Duration {
     let world = World::new(&["attack_clock_is_read_a_million_times"]).await;
-    world.running.store.log.append(records.to_vec()).durable().await.expect("a log");
+    world.running.store.log.append(records.to_vec().into()).durable().await.expect("a log");
     let began = Instant::now();
     let emitted = world.running.host.resume(task).await.expect("it goes on");
     emitted.durable().await.expect("a log");

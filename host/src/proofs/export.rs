@@ -122,7 +122,7 @@ pub async fn import(text: &str) -> Result<InMemoryStore, Error> {
                 }
                 check(verifier, &record)?;
                 let (stream, sequence) = (record.event.stream.clone(), record.event.sequence);
-                let kept = store.append(vec![record]).durable().await;
+                let kept = store.append(vec![record].into()).durable().await;
                 kept.map_err(|why| altered(&stream, sequence, &why))?;
             }
             (_, Line::Component { digest, hex }) => {

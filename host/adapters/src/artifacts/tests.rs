@@ -38,7 +38,7 @@ impl Before for Watched {
     }
     fn append(&self, records: Vec<Record>) -> Receipt {
         records.iter().for_each(|record| self.note(record.event.kind.to_string()));
-        self.store.append(records)
+        self.store.append(records.into())
     }
 }
 

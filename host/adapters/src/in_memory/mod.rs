@@ -9,8 +9,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ringfence_core::audit::{Event, Head, Record};
 use ringfence_core::ids::{Digest, StreamName, TaskId};
 use ringfence_core::stores::{
-    BlobStore, EventLog, GivenBack, PlaceLimits, Receipt, StateStore, StoreError, Totals, Versioned, Work,
-    WorkChange, WorkQueue, WorkState,
+    Batch, BlobStore, EventLog, GivenBack, PlaceLimits, Receipt, StateStore, StoreError, Totals, Versioned,
+    Work, WorkChange, WorkQueue, WorkState,
 };
 use ringfence_core::units::Timestamp;
 
@@ -57,8 +57,9 @@ impl Tables {
         last.map_or_else(Head::default, |event| Head { sequence: event.sequence, hash: event.hash })
     }
 
-    fn append(&mut self, records: Vec<Record>, asked: Option<Asked<'_>>) -> Result<(), StoreError> {
-        batch::check(&records)?;
+    fn append(&mut self, mut batch: Batch, asked: Option<Asked<'_>>) -> Result<(), StoreError> {
+        batch::check(&mut batch)?;
+        let records = batch.into_records();
         let Some(first) = records.first() else {
             return Ok(());
         };
@@ -128,7 +129,7 @@ impl WorkQueue for InMemoryStore {
     }
 
     fn take_place(&self, records: Vec<Record>, limits: PlaceLimits, lost: Vec<String>) -> Receipt {
-        Receipt::settled(self.lock().append(records, Some(Asked { limits, lost: &lost })))
+        Receipt::settled(self.lock().append(records.into(), Some(Asked { limits, lost: &lost })))
     }
 
     fn delayed(&self, now: Timestamp, most: usize) -> Result<Vec<(TaskId, GivenBack)>, StoreError> {
@@ -173,8 +174,8 @@ impl WorkQueue for InMemoryStore {
 }
 
 impl EventLog for InMemoryStore {
-    fn append(&self, records: Vec<Record>) -> Receipt {
-        Receipt::settled(self.lock().append(records, None))
+    fn append(&self, batch: Batch) -> Receipt {
+        Receipt::settled(self.lock().append(batch, None))
     }
 
     fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
@@ -309,6 +310,8 @@ impl StateStore for InMemoryStore {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::promises;
 
@@ -318,5 +321,6 @@ mod tests {
         promises::state_store(&InMemoryStore::new());
         promises::blob_store(&InMemoryStore::new());
         promises::work_queue(&InMemoryStore::new()).await;
+        promises::stream_writers(&Arc::new(InMemoryStore::new())).await;
     }
 }

@@ -203,7 +203,7 @@ async fn a_memory_that_was_emptied_is_empty_for_every_process_and_can_be_written
     let stream = StreamName::memory(&"ada".parse().expect("a name"));
     let head = store.head(&stream).expect("a head");
     let emptied = serde_json::to_vec(&Fact::StreamEmptied).expect("a payload");
-    store.append(records(&stream, head, [&emptied[..]])).durable().await.expect("appended");
+    store.append(records(&stream, head, [&emptied[..]]).into()).durable().await.expect("appended");
     assert_eq!(ada.value("k3").await, None);
     assert_eq!(elsewhere.list("").await.expect("listed"), Vec::<String>::new());
     assert_eq!(adam.value("k").await, Some(b"adam's".to_vec()), "another one's stays");
@@ -253,7 +253,7 @@ async fn keys_that_were_deleted_count_as_keys_but_can_be_set_again() {
     let deleted: Vec<_> = deleted.collect();
     let stream = StreamName::memory(&"ada".parse().expect("a name"));
     let deleted = records(&stream, Head::default(), deleted.iter().map(Vec::as_slice));
-    store.append(deleted).durable().await.expect("appended");
+    store.append(deleted.into()).durable().await.expect("appended");
     let mut ada = Caller::new("ada", &store);
     ada.set("the last", b"x").await.expect("there is room for one");
     let full = refusal(ada.set("one more", b"x").await);

@@ -2,6 +2,7 @@
 
 mod places;
 mod told;
+mod writers;
 
 use std::time::Duration;
 
@@ -13,6 +14,8 @@ use ringfence_core::ids::{Digest, StreamName, TaskId};
 use ringfence_core::limit::Limit;
 use ringfence_core::stores::{EventLog, GivenBack, StoreError, Work, WorkQueue, WorkState};
 use serde_json::json;
+
+pub use self::writers::stream_writers;
 
 use self::told::{Told, accepted, at, claimed, decided, ended, given_back, suspended};
 
@@ -136,7 +139,7 @@ async fn what_is_not_appended_changes_nothing<S: EventLog + WorkQueue>(store: &S
     let mut late = Told { store, task: task.task.clone(), caller: task.caller, head: before };
     let late = late.next(at(0), &claimed("h-2"));
     let stream = StreamName::task(&task.task).to_string();
-    assert_eq!(store.append(vec![late]).durable().await, Err(StoreError::Conflict(stream)));
+    assert_eq!(store.append(vec![late].into()).durable().await, Err(StoreError::Conflict(stream)));
     assert_eq!(task.state(), held("h-1"), "of two claims one is taken");
     task.tell(at(0), &[ended(Status::Completed, None)]).await;
 }

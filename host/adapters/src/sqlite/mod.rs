@@ -26,7 +26,7 @@ use ringfence_core::audit::{Event, Head, Record};
 use ringfence_core::ids::TaskId;
 use ringfence_core::ids::{Digest, StreamName};
 use ringfence_core::stores::{
-    BlobStore, Blobs, EventLog, GivenBack, PayloadPurge, PlaceLimits, Receipt, StateStore, StoreError,
+    Batch, BlobStore, Blobs, EventLog, GivenBack, PayloadPurge, PlaceLimits, Receipt, StateStore, StoreError,
     Totals, Versioned, Work, WorkQueue,
 };
 use ringfence_core::units::Timestamp;
@@ -107,11 +107,10 @@ impl SqliteStore {
         self.do_now(bytes, |done| Job::Advance { cursor, key: key.to_owned(), next, done })
     }
 
-    fn append_asking(&self, records: Vec<Record>, asked: Option<Asked>) -> Receipt {
-        let payload = |record: &Record| record.payload.as_ref().map_or(0, Vec::len);
-        let bytes = records.iter().map(|record| 512 + payload(record)).sum();
+    fn append_asking(&self, batch: Batch, asked: Option<Asked>) -> Receipt {
+        let bytes = batch.bytes();
         let (done, receipt) = Receipt::new();
-        self.queue.push(Job::Append { records, asked, done }, bytes, Haste::PutOff);
+        self.queue.push(Job::Append { batch, asked, done }, bytes, Haste::PutOff);
         receipt.put_off(Arc::clone(&self.queue) as _)
     }
 
@@ -135,8 +134,8 @@ impl Drop for SqliteStore {
 
 impl EventLog for SqliteStore {
     /// Waits only while the queue is full. Batches are written in the order in which they were handed over.
-    fn append(&self, records: Vec<Record>) -> Receipt {
-        self.append_asking(records, None)
+    fn append(&self, batch: Batch) -> Receipt {
+        self.append_asking(batch, None)
     }
 
     fn head(&self, stream: &StreamName) -> Result<Head, StoreError> {
@@ -212,7 +211,7 @@ impl WorkQueue for SqliteStore {
     }
 
     fn take_place(&self, records: Vec<Record>, limits: PlaceLimits, lost: Vec<String>) -> Receipt {
-        self.append_asking(records, Some(Asked { limits, lost }))
+        self.append_asking(records.into(), Some(Asked { limits, lost }))
     }
 
     fn delayed(&self, now: Timestamp, most: usize) -> Result<Vec<(TaskId, GivenBack)>, StoreError> {

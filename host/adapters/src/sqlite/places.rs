@@ -64,6 +64,10 @@ fn taken(
     Ok(by_host.into_iter().filter(|(host, _)| !lost.contains(host)).map(|(_, places)| places).sum())
 }
 
+/// By the index of those that are given back, which the planner does not choose by itself.
+pub(super) const DUE: &str =
+    "SELECT since, task, caller FROM work INDEXED BY work_by_due WHERE state = 'given back' AND due <= ?";
+
 /// The first that wait, of each caller as many as there are places left for it, and no more than are left in all.
 pub(super) fn ready(
     connection: &Connection,
@@ -88,8 +92,7 @@ pub(super) fn ready(
     if most == 0 || limits.per_caller.is_none() {
         return super::work::ready(connection, now, most);
     }
-    let sql = "SELECT since, task, caller FROM work WHERE state = 'given back' AND due <= ?";
-    let mut waiting = select(connection, sql, [rows::to_column(now.0)?], waits)?;
+    let mut waiting = select(connection, DUE, [rows::to_column(now.0)?], waits)?;
     for caller in callers(connection)? {
         let sql = "SELECT since, task, caller FROM work WHERE state = 'ready' AND caller = ?
                    ORDER BY since, task LIMIT ?";

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc;
 
 use futures::channel::oneshot;
-use ringfence_core::audit::{Head, Record};
+use ringfence_core::audit::Head;
 use ringfence_core::ids::{Digest, StreamName};
-use ringfence_core::stores::{StoreError, Versioned};
+use ringfence_core::stores::{Batch, StoreError, Versioned};
 use rusqlite::Connection;
 
 use super::error::store_error;
@@ -25,8 +25,8 @@ pub(super) type Done = Result<(), StoreError>;
 /// Something to be written.
 #[derive(Debug)]
 pub(super) enum Job {
-    /// A checked batch of one stream; of a task that may need a place for it.
-    Append { records: Vec<Record>, asked: Option<Asked>, done: oneshot::Sender<Done> },
+    /// Events of one stream; of a task that may need a place for it.
+    Append { batch: Batch, asked: Option<Asked>, done: oneshot::Sender<Done> },
     /// Bytes under their hash.
     Put { digest: Digest, bytes: Vec<u8>, done: mpsc::Sender<Done> },
     /// A projection's next value.
@@ -83,8 +83,8 @@ struct Writer {
 }
 
 impl Writer {
-    fn write(&mut self, group: Vec<Job>) {
-        match self.transact(&group) {
+    fn write(&mut self, mut group: Vec<Job>) {
+        match self.transact(&mut group) {
             Ok(results) => {
                 group.into_iter().zip(results).for_each(|(job, result)| job.settle(result));
             }
@@ -100,7 +100,7 @@ impl Writer {
 
     /// Writes a group in one transaction. The error, if any, is that of all of them. No job has a way back of its own: for
     /// one SQLite copies each page that a job writes to, more bytes than all that it is to write.
-    fn transact(&mut self, group: &[Job]) -> Result<Vec<Done>, StoreError> {
+    fn transact(&mut self, group: &mut [Job]) -> Result<Vec<Done>, StoreError> {
         let results = self.try_transact(group);
         if results.is_err() {
             self.heads.clear();
@@ -111,7 +111,7 @@ impl Writer {
         results
     }
 
-    fn try_transact(&mut self, group: &[Job]) -> Result<Vec<Done>, StoreError> {
+    fn try_transact(&mut self, group: &mut [Job]) -> Result<Vec<Done>, StoreError> {
         self.execute("BEGIN IMMEDIATE")?;
         self.forget_old_heads()?;
         let mut results = Vec::with_capacity(group.len());
@@ -147,9 +147,9 @@ impl Writer {
         Ok(())
     }
 
-    fn apply(&mut self, job: &Job) -> Result<(), StoreError> {
+    fn apply(&mut self, job: &mut Job) -> Result<(), StoreError> {
         match job {
-            Job::Append { records, asked, .. } => self.append(records, asked.as_ref()),
+            Job::Append { batch, asked, .. } => self.append(batch, asked.as_ref()),
             Job::Put { digest, bytes, .. } => rows::insert_blob(&self.connection, digest, bytes),
             Job::Advance { cursor, key, next, .. } => {
                 state::advance(&self.connection, cursor.as_deref(), key, next)
@@ -167,11 +167,11 @@ impl Writer {
         }
     }
 
-    fn append(&mut self, records: &[Record], asked: Option<&Asked>) -> Result<(), StoreError> {
+    fn append(&mut self, batch: &mut Batch, asked: Option<&Asked>) -> Result<(), StoreError> {
+        let records = batch::check(batch)?;
         let Some(first) = records.first() else {
             return Ok(());
         };
-        batch::check(records)?;
         let stream = &first.event.stream;
         let head = match self.heads.get(stream) {
             Some(head) => *head,
@@ -191,6 +191,7 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
+    use ringfence_core::audit::Record;
     use ringfence_core::stores::Receipt;
 
     use super::super::schema;
@@ -202,7 +203,7 @@ mod tests {
             .iter()
             .map(|batch| {
                 let (done, receipt) = Receipt::new();
-                (Job::Append { records: batch.to_vec(), asked: None, done }, receipt)
+                (Job::Append { batch: batch.to_vec().into(), asked: None, done }, receipt)
             })
             .unzip();
         writer.write(jobs);

@@ -77,6 +77,18 @@ pub struct Record {
     pub payload: Option<Vec<u8>>,
 }
 
+impl Record {
+    /// Takes its place behind the event with this hash, and gives its own.
+    pub(crate) fn follow(&mut self, previous: Digest) -> Digest {
+        if let Some(payload) = &self.payload {
+            self.event.payload_hash = Digest::of(payload);
+        }
+        self.event.previous = previous;
+        self.event.hash = self.event.compute_hash();
+        self.event.hash
+    }
+}
+
 /// The end of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Head {

@@ -12,7 +12,7 @@ use crate::capability::{Capability, Powers};
 use crate::contract::Description;
 use crate::error::{Code, Error};
 use crate::ids::{Digest, StreamName};
-use crate::stores::{EventLog, Receipt, StoreError};
+use crate::stores::{Batch, EventLog, Receipt, StoreError};
 use crate::system::Clock;
 use crate::units::Timestamp;
 
@@ -20,8 +20,8 @@ use crate::units::Timestamp;
 struct Log(Mutex<Vec<Record>>);
 
 impl EventLog for Log {
-    fn append(&self, records: Vec<Record>) -> Receipt {
-        self.0.lock().expect("it works").extend(records);
+    fn append(&self, batch: Batch) -> Receipt {
+        self.0.lock().expect("it works").extend(batch.into_records());
         Receipt::settled(Ok(()))
     }
     fn head(&self, _: &StreamName) -> Result<Head, StoreError> {

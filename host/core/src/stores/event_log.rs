@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Receipt, StoreError};
+use super::{Batch, Receipt, StoreError};
 use crate::audit::{Event, Fact, Head, Record, TraceId};
 use crate::ids::{Digest, StreamName};
 use crate::ring::Ring;
@@ -10,9 +10,9 @@ use crate::system::Clock;
 
 /// Streams of events, appended to and never altered.
 pub trait EventLog: Send + Sync {
-    /// Hands records of one stream, in order, to the writer, and returns at once. They are appended if the first
+    /// Hands events of one stream, in order, to the writer, and returns at once. They are appended if the first
     /// follows the stream's head (else [`StoreError::Conflict`]), all or none.
-    fn append(&self, records: Vec<Record>) -> Receipt;
+    fn append(&self, batch: Batch) -> Receipt;
 
     /// Where a stream ends.
     ///
@@ -90,29 +90,30 @@ pub struct Envelope<'a> {
     pub trace: TraceId,
 }
 
-/// Makes the record that follows `head`.
-pub(super) fn chain(
-    stream: &StreamName,
-    head: Head,
-    clock: &dyn Clock,
-    envelope: &Envelope<'_>,
-    kind: &'static str,
-    payload: Vec<u8>,
-) -> Record {
-    let mut event = Event {
-        stream: stream.clone(),
-        sequence: head.sequence + 1,
-        kind: kind.into(),
-        time: clock.now(),
-        actor: Arc::clone(envelope.actor),
-        ring: envelope.ring,
-        trace: envelope.trace,
-        payload_hash: Digest::of(&payload),
-        previous: head.hash,
-        hash: Digest::default(),
-    };
-    event.hash = event.compute_hash();
-    Record { event, payload: Some(payload) }
+impl Envelope<'_> {
+    /// An event that is to be the one of this number, and has no hash yet.
+    pub(super) fn unhashed(
+        &self,
+        stream: &StreamName,
+        sequence: u64,
+        clock: &dyn Clock,
+        kind: &'static str,
+        payload: Vec<u8>,
+    ) -> Record {
+        let event = Event {
+            stream: stream.clone(),
+            sequence,
+            kind: kind.into(),
+            time: clock.now(),
+            actor: Arc::clone(self.actor),
+            ring: self.ring,
+            trace: self.trace,
+            payload_hash: Digest::default(),
+            previous: Digest::default(),
+            hash: Digest::default(),
+        };
+        Record { event, payload: Some(payload) }
+    }
 }
 
 /// Appends one fact to a stream that others write too, and waits until it is durable. `decide` is asked again,
@@ -134,11 +135,13 @@ pub async fn append_shared<E: From<StoreError>>(
         if log.head(stream)? != head {
             continue;
         }
-        let record = chain(stream, head, clock, &envelope, fact.kind(), fact.to_json());
-        match log.append(vec![record]).durable().await {
+        let sequence = head.sequence + 1;
+        let mut record = envelope.unhashed(stream, sequence, clock, fact.kind(), fact.to_json());
+        record.follow(head.hash);
+        match log.append(vec![record].into()).durable().await {
             Err(StoreError::Conflict(_)) => {}
             Err(other) => return Err(other.into()),
-            Ok(()) => return Ok(head.sequence + 1),
+            Ok(()) => return Ok(sequence),
         }
     }
     Err(StoreError::Conflict(stream.to_string()).into())

@@ -1,5 +1,6 @@
 //! What is durable, as traits. Nothing else that the host does may be relied on after a crash.
 
+mod batch;
 mod event_log;
 mod places;
 mod stream_writer;
@@ -10,6 +11,7 @@ use std::sync::Arc;
 
 use futures::channel::oneshot;
 
+pub use batch::Batch;
 pub use event_log::{Envelope, EventLog, append_shared, read_facts};
 pub use places::{PlaceLimits, SharedPlaces};
 pub use stream_writer::StreamWriter;

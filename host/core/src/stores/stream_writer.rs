@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::event_log::{Envelope, chain};
-use super::{EventLog, PlaceLimits, Receipt, StoreError, WorkQueue};
+use super::batch::Chain;
+use super::{Batch, Envelope, EventLog, PlaceLimits, Receipt, StoreError, WorkQueue};
 use crate::audit::{Fact, Head, Record, TraceId};
 use crate::ids::StreamName;
 use crate::ring::Ring;
 use crate::system::Clock;
 
-/// Chains facts and hands them to the log. It is held by the host, never by a guest's store, so that a kill in
+/// Puts facts in their order and hands them to the log, which chains them. It is held by the host, never by a guest's store, so that a kill in
 /// the middle of a call loses no event.
 pub struct StreamWriter {
     log: Arc<dyn EventLog>,
@@ -18,11 +18,13 @@ pub struct StreamWriter {
     stream: StreamName,
     actor: Arc<str>,
     trace: TraceId,
+    chain: Arc<Chain>,
     end: Mutex<End>,
 }
 
 struct End {
-    head: Head,
+    /// The number of the last event.
+    sequence: u64,
     ring: Option<Ring>,
     waiting: Vec<Record>,
     /// How many are likely to wait before the next are handed over.
@@ -61,9 +63,11 @@ impl StreamWriter {
         trace: TraceId,
         head: Head,
     ) -> Self {
-        let end =
-            End { head, ring: None, waiting: Vec::new(), usual: SHORT, receipts: Vec::new(), failed: None };
-        Self { log, clock, stream, actor, trace, end: Mutex::new(end) }
+        let Head { sequence, hash } = head;
+        let (waiting, receipts) = (Vec::new(), Vec::new());
+        let end = End { sequence, ring: None, waiting, usual: SHORT, receipts, failed: None };
+        let chain = Arc::new(Chain::behind(hash));
+        Self { log, clock, stream, actor, trace, chain, end: Mutex::new(end) }
     }
 
     /// Where it writes.
@@ -83,7 +87,7 @@ impl StreamWriter {
         self.lock().ring = Some(ring);
     }
 
-    /// Chains a fact. It reaches the log in a batch, or with the next [`Self::flush`] or [`Self::hand_over`].
+    /// Appends a fact. It reaches the log in a batch, or with the next [`Self::flush`] or [`Self::hand_over`].
     pub fn append(&self, fact: &Fact) {
         self.append_written(fact.kind(), fact.to_json());
     }
@@ -92,12 +96,13 @@ impl StreamWriter {
     pub(crate) fn append_written(&self, kind: &'static str, payload: Vec<u8>) {
         let mut end = self.lock();
         let envelope = Envelope { actor: &self.actor, ring: end.ring, trace: self.trace };
-        let record = chain(&self.stream, end.head, &*self.clock, &envelope, kind, payload);
+        let sequence = end.sequence + 1;
+        let record = envelope.unhashed(&self.stream, sequence, &*self.clock, kind, payload);
         if end.waiting.is_empty() {
             let usual = end.usual;
             end.waiting.reserve(usual);
         }
-        end.head = Head { sequence: record.event.sequence, hash: record.event.hash };
+        end.sequence = sequence;
         end.waiting.push(record);
         if end.waiting.len() >= BATCH {
             self.hand_over_locked(&mut end);
@@ -114,11 +119,13 @@ impl StreamWriter {
     /// # Errors
     /// The first failure of any append, now and ever after.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        let receipts = {
-            let mut end = self.lock();
-            self.hand_over_locked(&mut end);
-            std::mem::take(&mut end.receipts)
-        };
+        self.hand_over();
+        self.settled().await
+    }
+
+    /// Waits until all that was handed over is durable.
+    async fn settled(&self) -> Result<(), StoreError> {
+        let receipts = std::mem::take(&mut self.lock().receipts);
         // Dropped half-way, by a kill, the rest waits for the next flush.
         let mut waiting = Unsettled { writer: self, receipts: receipts.into() };
         while let Some(receipt) = waiting.receipts.front_mut() {
@@ -143,19 +150,26 @@ impl StreamWriter {
         limits: PlaceLimits,
         lost: Vec<String>,
     ) -> Result<(), StoreError> {
-        let (head, waiting) = {
+        // So that the chain ends where these begin.
+        self.settled().await?;
+        let (sequence, waiting) = {
             let end = self.lock();
-            (end.head, end.waiting.clone())
+            (end.sequence, end.waiting.clone())
         };
         if let Some(fact) = fact {
             self.append(fact);
         }
         let records = std::mem::take(&mut self.lock().waiting);
+        let records = Batch::open(records, Arc::clone(&self.chain)).into_records();
+        let last = records.first().map(|first| first.event.previous);
         let taken = queue.take_place(records, limits, lost).durable().await;
         match taken {
             Err(StoreError::Full(_)) => {
+                if let Some(last) = last {
+                    self.chain.set(last);
+                }
                 let mut end = self.lock();
-                (end.head, end.waiting) = (head, waiting);
+                (end.sequence, end.waiting) = (sequence, waiting);
                 return taken;
             }
             Err(error) => drop(self.lock().failed.get_or_insert(error)),
@@ -168,7 +182,7 @@ impl StreamWriter {
         if !end.waiting.is_empty() {
             let records = std::mem::take(&mut end.waiting);
             end.usual = records.len();
-            end.receipts.push(self.log.append(records));
+            end.receipts.push(self.log.append(Batch::open(records, Arc::clone(&self.chain))));
         }
     }
 

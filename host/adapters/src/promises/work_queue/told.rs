@@ -45,8 +45,8 @@ impl<'a, S: EventLog + WorkQueue> Told<'a, S> {
 
     /// Appends facts as one batch.
     pub(super) async fn tell(&mut self, time: Timestamp, facts: &[Fact]) {
-        let records = facts.iter().map(|fact| self.next(time, fact)).collect();
-        assert_eq!(self.store.append(records).durable().await, Ok(()));
+        let records: Vec<_> = facts.iter().map(|fact| self.next(time, fact)).collect();
+        assert_eq!(self.store.append(records.into()).durable().await, Ok(()));
     }
 
     pub(super) fn state(&self) -> Option<WorkState> {

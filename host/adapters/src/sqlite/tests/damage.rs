@@ -48,7 +48,7 @@ async fn a_damaged_file_is_refused_and_never_a_silent_empty_start() {
     let store = folder.open();
     let payloads = (0..200).map(|_| [b'x'; 900]).collect::<Vec<_>>();
     let all = records(&name("s"), Head::default(), payloads.iter().map(|payload| &payload[..]));
-    assert_eq!(store.append(all).durable().await, Ok(()));
+    assert_eq!(store.append(all.into()).durable().await, Ok(()));
     drop(store);
     let whole = fs::read(folder.file()).expect("bytes");
     assert!(whole.len() > 100_000, "the log was written back when the store was closed");

@@ -54,6 +54,7 @@ async fn the_embedded_store_keeps_every_promise() {
     promises::blob_store(&store);
     promises::state_store(&store);
     promises::work_queue(&store).await;
+    promises::stream_writers(&Arc::new(store)).await;
 }
 
 #[tokio::test]
@@ -62,7 +63,7 @@ async fn what_was_durable_is_there_after_reopening_and_what_waited_is_written_fi
     let large = vec![b'x'; 5000];
     let all = records(&name("task/a"), Head::default(), [b"small".as_slice(), &large]);
     let store = folder.open();
-    let receipt = store.append(all.clone());
+    let receipt = store.append(all.clone().into());
     assert_eq!(store.advance("k", Versioned { value: None, revision: 7 }), Ok(()));
     drop(store);
     assert_eq!(receipt.durable().await, Ok(()));
@@ -70,7 +71,7 @@ async fn what_was_durable_is_there_after_reopening_and_what_waited_is_written_fi
     assert_eq!(store.read(&name("task/a"), 1, 9), Ok(all.clone()));
     assert_eq!(StateStore::get(&store, "k").map(|there| there.map(|it| it.revision)), Ok(Some(7)));
     let next = record(&name("task/a"), head_of(&all[1]), b"goes on");
-    assert_eq!(store.append(vec![next]).durable().await, Ok(()));
+    assert_eq!(store.append(vec![next].into()).durable().await, Ok(()));
 }
 
 #[tokio::test]
@@ -83,7 +84,7 @@ async fn of_two_handles_that_write_one_stream_exactly_one_wins_each_place() {
         assert_eq!(heads[0], heads[1], "both see what is committed");
         let receipts = [0, 1].map(|who| {
             let text = format!("{round} {who}");
-            stores[who].append(vec![record(&stream, heads[who], text.as_bytes())])
+            stores[who].append(vec![record(&stream, heads[who], text.as_bytes())].into())
         });
         let mut won = 0;
         for receipt in receipts {
@@ -109,7 +110,7 @@ async fn a_handle_goes_on_where_another_stopped() {
     for round in 0..6 {
         let next = record(&name("s"), head, b"x");
         head = head_of(&next);
-        assert_eq!(stores[round % 2].append(vec![next]).durable().await, Ok(()), "round {round}");
+        assert_eq!(stores[round % 2].append(vec![next].into()).durable().await, Ok(()), "round {round}");
     }
 }
 
@@ -120,7 +121,7 @@ async fn the_writes_of_another_handle_change_the_version() {
     let before = here.version().expect("a version");
     assert_eq!(here.version(), Ok(before));
     let first = record(&name("s"), Head::default(), b"x");
-    assert_eq!(there.append(vec![first]).durable().await, Ok(()));
+    assert_eq!(there.append(vec![first].into()).durable().await, Ok(()));
     assert_ne!(here.version(), Ok(before));
 }
 
@@ -130,18 +131,18 @@ async fn a_full_disk_refuses_writes_and_heals_when_space_returns() {
     let store = folder.open();
     let stream = name("s");
     let first = record(&stream, Head::default(), b"first");
-    assert_eq!(store.append(vec![first.clone()]).durable().await, Ok(()));
+    assert_eq!(store.append(vec![first.clone()].into()).durable().await, Ok(()));
     assert_eq!(store.disturb("PRAGMA max_page_count = 20"), Ok(()));
     let large = record(&stream, head_of(&first), &vec![b'x'; 1 << 20]);
     let small = |text| record(&name(text), Head::default(), b"x");
     // While the writer waits for this lock, the next three come together into one transaction.
     let holder = Connection::open(folder.file()).expect("a connection");
     holder.execute_batch("BEGIN IMMEDIATE").expect("the lock");
-    let blocked = store.append(vec![small("blocked")]);
+    let blocked = store.append(vec![small("blocked")].into());
     std::thread::sleep(std::time::Duration::from_millis(100));
-    let before = store.append(vec![small("before")]);
-    let full = store.append(vec![large.clone()]);
-    let after = store.append(vec![small("after")]);
+    let before = store.append(vec![small("before")].into());
+    let full = store.append(vec![large.clone()].into());
+    let after = store.append(vec![small("after")].into());
     holder.execute_batch("COMMIT").expect("released");
     for neighbour in [blocked, before, after] {
         assert_eq!(neighbour.durable().await, Ok(()), "what fits is written");
@@ -149,7 +150,7 @@ async fn a_full_disk_refuses_writes_and_heals_when_space_returns() {
     assert!(matches!(full.durable().await, Err(StoreError::Unwritable(_))));
     assert_eq!(store.head(&stream), Ok(head_of(&first)), "nothing of what did not fit is left");
     assert_eq!(store.disturb("PRAGMA max_page_count = 100000"), Ok(()));
-    assert_eq!(store.append(vec![large]).durable().await, Ok(()), "it heals");
+    assert_eq!(store.append(vec![large].into()).durable().await, Ok(()), "it heals");
 }
 
 #[tokio::test]
@@ -160,11 +161,11 @@ async fn while_another_process_holds_the_file_writes_fail_as_locked_and_then_go_
     holder.execute_batch("BEGIN IMMEDIATE").expect("the lock");
     let first = record(&name("s"), Head::default(), b"x");
     let began = Instant::now();
-    let result = store.append(vec![first.clone()]).durable().await;
+    let result = store.append(vec![first.clone()].into()).durable().await;
     assert!(matches!(result, Err(StoreError::Locked(_))), "{result:?}");
     assert!(began.elapsed().as_secs() >= 4, "it waits for a while");
     holder.execute_batch("COMMIT").expect("released");
-    assert_eq!(store.append(vec![first]).durable().await, Ok(()));
+    assert_eq!(store.append(vec![first].into()).durable().await, Ok(()));
 }
 
 #[test]
@@ -189,7 +190,7 @@ async fn many_writers_share_their_commits() {
     let store = folder.open();
     let before = pages_of_log(&folder);
     let batch = |number| vec![record(&name(&format!("task/t{number}")), Head::default(), b"{}")];
-    let receipts: Vec<_> = (0..BATCHES).map(|number| store.append(batch(number))).collect();
+    let receipts: Vec<_> = (0..BATCHES).map(|number| store.append(batch(number).into())).collect();
     for receipt in receipts {
         assert_eq!(receipt.durable().await, Ok(()));
     }

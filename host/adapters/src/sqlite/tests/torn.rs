@@ -25,7 +25,7 @@ impl Image {
         let all = records(&name("s"), Head::default(), payloads);
         let mut durable = vec![(beside().len(), 0)];
         for batch in all.chunks(3) {
-            assert_eq!(store.append(batch.to_vec()).durable().await, Ok(()));
+            assert_eq!(store.append(batch.to_vec().into()).durable().await, Ok(()));
             durable.push((beside().len(), durable[durable.len() - 1].1 + batch.len()));
         }
         let file = fs::read(folder.file()).expect("the file");
@@ -51,7 +51,7 @@ impl Image {
             let mut verifier = Verifier::new(name("s"));
             there.iter().for_each(|record| verifier.take(record).expect(how));
             let next = record(&name("s"), verifier.head(), b"goes on");
-            assert_eq!(store.append(vec![next]).durable().await, Ok(()), "{how}");
+            assert_eq!(store.append(vec![next].into()).durable().await, Ok(()), "{how}");
         }
     }
 }
