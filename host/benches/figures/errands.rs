@@ -1,5 +1,7 @@
 //! What it takes to have another skill do something, over running that skill directly.
 
+use std::time::Duration;
+
 use tokio::runtime::Runtime;
 
 use crate::sample::{Figure, Sample, ratio, timed};
@@ -33,9 +35,14 @@ pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
                 over.durable().await.expect("a log");
             }
         }
-        let errand = with.median().saturating_sub(without.median());
-        let measured =
-            format!("{:.2} ({errand:.1?} over {:.1?})", ratio(errand, direct.median()), direct.median());
+        let over_direct = |of: fn(&mut Sample) -> Duration, samples: [&mut Sample; 3]| {
+            let [direct, without, with] = samples.map(of);
+            let errand = with.saturating_sub(without);
+            format!("{:.2} ({errand:.1?} over {direct:.1?})", ratio(errand, direct))
+        };
+        let means = over_direct(Sample::trimmed_mean, [&mut direct, &mut without, &mut with]);
+        let medians = over_direct(Sample::median, [&mut direct, &mut without, &mut with]);
+        let measured = format!("{means}; by medians {medians}");
         vec![Figure {
             what: "delegated call (skill → skill, fresh sandbox) over a direct governed run",
             to_reach: "≤ 1.3",

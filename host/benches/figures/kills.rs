@@ -1,6 +1,6 @@
 //! How long from the order to the end.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use ringfence::wiring::Running;
@@ -8,6 +8,7 @@ use ringfence_core::governance::KillTarget;
 use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::pipeline::Order;
 use ringfence_core::units::Timestamp;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::runtime::Runtime;
 
 use crate::sample::{Figure, Sample};
@@ -134,10 +135,13 @@ fn kill(running: &Running, task: TaskId) -> Killed {
 }
 
 /// The same, seen from a second core too, which is awake for that: to wake one up for whom the kill tells is the machine's figure.
+/// Each of both keeps to its core: on one together, one of them waits for the other's whole slice.
 fn kill_watched(running: &Running, task: TaskId) -> Killed {
     let free = running.sandbox.free_places();
+    keep_to_core(0);
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| {
+            keep_to_core(1);
             while running.sandbox.free_places() == free {
                 std::hint::spin_loop();
             }
@@ -149,6 +153,20 @@ fn kill_watched(running: &Running, task: TaskId) -> Killed {
         let watched = watcher.join().expect("no panic").saturating_duration_since(began);
         Killed { seen: Some(killed.seen.map_or(watched, |seen| seen.min(watched))), ..killed }
     })
+}
+
+/// Keeps the calling thread to one of the cores that this process may use, if there are several.
+fn keep_to_core(which: usize) {
+    // As it was before any thread kept to one: threads begin where those are who start them.
+    static ALL: LazyLock<Vec<usize>> = LazyLock::new(|| {
+        let all = sched_getaffinity(None).expect("the system says where a thread may run");
+        (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core)).collect()
+    });
+    if ALL.len() > 1 {
+        let mut own = CpuSet::new();
+        own.set(ALL[which % ALL.len()]);
+        sched_setaffinity(None, &own).expect("a thread keeps to a core that it may use");
+    }
 }
 
 /// How long each took, at the most: until it was seen, or until the thread that the guest was on wrote down that the attempt had ended,
