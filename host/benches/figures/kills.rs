@@ -1,6 +1,7 @@
 //! How long from the order to the end.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 use ringfence::wiring::Running;
@@ -8,7 +9,6 @@ use ringfence_core::governance::KillTarget;
 use ringfence_core::ids::{StreamName, TaskId};
 use ringfence_core::pipeline::Order;
 use ringfence_core::units::Timestamp;
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::runtime::Runtime;
 
 use crate::sample::{Figure, Sample};
@@ -33,22 +33,20 @@ pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
         Figure {
             what: "kill to dead, blocked in a host call",
             to_reach: "p99 ≤ 250 µs",
-            measured: runtime
-                .block_on(one_by_one(&world, "attack-clock-sleeps", FOR_EVER, 300, SOON, kill_watched))
-                .spread(),
+            measured: runtime.block_on(blocked(&world)).spread(),
         },
         Figure {
             what: "kill to dead, in a bulk copy at the default memory cap (64 MiB), all of which is given back",
             to_reach: "≤ 25 ms",
             measured: runtime
-                .block_on(one_by_one(&world, "attack-bulk-copies", "{}", 100, LATER, kill))
+                .block_on(one_by_one(&world, "attack-bulk-copies", "{}", 100, LATER))
                 .spread(),
         },
         Figure {
             what: "… in the first copy, which touches each page for the first time",
             to_reach: "≤ 25 ms",
             measured: runtime
-                .block_on(one_by_one(&world, "attack-bulk-copies", "{}", 60, SOON, kill))
+                .block_on(one_by_one(&world, "attack-bulk-copies", "{}", 60, SOON))
                 .spread(),
         },
     ]
@@ -71,6 +69,36 @@ async fn among_many(world: &World, skill: &str) -> Sample {
     sampled(world, on_a_thread(killing).await).await
 }
 
+/// Has a guest sleep, kills it, and begins again. Who orders the kill drops the guest, and its run is waited for by nobody: what a
+/// core takes to wake up for those who are told of it is no part of a guest's death.
+async fn blocked(world: &World) -> Sample {
+    let (runtime, running) = (tokio::runtime::Handle::current(), Arc::clone(&world.running));
+    let orders: Vec<_> = (0..300).map(|_| world.order("attack-clock-sleeps", FOR_EVER)).collect();
+    let killing = move || {
+        let _entered = runtime.enter();
+        let mut sample = Sample::default();
+        for (turn, order) in (0_u64..).zip(orders) {
+            let (task, free) = (order.task.clone(), running.sandbox.free_places());
+            let mut run = Box::pin(running.host.run(order));
+            let mut waits_for_nobody = Context::from_waker(Waker::noop());
+            while running.sandbox.free_places() == free {
+                assert!(run.as_mut().poll(&mut waits_for_nobody).is_pending(), "it sleeps");
+            }
+            std::thread::sleep(SOON + Duration::from_micros(turn * 137 % 5_000));
+            wake_up();
+            let began = Instant::now();
+            order_kill(&running, task);
+            let took = began.elapsed();
+            assert_eq!(running.sandbox.free_places(), free, "it is dead");
+            sample.push(took);
+            let emitted = runtime.block_on(run);
+            assert!(emitted.outcome.error.is_some(), "a killed run is no success");
+        }
+        sample
+    };
+    on_a_thread(killing).await
+}
+
 /// Starts a guest, kills it when it has run for a while, and begins again.
 async fn one_by_one(
     world: &World,
@@ -78,7 +106,6 @@ async fn one_by_one(
     input: &str,
     times: u32,
     after: Duration,
-    kill: fn(&Running, TaskId) -> Killed,
 ) -> Sample {
     let (runtime, running) = (tokio::runtime::Handle::current(), Arc::clone(&world.running));
     let orders: Vec<_> = (0..times).map(|_| world.order(skill, input)).collect();
@@ -132,41 +159,6 @@ fn kill(running: &Running, task: TaskId) -> Killed {
         std::thread::sleep(Duration::from_millis(1));
     }
     Killed { task, ordered, seen }
-}
-
-/// The same, seen from a second core too, which is awake for that: to wake one up for whom the kill tells is the machine's figure.
-/// Each of both keeps to its core: on one together, one of them waits for the other's whole slice.
-fn kill_watched(running: &Running, task: TaskId) -> Killed {
-    let free = running.sandbox.free_places();
-    keep_to_core(0);
-    std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| {
-            keep_to_core(1);
-            while running.sandbox.free_places() == free {
-                std::hint::spin_loop();
-            }
-            Instant::now()
-        });
-        wake_up();
-        let began = Instant::now();
-        let killed = kill(running, task);
-        let watched = watcher.join().expect("no panic").saturating_duration_since(began);
-        Killed { seen: Some(killed.seen.map_or(watched, |seen| seen.min(watched))), ..killed }
-    })
-}
-
-/// Keeps the calling thread to one of the cores that this process may use, if there are several.
-fn keep_to_core(which: usize) {
-    // As it was before any thread kept to one: threads begin where those are who start them.
-    static ALL: LazyLock<Vec<usize>> = LazyLock::new(|| {
-        let all = sched_getaffinity(None).expect("the system says where a thread may run");
-        (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core)).collect()
-    });
-    if ALL.len() > 1 {
-        let mut own = CpuSet::new();
-        own.set(ALL[which % ALL.len()]);
-        sched_setaffinity(None, &own).expect("a thread keeps to a core that it may use");
-    }
 }
 
 /// How long each took, at the most: until it was seen, or until the thread that the guest was on wrote down that the attempt had ended,
