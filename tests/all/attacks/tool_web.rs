@@ -88,6 +88,33 @@ fn an_answer_over_http_is_bounded_in_bytes_values_and_depth() {
 }
 
 #[test]
+fn an_answer_over_http_is_one_whatever_else_it_looks_like() {
+    let content = json!([{ "type": "text", "text": "x" }]);
+    let others = [
+        json!({ "content": content, "action": "accept" }),
+        json!({ "content": content, "tools": [] }),
+        json!({ "content": content, "resources": [], "contents": [], "messages": [] }),
+    ];
+    for other in others {
+        let (as_event, as_json) = (other.clone(), other);
+        let by_stream = answering(move |message, stream| {
+            stream_head(stream);
+            event(stream, &answer_to(message, as_event.clone()).to_string());
+        });
+        let at_once = answering(move |message, stream| {
+            send_json(stream, "200 OK", "", &answer_to(message, as_json.clone()));
+        });
+        for server in [by_stream, at_once] {
+            let world = World::with_policy(&policy(&server, ""));
+            world.accept("hostile");
+            let order = order(&world, GUEST, &json!({ "times": 1 }));
+            let (emitted, _) = completes(&world, order, &["call.begun", "call.ended"]);
+            assert_eq!(refusals(&world, &emitted), Vec::<String>::new());
+        }
+    }
+}
+
+#[test]
 fn what_comes_over_http_without_an_end_ends_its_connection() {
     // None of them ends before the host goes away.
     assert_fed("failed: server `hostile`: it sends without being asked", |_, stream| {

@@ -14,7 +14,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use ringfence_core::governance::{Method as Verb, UrlPattern, WebGrant, WebHost, WebUrl};
 use ringfence_core::ring::Effect;
-use rmcp::model::{ClientJsonRpcMessage, RequestId, ServerJsonRpcMessage};
+use rmcp::model::{ClientJsonRpcMessage, JsonRpcResponse, RequestId, ServerJsonRpcMessage, ServerResult};
 use rmcp::transport::common::client_side_sse::ExponentialBackoff;
 use rmcp::transport::streamable_http_client::{
     StreamableHttpClient, StreamableHttpClientTransportConfig, StreamableHttpError,
@@ -238,8 +238,14 @@ impl Client {
                     reader.pass_over().map_err(|Over| broken(BROKEN))?;
                     None
                 }
-                // In place of what cannot be used.
-                Some(error @ ServerJsonRpcMessage::Error(_)) => serde_json::to_string(&error).ok(),
+                // In place of what cannot be used, and so that an answer stays what it was read as.
+                Some(
+                    read @ (ServerJsonRpcMessage::Error(_)
+                    | ServerJsonRpcMessage::Response(JsonRpcResponse {
+                        result: ServerResult::CallToolResult(_),
+                        ..
+                    })),
+                ) => serde_json::to_string(&read).ok(),
                 Some(_) => Some(data),
             };
             Ok(event)
