@@ -53,20 +53,27 @@ impl Follower {
                 if refreshing.as_ref().is_some_and(|refreshing| !refreshing.is_finished()) {
                     continue;
                 }
-                version = now;
                 // A stranger's contract may take long to check: on another thread, one at a time.
                 drop(refreshing.take().map(JoinHandle::join));
-                let (registry, switches) = (Arc::clone(&registry), Arc::clone(&switches));
-                let late = std::mem::take(&mut late);
-                refreshing = Some(std::thread::spawn(move || {
+                let (registry, switches, begun) =
+                    (Arc::clone(&registry), Arc::clone(&switches), late.clone());
+                let refresh = move || {
                     if let Err(error) = registry.refresh() {
                         tracing::warn!(%error, "the registry cannot be read");
                     }
                     // Runs of a withdrawn version that had begun before this process knew that it is withdrawn.
-                    for (target, by) in &late {
+                    for (target, by) in &begun {
                         switches.kill(target, by);
                     }
-                }));
+                };
+                // Where the machine has no thread to give, the next look tries again: kills are obeyed meanwhile.
+                if let Ok(thread) =
+                    std::thread::Builder::new().name("ringfence-refresh".into()).spawn(refresh)
+                {
+                    refreshing = Some(thread);
+                    version = now;
+                    late.clear();
+                }
             }
             drop(refreshing.take().map(JoinHandle::join));
             policy.iter_mut().for_each(PolicyFile::end);

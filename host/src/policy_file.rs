@@ -139,7 +139,12 @@ impl PolicyFile {
         (self.settled, self.new) = (Some(sight), None);
         self.sees = sight.or(self.sees);
         let (taking, since) = (Arc::clone(&self.taking), self.since);
-        self.at_work = Some(std::thread::spawn(move || taking.take(sight, since)));
+        let take = move || taking.take(sight, since);
+        match std::thread::Builder::new().name("ringfence-policy".into()).spawn(take) {
+            Ok(thread) => self.at_work = Some(thread),
+            // The machine has none to give: it is taken at a later look.
+            Err(_) => self.settled = None,
+        }
     }
 
     /// Waits for what was begun.

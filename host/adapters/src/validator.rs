@@ -2,9 +2,10 @@
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
@@ -59,14 +60,16 @@ impl ChildValidator {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().map_err(cannot)?;
         let (mut input, output) = (child.stdin.take(), child.stdout.take());
-        let reader = std::thread::spawn(move || {
+        let read = move || {
             let mut answer = Vec::new();
             let read = output.map(|output| output.take(MAX_ANSWER).read_to_end(&mut answer));
             read.transpose().map(|_| answer)
-        });
+        };
+        let reader = Builder::new().spawn(read).inspect_err(|_| end(&mut child)).map_err(cannot)?;
         std::thread::scope(|scope| {
             // A child that dies early breaks the pipe; how it ended says more than that.
-            scope.spawn(|| drop(input.take().map(|mut input| input.write_all(request.as_bytes()))));
+            let say = || drop(input.take().map(|mut input| input.write_all(request.as_bytes())));
+            Builder::new().spawn_scoped(scope, say).inspect_err(|_| end(&mut child)).map_err(cannot)?;
             let deadline = Instant::now() + self.time;
             loop {
                 match child.try_wait() {
@@ -75,8 +78,7 @@ impl ChildValidator {
                         std::thread::sleep(Duration::from_millis(1));
                     }
                     _ => {
-                        drop(child.kill());
-                        drop(child.wait());
+                        end(&mut child);
                         return Err("it takes more time or memory to validate than it may".to_owned());
                     }
                 }
@@ -86,4 +88,9 @@ impl ChildValidator {
         let answer = answer.map_err(|why| why.to_string())?;
         serde_json::from_slice(&answer).map_err(|why| format!("the validator's answer is none: {why}"))
     }
+}
+
+fn end(child: &mut Child) {
+    drop(child.kill());
+    drop(child.wait());
 }

@@ -7,7 +7,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -41,6 +41,14 @@ pub struct Compiler {
     pub time: Duration,
     /// This process was given lower limits than the child's own: to end at them tells nothing of a component.
     pub is_cut_short: bool,
+}
+
+/// Starts the threads that compile, of this process. Where the machine has none to give, that tells nothing of a component.
+///
+/// # Errors
+/// Why they do not start.
+pub fn start_compiling_threads() -> Result<(), String> {
+    rayon::ThreadPoolBuilder::new().build_global().map_err(|why| why.to_string())
 }
 
 /// Compiles in this process: what the child does.
@@ -156,7 +164,9 @@ impl Compiler {
         command.args(&self.arguments).arg(&input.0).arg(&output.0).env_clear();
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|why| cannot_use(&self.program, &why))?;
-        let said = child.stderr.take().map(|stderr| std::thread::spawn(|| beginning(stderr)));
+        let listen = |stderr| std::thread::Builder::new().spawn(|| beginning(stderr));
+        let said = child.stderr.take().map(listen).transpose();
+        let said = said.inspect_err(|_| end(&mut child)).map_err(|why| cannot_use(&self.program, &why))?;
         let deadline = Instant::now() + self.time;
         let status = loop {
             if let Some(status) = child.try_wait().map_err(|why| cannot_use(&self.program, &why))? {
@@ -164,8 +174,7 @@ impl Compiler {
             }
             let nobody_waits = given_up.load(Ordering::Relaxed);
             if nobody_waits || Instant::now() >= deadline {
-                drop(child.kill());
-                drop(child.wait());
+                end(&mut child);
                 if nobody_waits {
                     return Err(Failure::Host(does_not_compile("nobody waits for it any more")));
                 }
@@ -187,9 +196,9 @@ impl Compiler {
             });
         }
         let error = Error::new(Code::R0412, "the compiler could not do its work").because(why);
-        Err(Failure::Host(
-            error.hint("make room in the data folder, and give this user write permission there"),
-        ))
+        Err(Failure::Host(error.hint(
+            "make room in the data folder, and give this user write permission there and threads (ulimit -u)",
+        )))
     }
 
     fn read_authentic(&self, stem: &str, path: &Path) -> Option<Vec<u8>> {
@@ -205,6 +214,11 @@ impl Compiler {
         std::fs::write(&beside.0, sealed).map_err(|why| cannot_use(&beside.0, &why))?;
         std::fs::rename(&beside.0, path).map_err(|why| cannot_use(path, &why))
     }
+}
+
+fn end(child: &mut Child) {
+    drop(child.kill());
+    drop(child.wait());
 }
 
 /// Whether a file of the cache is what the host wrote that has this key.

@@ -22,7 +22,9 @@ mod stop;
 mod ticker;
 mod wasi;
 
-pub use compile::{Compiler, HOST_FAILED, MAX_COMPILE_MEMORY, compile_in_this_process, is_sealed};
+pub use compile::{
+    Compiler, HOST_FAILED, MAX_COMPILE_MEMORY, compile_in_this_process, is_sealed, start_compiling_threads,
+};
 pub use config::{MemoryMaps, Settings, memory_maps};
 pub use inspect::{Caps, inspect};
 pub use sandbox::{Prepared, WasmSandbox};

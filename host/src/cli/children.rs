@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use ringfence_core::contract::Schema;
-use ringfence_engine::{HOST_FAILED, compile_in_this_process};
+use ringfence_engine::{HOST_FAILED, compile_in_this_process, start_compiling_threads};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use serde_json::Value;
 
@@ -46,6 +46,7 @@ impl CompileComponent {
         COMPILING.apply().map_err(Failure::Host)?;
         let host = |why: std::io::Error| Failure::Host(why.to_string());
         let component = std::fs::read(&self.component).map_err(host)?;
+        start_compiling_threads().map_err(Failure::Host)?;
         let code = compile_in_this_process(&component).map_err(Failure::Component)?;
         std::fs::write(&self.output, code).map_err(host)
     }
