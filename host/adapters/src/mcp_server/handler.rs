@@ -106,7 +106,8 @@ impl ServerHandler for Handler {
         let arguments = request.arguments.unwrap_or_default();
         let visit = Asked::visit(&context.extensions).unwrap_or((&self.gone, &self.session));
         let visit = (visit.0, visit.1.clone());
-        let result = call(&self.offering, &offer, arguments, &context, level, visit).await;
+        // Apart: what is held here is moved for every message of a client, whatever it asks.
+        let result = Box::pin(call(&self.offering, &offer, arguments, &context, level, visit)).await;
         Ok(CallToolResponse::Complete(result))
     }
 
@@ -212,7 +213,7 @@ impl ServerHandler for Handler {
             let why = format!("this client listens {MAX_LISTENING} times already");
             return Err(ErrorData::invalid_request(why, None));
         };
-        changes::listen(Arc::clone(&self.offering), wish).await
+        Box::pin(changes::listen(Arc::clone(&self.offering), wish)).await
     }
 
     /// There are none, and none are declared.

@@ -8,10 +8,14 @@ use futures::StreamExt;
 use ringfence_core::contract::parse;
 use ringfence_core::ids::SessionName;
 use rmcp::RoleServer;
-use rmcp::model::{ClientJsonRpcMessage, ClientNotification, ErrorData, RequestId, ServerJsonRpcMessage};
+use rmcp::model::{
+    CallToolRequest, CallToolRequestMethod, ClientJsonRpcMessage, ClientNotification, ConstString, ErrorData,
+    RequestId, ServerJsonRpcMessage,
+};
 use rmcp::service::{RxJsonRpcMessage, TxJsonRpcMessage, serve_server};
 use rmcp::transport::Transport;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::codec::{FramedRead, LinesCodec, LinesCodecError};
 use tokio_util::sync::CancellationToken;
@@ -71,9 +75,23 @@ type Refused = (ErrorData, Option<RequestId>);
 fn read(line: &str) -> Result<ClientJsonRpcMessage, Refused> {
     let value = parse(line)
         .map_err(|why| (ErrorData::parse_error(format!("this is no message: {why}"), None), None))?;
+    if let Some(call) = call_of_tool(&value) {
+        return Ok(call);
+    }
     let id = Identified::deserialize(&value).ok().and_then(|identified| identified.id);
     serde_json::from_value(value)
         .map_err(|why| (ErrorData::invalid_request(format!("this is no request: {why}"), None), id))
+}
+
+/// A call of a tool, which is most of what is asked, without trying what else it might be.
+fn call_of_tool(message: &Value) -> Option<ClientJsonRpcMessage> {
+    let is_call = message.get("jsonrpc")? == "2.0" && message.get("method")? == CallToolRequestMethod::VALUE;
+    if !is_call || message.get("result").or(message.get("error")).is_some() {
+        return None;
+    }
+    let id = RequestId::deserialize(message.get("id")?).ok()?;
+    let call = CallToolRequest::deserialize(message).ok()?;
+    Some(ClientJsonRpcMessage::request(call.into(), id))
 }
 
 /// What is answered to a line that cannot be read; nothing where none can any more.
@@ -192,5 +210,34 @@ mod tests {
         let cancelled =
             "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":7}}";
         assert!(ask(cancelled.into()).is_ok() && ask(ping(MAX_ASKED)).is_ok(), "there is room for one again");
+    }
+
+    #[test]
+    fn a_call_of_a_tool_is_read_as_it_would_be_with_all_else_that_it_might_be() {
+        let with = |params: &str| {
+            format!("{{\"jsonrpc\":\"2.0\",\"id\":7,\"method\":\"tools/call\",\"params\":{params}}}")
+        };
+        let calls = [
+            with("{\"name\":\"hello\"}"),
+            with("{\"name\":\"hello\",\"arguments\":{\"name\":\"Ada\",\"more\":[1.5,null]},\"other\":1}"),
+            with("{\"name\":\"hello\",\"_meta\":{\"progressToken\":\"p\",\"mine\":[2]},\"arguments\":{}}"),
+            "{\"id\":\"x\",\"params\":{\"name\":\"\"},\"method\":\"tools/call\",\"jsonrpc\":\"2.0\",\"more\":{}}".into(),
+        ];
+        for call in &calls {
+            let value = parse(call).expect("JSON");
+            let direct = call_of_tool(&value).expect("a call");
+            let any: ClientJsonRpcMessage = serde_json::from_value(value).expect("a message");
+            assert_eq!(format!("{direct:?}"), format!("{any:?}"));
+        }
+        let others = [
+            with("{}"),
+            with("[]"),
+            with("{\"name\":\"hello\"},\"result\":{}"),
+            with("{\"name\":\"hello\"},\"error\":{}"),
+            with("{\"name\":\"hello\"}").replace("2.0", "1.0"),
+            with("{\"name\":\"hello\"}").replace(":7", ":null"),
+            with("{\"name\":\"hello\"}").replace("tools/call", "tools/list"),
+        ];
+        assert!(others.iter().all(|other| call_of_tool(&parse(other).expect("JSON")).is_none()));
     }
 }

@@ -118,6 +118,10 @@ impl Receipt {
 
     /// Waits without giving the receipt away, so that the wait can be given up and taken up again.
     pub(crate) async fn settled_or_pending(&mut self) -> Result<(), StoreError> {
+        // What is settled already hurries nobody.
+        if let Ok(Some(settled)) = self.result.try_recv() {
+            return settled;
+        }
         if let Some(store) = self.put_off.take() {
             store.hurry();
         }
