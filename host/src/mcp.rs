@@ -1,5 +1,8 @@
 //! What a client of the Model Context Protocol is offered: loaded skills, as tools, on its behalf and in its ring.
 
+mod ahead;
+mod goes_on;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -15,11 +18,14 @@ use ringfence_core::stores::EventLog;
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
+use self::goes_on::GoesOn;
 use crate::app::{self, TaskState};
 use crate::artifacts::{self, Wanted};
 use crate::config::{Client, OfferedSkill};
 use crate::tasks::fact;
 use crate::wiring::Running;
+
+pub(crate) use self::ahead::Ahead;
 
 /// One client, served by this host.
 pub struct Clerk {
@@ -145,16 +151,22 @@ impl Offering for Clerk {
             self.kill_task(&task);
         }
         let at_work = self.at_work.clone();
-        let ended = self.at_work.spawn(async move {
+        let may_be_ahead =
+            self.client().is_some_and(|client| running.ahead.may_be(&client, offer.loaded.powers));
+        let end = async move {
             let emitted = run.await;
+            if may_be_ahead && emitted.waits_for.is_none() && emitted.given_back.is_none() {
+                Arc::clone(&running.ahead).told(&emitted, &at_work);
+                return Ok(emitted);
+            }
             emitted.durable().await?;
+            running.ahead.is_behind_again();
             if emitted.waits_for.is_some() {
                 go_on_when_decided(&running, &at_work, emitted.task.clone());
             }
             Ok(emitted)
-        });
-        let end = async move { ended.await.map_err(app::bug)? };
-        Begun { task, end: Box::pin(end) }
+        };
+        Begun { task, end: Box::pin(GoesOn::new(end, self.at_work.clone())) }
     }
 
     fn kill(&self, task: &TaskId) {

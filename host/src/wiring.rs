@@ -36,6 +36,7 @@ use crate::confine::COMPILING;
 use crate::follower::Follower;
 use crate::heart::{self, Heart};
 use crate::machine;
+use crate::mcp::Ahead;
 use crate::policy_file::{Reach, Taking};
 use crate::tenant;
 
@@ -78,6 +79,8 @@ pub struct Running {
     pub delegation: Arc<Delegation>,
     /// Who may run skills over the Model Context Protocol.
     pub clients: Arc<Clients>,
+    /// What they were told before it was on the disk.
+    pub(crate) ahead: Arc<Ahead>,
     alive: Alive,
     _follower: Follower,
     _heart: Heart,
@@ -208,6 +211,7 @@ pub fn start_with(
         host,
         delegation,
         clients,
+        ahead: Arc::default(),
         alive,
         _follower: follower,
         _heart: heart,

@@ -38,16 +38,12 @@ pub(crate) fn measure(runtime: &Runtime) -> Vec<Figure> {
         Figure {
             what: "kill to dead, in a bulk copy at the default memory cap (64 MiB), all of which is given back",
             to_reach: "≤ 25 ms",
-            measured: runtime
-                .block_on(one_by_one(&world, "attack-bulk-copies", "{}", 100, LATER))
-                .spread(),
+            measured: runtime.block_on(one_by_one(&world, "attack-bulk-copies", "{}", 100, LATER)).spread(),
         },
         Figure {
             what: "… in the first copy, which touches each page for the first time",
             to_reach: "≤ 25 ms",
-            measured: runtime
-                .block_on(one_by_one(&world, "attack-bulk-copies", "{}", 60, SOON))
-                .spread(),
+            measured: runtime.block_on(one_by_one(&world, "attack-bulk-copies", "{}", 60, SOON)).spread(),
         },
     ]
 }
@@ -100,13 +96,7 @@ async fn blocked(world: &World) -> Sample {
 }
 
 /// Starts a guest, kills it when it has run for a while, and begins again.
-async fn one_by_one(
-    world: &World,
-    skill: &str,
-    input: &str,
-    times: u32,
-    after: Duration,
-) -> Sample {
+async fn one_by_one(world: &World, skill: &str, input: &str, times: u32, after: Duration) -> Sample {
     let (runtime, running) = (tokio::runtime::Handle::current(), Arc::clone(&world.running));
     let orders: Vec<_> = (0..times).map(|_| world.order(skill, input)).collect();
     let killing = move || {

@@ -28,6 +28,7 @@ pub(super) struct ClientEntry {
     ring: Option<u8>,
     token: Option<String>,
     skills: Option<Vec<SkillEntry>>,
+    wait_for_disk: Option<bool>,
 }
 
 /// `"skill"`, or a table that says what its tool is called.
@@ -88,6 +89,8 @@ pub struct Client {
     pub ring: Ring,
     /// What it may run; everything that is loaded where nothing is said.
     pub skills: Option<Vec<OfferedSkill>>,
+    /// Whether the answers of skills that only compute wait until they are on the disk, as all others do.
+    pub waits_for_disk: bool,
     /// The secret that it proves itself with over HTTP; without one it is served over stdio alone.
     pub(super) token: Option<SecretSource>,
 }
@@ -95,7 +98,7 @@ pub struct Client {
 impl Client {
     /// One that the policy file says nothing of: it has ring 3 and may run everything, over stdio.
     pub(crate) const fn undeclared(agent: Agent) -> Self {
-        Self { agent, ring: Ring::Sandboxed, skills: None, token: None }
+        Self { agent, ring: Ring::Sandboxed, skills: None, waits_for_disk: true, token: None }
     }
 
     /// The hash of its token, as it is now, if it has one.
@@ -161,7 +164,8 @@ fn client(entry: &ClientEntry, secrets: &[SecretSource]) -> Result<Client, Strin
         source.ok_or_else(|| format!("token: there is no [secret.{token}]"))
     });
     let skills = entry.skills.as_ref().map(|skills| offered(skills)).transpose()?;
-    Ok(Client { agent, ring, skills, token: token.transpose()? })
+    let waits_for_disk = entry.wait_for_disk.unwrap_or(true);
+    Ok(Client { agent, ring, skills, waits_for_disk, token: token.transpose()? })
 }
 
 fn offered(entries: &[SkillEntry]) -> Result<Vec<OfferedSkill>, String> {

@@ -2,6 +2,7 @@
 //! conformance suite.
 
 mod absent;
+mod ahead;
 mod client;
 mod clients;
 mod conformance;

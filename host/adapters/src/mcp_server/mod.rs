@@ -55,8 +55,8 @@ pub trait Offering: Send + Sync + 'static {
     /// The store's.
     fn offer(&self, tool: &str) -> Result<Option<Offer>, Error>;
 
-    /// Begins a governed task with this input, in this session of the client's, if it is in one. It goes on whether its end is awaited
-    /// or not, and can be killed when this returns.
+    /// Begins a governed task with this input, in this session of the client's, if it is in one. It goes on when its end is dropped
+    /// and not awaited, and can be killed when this returns.
     fn begin(&self, offer: &Offer, input: String, session: Option<SessionName>) -> Begun;
 
     /// Kills a task that was begun.
@@ -85,6 +85,6 @@ pub trait Offering: Send + Sync + 'static {
 pub struct Begun {
     /// Which.
     pub task: TaskId,
-    /// Its end, when that is durable.
+    /// Its end, when the client may hear of it.
     pub end: BoxFuture<'static, Result<Emitted, Error>>,
 }

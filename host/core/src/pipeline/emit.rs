@@ -142,6 +142,12 @@ impl Emitted {
     pub async fn durable(&self) -> Result<(), StoreError> {
         self.claimed.books.log().flush().await
     }
+
+    /// The same wait, for who is not there to have it done when this is told.
+    pub fn durable_later(&self) -> impl Future<Output = Result<(), StoreError>> + Send + use<> {
+        let books = Arc::clone(&self.claimed.books);
+        async move { books.log().flush().await }
+    }
 }
 
 pub(super) fn emit(over: Over) -> Emitted {
