@@ -84,7 +84,7 @@ fn say(held: &Held, said: &Result<(), StoreError>) {
 }
 
 #[test]
-fn only_the_answer_of_a_skill_that_computes_told_ahead_and_only_to_whom_the_operator_allows_it() {
+fn only_the_answer_of_a_skill_that_computes_is_told_ahead_and_only_to_whom_the_operator_allows_it() {
     let held = Held::default();
     let world = World::altered(CLIENTS, |host| {
         host.log = Arc::new(Behind(Slow { log: Arc::clone(&host.log), held: Arc::clone(&held) }));
