@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use ringfence_core::agent::{Intent, Program, SkillUse};
-use ringfence_core::audit::{Answered, Fact};
-use ringfence_core::contract::{Contract, parse};
+use ringfence_core::agent::{Intent, MAX_HISTORY, Program, SkillUse, conversation, recorded_turns};
+use ringfence_core::audit::Fact;
+use ringfence_core::context::ContextOrder;
+use ringfence_core::contract::Contract;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::{Agent, Digest, ModelName, SessionName, SkillName, TaskId};
 use ringfence_core::limit::Limit;
+use ringfence_core::model::Role;
 use ringfence_core::registry::{LoadResult, Loaded};
 use ringfence_core::ring::Ring;
 use serde::Deserialize;
@@ -169,16 +171,18 @@ pub struct Ended {
     pub agent: Agent,
     /// In which ring.
     pub ring: Ring,
+    /// What it was given to read, which is read anew.
+    pub context: Option<ContextOrder>,
     /// What it belonged to, by its operator's name.
     pub session: Option<SessionName>,
-    /// The input of the next one: what was said, and a message more.
+    /// The input of the next one: the newest of what was said and seen, and a message more.
     pub input: Value,
 }
 
 /// What it takes to go on where a run has ended, with one message more.
 ///
 /// # Errors
-/// `R0414` if that task was no run of an agent that has ended with an answer, and the store's.
+/// `R0414` if that task was no run of an agent that has ended and had taken a turn by then, and the store's.
 pub fn after(store: &Store, task: &TaskId, message: &str) -> Result<Ended, Error> {
     let facts = app::facts(store, task)?;
     let no_run = |why: &str| {
@@ -186,35 +190,32 @@ pub fn after(store: &Store, task: &TaskId, message: &str) -> Result<Ended, Error
             .because(why.to_owned())
             .hint("a task that waits for a person goes on by itself once that is decided: ringfence inbox")
     };
-    let order = facts.iter().find_map(|fact| match fact {
-        Fact::TaskAccepted { skill, input, agent, ring, session, .. } => {
-            Some((skill, input, agent, ring, session))
-        }
-        _ => None,
-    });
-    let (skill, input, agent, ring, session) = order.ok_or_else(|| no_run("its order is gone"))?;
     let end = facts.iter().rev().find_map(|fact| match fact {
         Fact::TaskEnded { outcome } => Some(outcome),
         _ => None,
     });
     let end = end.ok_or_else(|| no_run("it is not over"))?;
-    // One that asked for a person, or came to no end, has said something all the same.
-    let last = facts.iter().rev().find_map(|fact| match fact {
-        Fact::Call { call, .. } if &*call.call == "agent.turn" => serde_json::to_value(&call.arguments).ok(),
+    let mut said =
+        conversation(&facts).ok_or_else(|| no_run("it said nothing, or was no run of an agent"))?;
+    // A person may have said what it gives.
+    let given = end.output.as_ref().and_then(|output| output["assistant_message"].as_str());
+    if let (Some(given), Some(last)) = (given, said.last_mut().filter(|last| last.role == Role::Assistant)) {
+        given.clone_into(&mut last.content);
+    }
+    let newest = &said[said.len().saturating_sub(MAX_HISTORY)..];
+    let history = newest.iter().map(|said| json!({ "role": said.role, "content": said.content }));
+    let input = json!({ "message": message, "history": history.collect::<Vec<_>>() });
+    let ended = facts.into_iter().find_map(|fact| match fact {
+        Fact::TaskAccepted { skill, agent, ring, context, sources, session, .. } => {
+            let context = context.map(|name| ContextOrder { name, tasks: sources });
+            // What goes on here goes on outside of a client's session.
+            let session = session.filter(|session| !session.is_a_clients());
+            Some(Ended { skill: skill.to_string(), agent, ring, context, session, input: Value::Null })
+        }
         _ => None,
     });
-    let last = last.map(|recorded| recorded["turn"]["assistant_message"].clone());
-    let given = end.output.as_ref().map(|output| output["assistant_message"].clone());
-    let said = given.filter(Value::is_string).or(last).filter(Value::is_string);
-    let said = said.ok_or_else(|| no_run("it said nothing, or was no run of an agent"))?;
-    let input: Value = serde_json::from_str(input).map_err(|_| no_run("it was no run of an agent"))?;
-    let mut history = input["history"].as_array().cloned().unwrap_or_default();
-    history.push(json!({ "role": "user", "content": input["message"] }));
-    history.push(json!({ "role": "assistant", "content": said }));
-    let input = json!({ "message": message, "history": history });
-    // What goes on here goes on outside of a client's session.
-    let session = session.clone().filter(|session| !session.is_a_clients());
-    Ok(Ended { skill: skill.to_string(), agent: agent.clone(), ring: *ring, session, input })
+    let ended = ended.ok_or_else(|| no_run("its order is gone"))?;
+    Ok(Ended { input, ..ended })
 }
 
 /// The turns of a run, as they were recorded, each with what came of what it asked for.
@@ -222,49 +223,11 @@ pub fn after(store: &Store, task: &TaskId, message: &str) -> Result<Ended, Error
 /// # Errors
 /// `R0414` if it has none, and the store's.
 pub fn turns(store: &Store, task: &TaskId) -> Result<Vec<Value>, Error> {
-    let mut turns: Vec<Value> = Vec::new();
-    let mut asked = None;
-    for fact in app::facts(store, task)? {
-        match fact {
-            Fact::Call { call, answer } if &*call.call == "agent.turn" => {
-                let Ok(mut turn) = serde_json::to_value(&call.arguments) else { continue };
-                if let Answered::Answer(Value::String(denied)) = answer {
-                    turn["refused"] = denied.into();
-                }
-                turns.push(turn);
-            }
-            Fact::CallBegun { call } => {
-                asked = matches!(&*call.call, "tool.call" | "skills.run").then_some(call.number);
-            }
-            Fact::CallEnded { number, answer } if asked == Some(number) => observe(&mut turns, &answer),
-            Fact::CallDenied { call, answer, .. } if matches!(&*call.call, "tool.call" | "skills.run") => {
-                observe(&mut turns, &answer);
-            }
-            _ => {}
-        }
-    }
+    let turns = recorded_turns(&app::facts(store, task)?);
     if turns.is_empty() {
         return Err(Error::new(Code::R0414, format!("`{task}` has no turns"))
             .because("it was no run of an agent, or ended before the first turn")
             .hint("see all that is recorded: ringfence audit log TASK"));
     }
-    Ok(turns)
-}
-
-/// What was seen after the last turn.
-fn observe(turns: &mut [Value], answer: &Answered) {
-    let (Some(turn), Ok(mut answer)) = (turns.last_mut(), serde_json::to_value(answer)) else { return };
-    // A skill's own answer, and the task in which it gave it.
-    if let Some(errand) = answer.get_mut("answer").filter(|answer| answer.get("output").is_some()) {
-        let task = errand["task"].take();
-        answer = match errand["output"].take() {
-            Value::Object(mut ended) if ended.contains_key("Err") => json!({ "error": ended.remove("Err") }),
-            ended => {
-                let output = ended["Ok"].as_str().unwrap_or_default();
-                json!({ "answer": parse(output).unwrap_or_else(|_| output.into()) })
-            }
-        };
-        answer["task"] = task;
-    }
-    turn["observed"] = answer;
+    Ok(turns.iter().map(|turn| serde_json::to_value(turn).expect("turns serialise")).collect())
 }

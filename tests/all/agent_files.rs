@@ -7,7 +7,7 @@ use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 
-use crate::agents::{HELPER, assert_replays, load, narrowed, scripted, turn, wants};
+use crate::agents::{HELPER, assert_replays, load, narrowed, scripted, told, turn, wants};
 use crate::harness::World;
 use crate::models::policy;
 use crate::servers::{ModelServer, stream_openai};
@@ -45,8 +45,8 @@ fn an_agent_reads_the_context_of_its_task_if_its_file_says_so() {
     let read = ["context.list", "context.read", "context.read", "model.route", "agent.turn"];
     assert_eq!(calls(&world, &emitted), read);
     let said = |number: usize| {
-        let messages = server.bodies()[number]["messages"].as_array().unwrap().clone();
-        messages[1..].iter().map(|one| one["content"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        let told = told(&server.bodies()[number]).into_iter();
+        told.map(|one| one["content"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!((said(0), said(1)), (vec!["Hello?".to_owned()], vec!["Hello?".to_owned()]));
     let [read, asked] = &said(2)[..] else { panic!("{:?}", said(2)) };
@@ -54,6 +54,9 @@ fn an_agent_reads_the_context_of_its_task_if_its_file_says_so() {
     let texts =
         json!([{ "source": "rules", "text": "Be \"kind\"." }, { "source": "more", "text": "And brief." }]);
     assert_eq!((&read["given_to_read"], asked.as_str()), (&texts, "Hello?"), "as data, before what is asked");
+    // Who goes on from there is given the same to read, and reads it anew.
+    let next = ringfence::agents::after(&world.running.store, &emitted.task, "And?").unwrap();
+    assert_eq!((&next.context, next.input["history"].as_array().unwrap().len()), (&given().context, 2));
     drop(server);
     assert_replays(&world, &emitted);
     // Whose powers lack it is refused before anything is asked.
@@ -150,9 +153,12 @@ fn what_came_of_each_turn_is_shown_and_a_run_that_asked_for_a_person_is_gone_on_
     let next = ringfence::agents::after(&world.running.store, &emitted.task, "Four.").unwrap();
     let order = Order { ring: next.ring, ..world.order("helper", &next.input.to_string()) };
     assert_eq!(world.run(order).outcome.status, Status::Completed);
-    let messages = server.bodies()[4]["messages"].as_array().unwrap().clone();
-    let said: Vec<_> = messages[1..].iter().map(|message| message["content"].as_str().unwrap()).collect();
-    assert_eq!(said, ["Hello?", "Three or four?", "Four."]);
+    let bodies = server.bodies();
+    let mut before = told(&bodies[3]);
+    assert_eq!(before.len(), 1 + 3 * 2, "what was asked, what it wanted, and what came of that");
+    before.push(json!({ "role": "assistant", "content": "Three or four?" }));
+    before.push(json!({ "role": "user", "content": "Four." }));
+    assert_eq!(told(&bodies[4]), before);
     let word_count = world.run(world.order("word-count", r#"{"text":"x"}"#));
     let error = ringfence::agents::after(&world.running.store, &word_count.task, "x").err().unwrap();
     assert_eq!(error.code, Code::R0414, "it was no agent");

@@ -11,6 +11,7 @@ use ringfence_core::pipeline::{self, Emitted, Order};
 use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 
+use crate::going_on::assert_goes_along;
 use crate::harness::{World, limited};
 use crate::models::policy;
 use crate::servers::{LlamaServer, ModelServer, stream_openai};
@@ -66,13 +67,18 @@ pub(crate) fn load(world: &World, text: &str) -> Result<(), ringfence_core::erro
     world.wait(ringfence::agents::load(&world.running, &path, "the test")).map(drop)
 }
 
-fn run(world: &World, message: &str) -> Emitted {
+pub(crate) fn run(world: &World, message: &str) -> Emitted {
     let input = json!({ "message": message }).to_string();
     world.run(Order { ring: Ring::Standard, ..world.order("helper", &input) })
 }
 
 fn turns(world: &World, emitted: &Emitted) -> Vec<Value> {
     ringfence::agents::turns(&world.running.store, &emitted.task).unwrap()
+}
+
+/// What a model was told, but its instructions.
+pub(crate) fn told(body: &Value) -> Vec<Value> {
+    body["messages"].as_array().unwrap()[1..].to_vec()
 }
 
 pub(crate) fn assert_replays(world: &World, emitted: &Emitted) {
@@ -134,6 +140,7 @@ fn an_agent_asks_for_a_skill_within_its_intent_and_ends_with_what_it_said() {
         (&turns[1]["turn"]["provider"], &turns[1]["turn"]["finish_reason"]),
         (&json!("here"), &json!("stop"))
     );
+    assert_goes_along(&world, &emitted, &server.bodies()[1], "Three.");
     drop(server);
     assert_replays(&world, &emitted);
     world.assert_unharmed();
@@ -214,9 +221,8 @@ fn an_agent_that_comes_to_no_end_or_asks_for_a_person_fails_for_one() {
     }
 }
 
-#[test]
-fn what_is_wrong_with_an_agents_answer_is_said_to_its_model_in_the_next_attempt() {
-    let server = scripted(vec![turn("reply", "talk", "no"), turn("reply", "talk", "a proper answer")]);
+/// A run of which the operator asks for answers that are not too short.
+pub(crate) fn corrected(server: &ModelServer) -> (World, Emitted) {
     let rule = "[[rule]]\nskill = \"helper\"\npath = \"/assistant_message\"\nbounds = { min = 5 }\n";
     let policy = policy("openai", &server.origin(), rule).replace("2048", "16384");
     let world = World::with_policy(&policy);
@@ -225,6 +231,13 @@ fn what_is_wrong_with_an_agents_answer_is_said_to_its_model_in_the_next_attempt(
     let input = json!({ "message": "Say something." }).to_string();
     let order = world.order("helper", &input);
     let emitted = world.run(Order { ring: Ring::Standard, max_corrections: 1, ..order });
+    (world, emitted)
+}
+
+#[test]
+fn what_is_wrong_with_an_agents_answer_is_said_to_its_model_in_the_next_attempt() {
+    let server = scripted(vec![turn("reply", "talk", "no"), turn("reply", "talk", "a proper answer")]);
+    let (world, emitted) = corrected(&server);
     assert_eq!(
         (emitted.outcome.status, emitted.outcome.attempts),
         (Status::Completed, 2),
@@ -234,8 +247,9 @@ fn what_is_wrong_with_an_agents_answer_is_said_to_its_model_in_the_next_attempt(
     let asked = server.bodies();
     let last = |body: &Value| body["messages"].as_array().unwrap().last().unwrap()["content"].to_string();
     assert!(!last(&asked[0]).contains("not accepted"));
-    let told = last(&asked[1]);
-    assert!(told.contains("not accepted") && told.contains("/assistant_message"), "{told}");
+    let again = last(&asked[1]);
+    assert!(again.contains("not accepted") && again.contains("/assistant_message"), "{again}");
+    assert_goes_along(&world, &emitted, &asked[1], "a proper answer");
     assert_replays(&world, &emitted);
 }
 
@@ -266,20 +280,6 @@ fn an_agent_ends_when_its_errands_have_used_its_fuel() {
     assert_eq!(server.bodies().len(), 2, "the third turn is never taken");
     assert_replays(&world, &emitted);
     world.assert_unharmed();
-}
-
-#[test]
-fn a_run_goes_on_where_another_one_ended() {
-    let server = scripted(vec![turn("reply", "talk", "Which one?"), turn("complete", "talk", "That one.")]);
-    let world = world(&server);
-    let first = run(&world, "The one.");
-    let next = ringfence::agents::after(&world.running.store, &first.task, "The other.").unwrap();
-    assert_eq!((next.skill.as_str(), next.ring), ("helper", Ring::Standard));
-    let emitted = world.run(Order { ring: next.ring, ..world.order("helper", &next.input.to_string()) });
-    assert_eq!(emitted.outcome.output.as_ref().unwrap()["status"], "complete");
-    let messages = server.bodies()[1]["messages"].as_array().unwrap().clone();
-    let said: Vec<_> = messages[1..].iter().map(|message| message["content"].as_str().unwrap()).collect();
-    assert_eq!(said, ["The one.", "Which one?", "The other."]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod corpus;
 mod embedding;
 mod engines;
 mod fuzz;
+mod going_on;
 mod guests;
 mod harness;
 mod listing;

@@ -9,6 +9,7 @@ use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::going_on::assert_goes_along;
 use crate::harness::World;
 use crate::models::policy;
 use crate::servers::{ModelServer, real, stream_openai};
@@ -81,6 +82,7 @@ fn research_finds_reads_and_sums_up_within_its_intents_and_says_where() {
     assert!(told(2).contains("intent `look` has no tool `files/read_text_file`"), "{}", told(2));
     assert!(told(3).contains("mend the roof in May"), "{}", told(3));
     assert!(told(5).contains("The roof is mended in May."), "{}", told(5));
+    assert_goes_along(&world, &emitted, &bodies[5], "In May (roof.md).");
     drop(server);
     world.wait(ringfence::replay::replay(&world.running, &emitted.task)).unwrap();
     world.assert_unharmed();

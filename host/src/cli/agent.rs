@@ -106,7 +106,7 @@ impl Agent {
             }
             Verb::Resume { task, message, session: named } => {
                 let running = global.start()?;
-                let Ended { skill, agent, ring, session, input } =
+                let Ended { skill, agent, ring, context, session, input } =
                     agents::after(&running.store, &task, &message)?;
                 let order = Order {
                     task: running.store.entropy.task_id(),
@@ -115,7 +115,7 @@ impl Agent {
                     agent,
                     ring,
                     only: None,
-                    context: None,
+                    context,
                     session: named.or(session),
                     limits: running.config.limits,
                     max_corrections: running.config.max_corrections,

@@ -5,11 +5,13 @@
 
 mod program;
 mod prompt;
+mod record;
 mod run;
 mod sandbox;
 mod tools;
 mod turn;
 
-pub use program::{Intent, Program, SkillUse};
+pub use program::{Intent, MAX_HISTORY, Program, SkillUse};
+pub use record::{Observed, RecordedTurn, conversation, recorded_turns};
 pub use sandbox::WithAgents;
 pub use turn::{RequestedTool, Turn, TurnStatus, execute_turn};

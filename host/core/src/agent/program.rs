@@ -12,6 +12,9 @@ use crate::limit::Limit;
 use crate::ring::Ring;
 use crate::sandbox::Ceilings;
 
+/// The most messages that a run may be told of what was said before it.
+pub const MAX_HISTORY: usize = 200;
+
 /// What the bytes of an agent begin with; no component does.
 const BEGINS: &str = "{\"ringfence-agent\":1,";
 
@@ -214,7 +217,7 @@ impl Program {
                     "type": "boolean",
                     "description": "Ask the model for one turn, and do nothing of what it asks for.",
                 },
-                "history": { "type": "array", "items": message, "maxItems": 200, "description": "What was said before." },
+                "history": { "type": "array", "items": message, "maxItems": MAX_HISTORY, "description": "What was said before." },
             },
             "required": ["message"],
             "additionalProperties": false,

@@ -2,7 +2,6 @@
 //! goes the same way.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::program::Program;
 use super::prompt::{self, not_accepted, observation};
@@ -17,7 +16,7 @@ use crate::sandbox::{End, Request};
 /// What a run is asked.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Asked {
+pub(super) struct Asked {
     message: String,
     #[serde(default)]
     history: Vec<Before>,
@@ -32,6 +31,14 @@ struct Asked {
 struct Before {
     role: Role,
     content: String,
+}
+
+impl Asked {
+    /// What was said before, and the message.
+    pub(super) fn messages(self) -> Vec<Message> {
+        let before = self.history.into_iter().map(|before| said(before.role, before.content));
+        before.chain([said(Role::User, self.message)]).collect()
+    }
 }
 
 /// Runs an agent to its end.
@@ -59,9 +66,8 @@ async fn turns(
         Vec::new()
     };
     let mut messages: Vec<Message> = given(program, gate)?.into_iter().collect();
-    let before = asked.history.into_iter().map(|before| said(before.role, before.content));
-    messages.extend(before);
-    messages.push(said(Role::User, asked.message));
+    let one_turn = asked.one_turn;
+    messages.extend(asked.messages());
     if !violations.is_empty() {
         messages.push(said(Role::User, not_accepted(violations)));
     }
@@ -70,9 +76,9 @@ async fn turns(
         let refused = outside_of_intent(program, &turn);
         let record = serde_json::to_value(&turn).expect("a turn serialises");
         // Who may have a tool that is used at once, the gate says then.
-        let denied = if asked.one_turn && refused.is_none() { denied(gate, program, &turn) } else { None };
+        let denied = if one_turn && refused.is_none() { denied(gate, program, &turn) } else { None };
         let denied = gate.local(AgentTurn::new(number, record, refused.clone(), denied))?;
-        if asked.one_turn || matches!(turn.status, TurnStatus::Reply | TurnStatus::Complete) {
+        if one_turn || matches!(turn.status, TurnStatus::Reply | TurnStatus::Complete) {
             return Ok(End::Output(output(turn, refused.or(denied), number)));
         }
         let Turn { status, intent, assistant_message, requested_tool, .. } = &turn;
@@ -90,11 +96,7 @@ async fn turns(
                         observation(&wanted.name, Err(Refusal::new(RefusalKind::Denied, why)))
                     }
                 };
-                let written = json!({
-                    "status": status, "intent": intent, "assistant_message": assistant_message,
-                    "requested_tool": wanted,
-                });
-                messages.push(said(Role::Assistant, written.to_string()));
+                messages.push(said(Role::Assistant, turn.written()));
                 messages.push(said(Role::User, observed));
             }
         }

@@ -51,10 +51,12 @@ pub(super) async fn observe(
     } else {
         let mut answers = gate.run_skills(vec![(reference(intent, &wanted.name), arguments)]).await?;
         gate.spend_owed()?;
-        answers
-            .pop()
-            .expect("one errand has one end")
-            .map(|output| output.parse().unwrap_or(Value::String(output)))
+        answers.pop().expect("one errand has one end").map(as_value)
     };
     Ok(observation(&wanted.name, answer))
+}
+
+/// A skill's output as the value that it is.
+pub(super) fn as_value(output: String) -> Value {
+    output.parse().unwrap_or(Value::String(output))
 }

@@ -2,7 +2,7 @@
 //! is wrong with it, a bounded number of times, on the same ledger.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::program::Program;
 use super::prompt::{self, Misfit, correction, listed};
@@ -55,6 +55,17 @@ pub struct Turn {
     pub finish_reason: Finish,
     /// How often it was asked for again.
     pub corrections: u32,
+}
+
+impl Turn {
+    /// As the model wrote it.
+    pub(super) fn written(&self) -> String {
+        let Self { status, intent, assistant_message, requested_tool, .. } = self;
+        json!({
+            "status": status, "intent": intent, "assistant_message": assistant_message, "requested_tool": requested_tool,
+        })
+        .to_string()
+    }
 }
 
 /// What the model writes.
