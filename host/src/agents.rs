@@ -11,7 +11,6 @@ use ringfence_core::contract::Contract;
 use ringfence_core::error::{Code, Error};
 use ringfence_core::ids::{Agent, Digest, ModelName, SessionName, SkillName, TaskId};
 use ringfence_core::limit::Limit;
-use ringfence_core::model::Role;
 use ringfence_core::registry::{LoadResult, Loaded};
 use ringfence_core::ring::Ring;
 use serde::Deserialize;
@@ -195,16 +194,17 @@ pub fn after(store: &Store, task: &TaskId, message: &str) -> Result<Ended, Error
         _ => None,
     });
     let end = end.ok_or_else(|| no_run("it is not over"))?;
+    let said = conversation(&facts).ok_or_else(|| no_run("it said nothing, or was no run of an agent"))?;
     let mut said =
-        conversation(&facts).ok_or_else(|| no_run("it said nothing, or was no run of an agent"))?;
-    // A person may have said what it gives.
+        said.iter().map(|said| json!({ "role": said.role, "content": said.content })).collect::<Vec<_>>();
+    // A person may have said what it gives, in place of its own last word or because it had none.
     let given = end.output.as_ref().and_then(|output| output["assistant_message"].as_str());
-    if let (Some(given), Some(last)) = (given, said.last_mut().filter(|last| last.role == Role::Assistant)) {
-        given.clone_into(&mut last.content);
+    if let Some(given) = given {
+        said.pop_if(|last| last["role"] == "assistant");
+        said.push(json!({ "role": "assistant", "content": given }));
     }
-    let newest = &said[said.len().saturating_sub(MAX_HISTORY)..];
-    let history = newest.iter().map(|said| json!({ "role": said.role, "content": said.content }));
-    let input = json!({ "message": message, "history": history.collect::<Vec<_>>() });
+    let history = &said[said.len().saturating_sub(MAX_HISTORY)..];
+    let input = json!({ "message": message, "history": history });
     let ended = facts.into_iter().find_map(|fact| match fact {
         Fact::TaskAccepted { skill, agent, ring, context, sources, session, .. } => {
             let context = context.map(|name| ContextOrder { name, tasks: sources });

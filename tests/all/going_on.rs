@@ -1,11 +1,12 @@
 //! Runs of agents that are gone on with: what their model is told then.
 
-use ringfence_core::audit::Status;
+use ringfence::wiring::Running;
+use ringfence_core::audit::{Answered, Decision, Status};
 use ringfence_core::pipeline::{Emitted, Order};
 use ringfence_core::ring::Ring;
 use serde_json::{Value, json};
 
-use crate::agents::{corrected, run, scripted, told, turn, world};
+use crate::agents::{corrected, run, scripted, told, turn, wants, world};
 use crate::harness::World;
 
 /// Who goes on with this run is told all that its model was told last, and what it said to that.
@@ -58,4 +59,28 @@ fn a_run_whose_last_attempt_took_no_turn_is_gone_on_with_where_it_took_one() {
         emitted.outcome
     );
     assert_goes_along(&world, &emitted, &server.bodies()[0], "no");
+}
+
+#[test]
+fn what_a_person_said_in_place_of_a_run_goes_along_behind_what_it_saw() {
+    let server = scripted(vec![wants("count", "word-count", json!({ "text": "one two" }))]);
+    let world = world(&server);
+    let emitted = run(&world, "How many?");
+    assert_eq!(emitted.outcome.status, Status::Failed, "it came to no end");
+    let given = json!({
+        "status": "complete", "intent": "count", "assistant_message": "Two, by hand.", "requested_tool": null,
+        "provider": "here", "model": "small", "finish_reason": "stop", "corrections": 0, "turns": 4,
+    });
+    let settle = Decision::Settle { answer: Answered::Answer(given) };
+    let Running { store, .. } = &*world.running;
+    world.wait(ringfence::inbox::decide(store, &emitted.task, settle, "ada", "counted")).unwrap();
+    let settled = world.wait(ringfence::app::resume(&world.running, &emitted.task)).unwrap();
+    assert_eq!(settled.outcome.status, Status::Completed, "{:?}", settled.outcome);
+    let turns = ringfence::agents::turns(store, &emitted.task).unwrap();
+    assert!(turns.iter().all(|turn| turn["observed"]["answer"]["words"] == 2), "{turns:?}");
+    let next = ringfence::agents::after(store, &emitted.task, "Sure?").unwrap();
+    let history = next.input["history"].as_array().unwrap();
+    // What it asked, its four turns and what came of each, and the person.
+    assert_eq!((history.len(), &history[9]["content"]), (10, &json!("Two, by hand.")));
+    assert_eq!(history[..7], told(&server.bodies()[3]));
 }

@@ -156,13 +156,16 @@ fn one_turn(input: &str, message: Option<String>) -> Result<String, Error> {
 fn line(recorded: &Value) -> String {
     let turn = &recorded["turn"];
     let text = |value: &Value| plain_line(value.as_str().unwrap_or_default()).to_string();
-    let mut line = format!(
-        "{} {} [{}] {}",
-        recorded["number"],
-        text(&turn["status"]),
-        text(&turn["intent"]),
-        text(&turn["assistant_message"])
-    );
+    let mut line = match turn {
+        Value::Null => format!("{} (too long to be on record)", recorded["number"]),
+        _ => format!(
+            "{} {} [{}] {}",
+            recorded["number"],
+            text(&turn["status"]),
+            text(&turn["intent"]),
+            text(&turn["assistant_message"])
+        ),
+    };
     if let Some(wanted) = turn["requested_tool"].as_object() {
         let arguments = wanted["arguments"].to_string();
         line.push_str(&format!(" → {} {}", text(&wanted["name"]), plain_line(&arguments)));

@@ -22,7 +22,7 @@ pub(super) struct Asked {
     history: Vec<Before>,
     /// Nothing of what the first turn asks for is done.
     #[serde(default)]
-    one_turn: bool,
+    pub(super) one_turn: bool,
 }
 
 /// What was said before.
