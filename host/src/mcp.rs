@@ -6,6 +6,7 @@ mod goes_on;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
 use ringfence_adapters::mcp_server::{Begun, Offer, Offering};
 use ringfence_core::artifact::Artifact;
 use ringfence_core::audit::Fact;
@@ -18,6 +19,7 @@ use ringfence_core::stores::EventLog;
 use serde_json::{Value, json};
 use tokio_util::task::TaskTracker;
 
+use self::ahead::computes;
 use self::goes_on::GoesOn;
 use crate::app::{self, TaskState};
 use crate::artifacts::{self, Wanted};
@@ -130,7 +132,7 @@ impl Offering for Clerk {
         Ok(skill.and_then(|skill| self.offer_of(&skill, client.ring).ok()))
     }
 
-    fn begin(&self, offer: &Offer, input: String, session: Option<SessionName>) -> Begun {
+    fn begin(&self, offer: &Offer, input: String, session: Option<SessionName>, listens: bool) -> Begun {
         let running = Arc::clone(&self.running);
         let task = running.store.entropy.task_id();
         let order = Order {
@@ -151,16 +153,18 @@ impl Offering for Clerk {
             self.kill_task(&task);
         }
         let at_work = self.at_work.clone();
-        let may_be_ahead =
-            self.client().is_some_and(|client| running.ahead.may_be(&client, offer.loaded.powers));
+        // Who listens is told what the log says, and that is where all of it stands.
+        let waits = listens || self.client().is_none_or(|client| client.waits_for_disk);
+        let loaded = Arc::clone(&offer.loaded);
         let end = async move {
             let emitted = run.await;
-            if may_be_ahead && emitted.waits_for.is_none() && emitted.given_back.is_none() {
-                Arc::clone(&running.ahead).told(&emitted, &at_work);
+            let ahead = &running.ahead;
+            if !waits && computes(&loaded, &emitted) && ahead.tell(&emitted, &at_work) {
                 return Ok(emitted);
             }
+            let losses = ahead.losses();
             emitted.durable().await?;
-            running.ahead.is_behind_again();
+            ahead.is_behind_again(losses);
             if emitted.waits_for.is_some() {
                 go_on_when_decided(&running, &at_work, emitted.task.clone());
             }
@@ -171,6 +175,10 @@ impl Offering for Clerk {
 
     fn kill(&self, task: &TaskId) {
         self.kill_task(task);
+    }
+
+    fn known(&self, task: &TaskId) -> BoxFuture<'static, ()> {
+        Box::pin(self.running.ahead.known(task))
     }
 
     fn outcome(&self, task: &TaskId) -> Result<Option<Value>, Error> {

@@ -5,7 +5,7 @@ use super::{ADA, Operator, built};
 use crate::replay::assert_friend_replays;
 
 /// The bytes with one text for another of the same length, everywhere behind the guest's description of itself.
-fn altered(guest: &str, changes: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn altered(guest: &str, changes: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = ringfence_built::component(guest);
     let told = find(&bytes, b"A guest for tests.", 0).expect("it describes itself");
     for (old, new) in changes {

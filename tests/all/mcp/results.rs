@@ -112,6 +112,20 @@ fn progress_and_lines_are_told_to_who_wants_them_and_to_nobody_else() {
 }
 
 #[test]
+fn who_listens_is_told_all_of_a_task_that_waits_for_no_disk() {
+    let operator = operator(&["hello"], "[[client]]\nname = \"mcp\"\nwait-for-disk = false\n");
+    let mut client = Client::start(&operator, &[]);
+    let asked =
+        json!({ "name": "hello", "arguments": { "name": "Ada" }, "_meta": { "progressToken": "p-1" } });
+    for _ in 0..20 {
+        client.notes.clear();
+        assert_eq!(client.ask("tools/call", asked.clone())["result"]["isError"], false);
+        let last = client.notes.last().expect("something was told");
+        assert_eq!(last["params"]["message"], "task.ended", "{:?}", client.notes);
+    }
+}
+
+#[test]
 fn what_is_handed_over_stands_in_the_result_and_what_is_long_is_linked() {
     let operator = operator(&["friend_hands_over_all_kinds"], "");
     let mut client = Client::start(&operator, &[]);

@@ -26,9 +26,11 @@ pub(super) async fn call(
     visit: (&CancellationToken, Option<SessionName>),
 ) -> CallToolResult {
     let (gone, session) = visit;
-    let Begun { task, mut end } = offering.begin(offer, offer.input(arguments), session);
+    let progress = context.meta.get_progress_token();
+    let listens = progress.is_some() || level.is_some();
+    let Begun { task, mut end } = offering.begin(offer, offer.input(arguments), session, listens);
     let mut at_work = AtWork { offering: &**offering, task: Some(task.clone()) };
-    let mut telling = Telling::new(context, task.clone(), level, &**offering.log());
+    let mut telling = Telling::new(context, task.clone(), progress, level, &**offering.log());
     let emitted = {
         // Beside the wait: a client that does not listen holds up neither the end nor the kill.
         let told = telling.follow();

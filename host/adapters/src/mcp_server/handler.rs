@@ -158,6 +158,9 @@ impl ServerHandler for Handler {
         _: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let uri = request.uri;
+        if let Some(task) = answer::named(&uri) {
+            self.offering.known(&task).await;
+        }
         let asked = uri.clone();
         let read = move |offering: &dyn Offering| {
             if let Some((task, name)) = artifact::named(&asked) {

@@ -55,12 +55,15 @@ pub trait Offering: Send + Sync + 'static {
     /// The store's.
     fn offer(&self, tool: &str) -> Result<Option<Offer>, Error>;
 
-    /// Begins a governed task with this input, in this session of the client's, if it is in one. It goes on when its end is dropped
-    /// and not awaited, and can be killed when this returns.
-    fn begin(&self, offer: &Offer, input: String, session: Option<SessionName>) -> Begun;
+    /// Begins a governed task with this input, in this session of the client's, if it is in one; `listens` where the client is told
+    /// how it goes. It goes on when its end is dropped and not awaited, and can be killed when this returns.
+    fn begin(&self, offer: &Offer, input: String, session: Option<SessionName>, listens: bool) -> Begun;
 
     /// Kills a task that was begun.
     fn kill(&self, task: &TaskId);
+
+    /// Waits until a task of which the client was told the end stands in the log, or never will.
+    fn known(&self, task: &TaskId) -> BoxFuture<'static, ()>;
 
     /// How a task of this client stands, as JSON.
     ///

@@ -35,10 +35,10 @@ impl<'a> Telling<'a> {
     pub(super) fn new(
         context: &'a RequestContext<RoleServer>,
         task: TaskId,
+        progress: Option<ProgressToken>,
         level: Option<LoggingLevel>,
         log: &'a dyn EventLog,
     ) -> Self {
-        let progress = context.meta.get_progress_token();
         Self { context, log, task, progress, level, seen: 0, left: MOST }
     }
 

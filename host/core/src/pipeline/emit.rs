@@ -143,7 +143,14 @@ impl Emitted {
         self.claimed.books.log().flush().await
     }
 
-    /// The same wait, for who is not there to have it done when this is told.
+    /// Whether a process that finds a part of it in the log comes to the same end, if it touches nothing outside: it is one attempt, and
+    /// nothing of it is in the log without how that began.
+    #[must_use]
+    pub fn is_repeatable(&self) -> bool {
+        self.outcome.attempts == 1 && self.claimed.books.log().has_begun_with_an_attempt()
+    }
+
+    /// The same wait as [`Self::durable`], for who is not there to have it done when this is told.
     pub fn durable_later(&self) -> impl Future<Output = Result<(), StoreError>> + Send + use<> {
         let books = Arc::clone(&self.claimed.books);
         async move { books.log().flush().await }

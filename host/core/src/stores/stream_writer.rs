@@ -30,6 +30,8 @@ struct End {
     /// How many are likely to wait before the next are handed over.
     usual: usize,
     receipts: Vec<Receipt>,
+    /// Whether an attempt had begun when events were handed over for the first time, if they were.
+    began: Option<bool>,
     /// The first failure: nothing that comes after it can be durable.
     failed: Option<StoreError>,
 }
@@ -65,7 +67,7 @@ impl StreamWriter {
     ) -> Self {
         let Head { sequence, hash } = head;
         let (waiting, receipts) = (Vec::new(), Vec::new());
-        let end = End { sequence, ring: None, waiting, usual: SHORT, receipts, failed: None };
+        let end = End { sequence, ring: None, waiting, usual: SHORT, receipts, began: None, failed: None };
         let chain = Arc::new(Chain::behind(hash));
         Self { log, clock, stream, actor, trace, chain, end: Mutex::new(end) }
     }
@@ -114,6 +116,11 @@ impl StreamWriter {
         self.hand_over_locked(&mut self.lock());
     }
 
+    /// Whether the log has nothing of it without how its first attempt began.
+    pub(crate) fn has_begun_with_an_attempt(&self) -> bool {
+        self.lock().began == Some(true)
+    }
+
     /// Waits until all that was appended is durable.
     ///
     /// # Errors
@@ -159,7 +166,11 @@ impl StreamWriter {
         if let Some(fact) = fact {
             self.append(fact);
         }
-        let records = std::mem::take(&mut self.lock().waiting);
+        let records = {
+            let mut end = self.lock();
+            end.began.get_or_insert(false);
+            std::mem::take(&mut end.waiting)
+        };
         let records = Batch::open(records, Arc::clone(&self.chain)).into_records();
         let last = records.first().map(|first| first.event.previous);
         let taken = queue.take_place(records, limits, lost).durable().await;
@@ -182,6 +193,8 @@ impl StreamWriter {
         if !end.waiting.is_empty() {
             let records = std::mem::take(&mut end.waiting);
             end.usual = records.len();
+            let is_start = |record: &Record| record.event.kind == "attempt.started";
+            end.began.get_or_insert_with(|| records.iter().any(is_start));
             end.receipts.push(self.log.append(Batch::open(records, Arc::clone(&self.chain))));
         }
     }
