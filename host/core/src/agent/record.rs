@@ -152,9 +152,7 @@ impl Observed {
         match self.answer {
             Answered::Error(refusal) => Err(refusal),
             Answered::Answer(answer) if self.task.is_some() => Ok(answer),
-            Answered::Answer(answer) => {
-                Ok(serde_json::from_value::<ToolAnswer>(answer.clone()).map_or(answer, shown))
-            }
+            Answered::Answer(answer) => Ok(ToolAnswer::deserialize(&answer).map_or(answer, shown)),
         }
     }
 }
@@ -185,7 +183,7 @@ fn nobody_knows() -> Observed {
 /// A skill's answer has its output in it, and the task in which it gave that; a tool's is what it gave.
 fn observed(answer: &Answered) -> Observed {
     let errand = match answer {
-        Answered::Answer(answer) => serde_json::from_value::<SkillsAnswer>(answer.clone()).ok(),
+        Answered::Answer(answer) => SkillsAnswer::deserialize(answer).ok(),
         Answered::Error(_) => None,
     };
     let Some(SkillsAnswer { task, output, .. }) = errand else {
