@@ -136,6 +136,13 @@ fn only_the_answer_of_a_skill_that_computes_is_told_ahead_and_only_to_whom_the_o
     ringfence::app::verify(&desk.world.running.store).unwrap();
 }
 
+/// Another process that goes on with what a limit on time has ended may come further.
+#[test]
+fn what_came_to_no_end_of_its_own_is_not_told_ahead() {
+    let desk = Desk::with("[limits]\ntimeout = \"200ms\"\nfuel = 9_000_000_000_000_000\n", &["attack_spins"]);
+    desk.waits(desk.begin("hasty", "attack-spins", "{}", false), &Ok(()));
+}
+
 #[test]
 fn after_a_loss_nothing_is_told_ahead_until_something_is_on_the_disk_again() {
     let desk = Desk::new(&["hello"]);

@@ -143,11 +143,12 @@ impl Emitted {
         self.claimed.books.log().flush().await
     }
 
-    /// Whether a process that finds a part of it in the log comes to the same end, if it touches nothing outside: it is one attempt, and
-    /// nothing of it is in the log without how that began.
+    /// Whether a process that finds a part of it in the log comes to the same end, if it touches nothing outside: it is one attempt that
+    /// no kill and no limit on time has ended, and nothing of it is in the log without how that began.
     #[must_use]
     pub fn is_repeatable(&self) -> bool {
-        self.outcome.attempts == 1 && self.claimed.books.log().has_begun_with_an_attempt()
+        let Outcome { status, attempts, .. } = &*self.outcome;
+        (*status, *attempts) == (Status::Completed, 1) && self.claimed.books.log().has_begun_with_an_attempt()
     }
 
     /// The same wait as [`Self::durable`], for who is not there to have it done when this is told.
